@@ -1,0 +1,1 @@
+"""Runners, metrics, latency, the pytest plugin and the suites that measure artifacts."""

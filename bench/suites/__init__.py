@@ -1,0 +1,1 @@
+"""The suites: each measures one thing of one artifact and records it."""

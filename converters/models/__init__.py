@@ -1,0 +1,1 @@
+"""PyTorch definitions of the detectors and embedders; parameter names equal upstream's."""

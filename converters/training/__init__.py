@@ -1,0 +1,1 @@
+"""Trains the small bundled model; `python -m converters.training --help`."""

@@ -1,0 +1,1 @@
+"""Images, messages and attacks. A leaf: it knows no model and imports nothing else of this project."""
