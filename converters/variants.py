@@ -6,14 +6,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from converters.errors import UnknownNameError
+
 CARDS = Path(__file__).parent / "cards"
-
-
-class UnknownNameError(ValueError):
-    """A name that is not in a registry; the message lists the known ones."""
-
-    def __init__(self, kind: str, name: str, known: tuple[str, ...]):
-        super().__init__(f"unknown {kind} {name!r}; known: {', '.join(known)}")
 
 
 @dataclass(frozen=True)

@@ -57,9 +57,7 @@ class Upsample(nn.Module):
             # A resize by 1 is the identity: leaving it out keeps a needless operation out of the exported graph,
             # and an Identity keeps the numbering of the parameters.
             resize = (
-                nn.Upsample(scale_factor=factor, mode="bilinear", align_corners=False)
-                if factor > 1
-                else nn.Identity()
+                nn.Upsample(scale_factor=factor, mode="bilinear", align_corners=False) if factor > 1 else nn.Identity()
             )
             layers: list[nn.Module] = [
                 resize,

@@ -1,0 +1,104 @@
+"""PyTorch detector to a float32 `.tflite` file."""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from converters.image_size import ImageSize
+from converters.variants import Variant
+
+
+class ChannelsLast(nn.Module):
+    """Gives a detector the input that phones have: (1, H, W, 3) instead of (1, 3, H, W)."""
+
+    def __init__(self, detector: nn.Module):
+        super().__init__()
+        self.detector = detector
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (1, H, W, 3) in [0, 1] to logits (1, 1 + nbits)."""
+        return self.detector(images.permute(0, 3, 1, 2))
+
+
+class ResizeFirst(nn.Module):
+    """Antialiased bilinear resize of one fixed size to another, as two constant matrices, then the detector.
+
+    The operation that PyTorch uses has no lowering to TFLite. For fixed sizes it is linear and separable, so that
+    `rows @ image @ columns.T` for each channel equals it.
+    """
+
+    rows: Tensor
+    columns: Tensor
+
+    def __init__(self, detector: nn.Module, size: ImageSize, side: int):
+        super().__init__()
+        self.detector = detector
+        self.register_buffer("rows", resize_matrix(size.height, side))
+        self.register_buffer("columns", resize_matrix(size.width, side))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (1, 3, H, W) in [0, 1] to logits (1, 1 + nbits)."""
+        return self.detector(self.rows @ images @ self.columns.T)
+
+
+def resize_matrix(before: int, after: int) -> Tensor:
+    """The matrix (after, before) that resizes a line of `before` pixels as `layers.resize` does.
+
+    Column i is what becomes of a line that is 1 at pixel i and 0 elsewhere.
+    """
+    identity = torch.eye(before)[None, None]  # (1, 1, before, before)
+    resized = F.interpolate(identity, size=(after, before), mode="bilinear", align_corners=False, antialias=True)
+    return resized[0, 0]  # (after, before)
+
+
+def wrap_detector(detector: nn.Module, variant: Variant, size: ImageSize, mode: str) -> nn.Module:
+    """The module that is exported: channels-last input, resized inside the model in mode `resize`."""
+    if mode == "resize":
+        detector = ResizeFirst(detector, size, variant.image_size)
+    return ChannelsLast(detector).eval()
+
+
+def export_float32(detector: nn.Module, variant: Variant, size: ImageSize, mode: str, path: Path) -> None:
+    """Convert a detector to float32 and write it to `path`.
+
+    Args:
+        detector: images (B, 3, H, W) in [0, 1] to logits (B, 1 + nbits).
+        variant: its card.
+        size: of the images that the file will take.
+        mode: `simple` or `resize`.
+        path: of the `.tflite` file; input (1, H, W, 3) float32, output (1, 1 + nbits) float32.
+    """
+    module = wrap_detector(detector, variant, size, mode)
+    sample = torch.zeros(1, size.height, size.width, 3)
+    with quiet_unless_failing():
+        import litert_torch
+
+        litert_torch.convert(module, (sample,)).export(str(path))
+
+
+@contextlib.contextmanager
+def quiet_unless_failing() -> Iterator[None]:
+    """Keep what the converters print, from Python and from C++, off the terminal; on an error, print its end.
+
+    They write some hundred lines for each model, past Python's own streams: so the descriptors are redirected.
+    """
+    with tempfile.TemporaryFile() as log:
+        saved = [os.dup(descriptor) for descriptor in (1, 2)]
+        try:
+            for descriptor in (1, 2):
+                os.dup2(log.fileno(), descriptor)
+            yield
+        except BaseException:
+            log.seek(max(0, log.tell() - 4000))
+            os.write(saved[1], log.read())
+            raise
+        finally:
+            for descriptor, copy in zip((1, 2), saved, strict=True):
+                os.dup2(copy, descriptor)
+                os.close(copy)

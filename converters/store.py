@@ -1,0 +1,200 @@
+"""The artifact store: every conversion is made once, by one process, and appears whole or not at all."""
+
+import functools
+import hashlib
+import importlib.metadata
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
+
+from converters.errors import StoreError
+from converters.image_size import ImageSize, check_image_size
+from converters.precisions import Precision, get_precision
+from converters.variants import Variant
+from converters.weights import Weights, file_sha256
+
+if TYPE_CHECKING:
+    from torch import nn
+
+TOOLS = ("ai-edge-litert", "ai-edge-quantizer", "litert-converter", "litert-torch", "torch")
+PROVENANCE = "provenance.json"
+# Raise this when `export.py` gives another graph for the same weights: stored artifacts are then made anew.
+EXPORT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class ArtifactSpec:
+    """What an artifact is made from; two equal specs are the same artifact.
+
+    Attributes:
+        variant: the card.
+        weights: where its values come from.
+        precision: how they are stored.
+        size: of the images it takes.
+        mode: `simple`, or `resize` if images are resized inside the model.
+    """
+
+    variant: Variant
+    weights: Weights
+    precision: Precision
+    size: ImageSize
+    mode: str = "simple"
+
+    @property
+    def file_name(self) -> str:
+        """`videoseal_detector_{model_name}_{image_size}{suffix}.tflite`."""
+        resize = "_resize" if self.mode == "resize" else ""
+        return f"videoseal_detector_{self.variant.name}_{self.size}{resize}{self.precision.suffix}.tflite"
+
+    def provenance(self) -> dict[str, Any]:
+        """All that may change the file's bytes, as plain data."""
+        return {
+            "card": asdict(self.variant),
+            "weights_fingerprint": self.weights.fingerprint,
+            "precision": self.precision.name,
+            "recipe": list(self.precision.recipe),
+            "image_size": str(self.size),
+            "mode": self.mode,
+            "export_version": EXPORT_VERSION,
+            "tools": tool_versions(),
+        }
+
+    @property
+    def key(self) -> str:
+        """Hexadecimal digest of the provenance; the name of the artifact's folder."""
+        text = json.dumps(self.provenance(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A converted file.
+
+    Attributes:
+        path: the `.tflite` file.
+        size_bytes: its size.
+        sha256: hexadecimal digest of its content.
+        convert_s: seconds that the conversion took when it was made, without the float32 file it starts from.
+        reused: whether it was in the store already.
+    """
+
+    path: Path
+    size_bytes: int
+    sha256: str
+    convert_s: float
+    reused: bool
+
+
+@functools.cache
+def tool_versions() -> dict[str, str]:
+    """Versions of the packages that shape an artifact's bytes."""
+    return {name: importlib.metadata.version(name) for name in TOOLS}
+
+
+def default_root() -> Path:
+    """`$XDG_CACHE_HOME/sealbench/artifacts`, by default below `~/.cache`."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "sealbench" / "artifacts"
+
+
+class ArtifactStore:
+    """Converts on demand and keeps what was converted.
+
+    A conversion runs in a temporary folder beside the final one and is renamed into place when it is whole, so that a
+    killed one leaves nothing that could be mistaken for a model. A lock for each key makes a second process wait
+    for the first instead of converting the same thing.
+
+    Args:
+        root: the store's folder; made when missing.
+
+    Raises:
+        StoreError: the folder cannot be made or written.
+    """
+
+    def __init__(self, root: Path | None = None):
+        self.root = root or default_root()
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.root):
+                pass
+        except OSError as error:
+            raise StoreError(
+                f"{self.root}: the artifact store cannot be written ({error.strerror}); "
+                "set XDG_CACHE_HOME to a folder that can"
+            ) from error
+
+    def get(self, spec: ArtifactSpec, detector: "Callable[[], nn.Module]") -> Artifact:
+        """The artifact of `spec`, converted if it is not there yet.
+
+        Args:
+            spec: what to make.
+            detector: gives the PyTorch detector; called only if a float32 export is due.
+
+        Raises:
+            ImageSizeError: the variant cannot take images of that size.
+        """
+        check_image_size(spec.variant, spec.size, spec.mode)
+        folder = self.root / spec.key
+        if (artifact := self._load(folder, spec)) is not None:
+            return artifact
+        source = None
+        if spec.precision.recipe:
+            float32 = ArtifactSpec(spec.variant, spec.weights, get_precision("float32"), spec.size, spec.mode)
+            source = self.get(float32, detector).path
+        with FileLock(f"{folder}.lock"):
+            if (artifact := self._load(folder, spec)) is not None:  # another process made it while we waited
+                return artifact
+            self._make(folder, spec, source, detector)
+        made = self._load(folder, spec)
+        if made is None:
+            raise StoreError(f"{folder}: the artifact that was just written does not read back; is the disk full?")
+        return Artifact(made.path, made.size_bytes, made.sha256, made.convert_s, reused=False)
+
+    def _make(self, folder: Path, spec: ArtifactSpec, source: Path | None, detector: "Callable[[], nn.Module]") -> None:
+        unfinished = folder.with_name(f"{folder.name}.converting")
+        for remains in (
+            folder,
+            unfinished,
+        ):  # a folder that did not read back, or what a killed conversion left
+            shutil.rmtree(remains, ignore_errors=True)
+        unfinished.mkdir()
+        path = unfinished / spec.file_name
+        try:
+            start = time.perf_counter()
+            if source is None:
+                from converters.export import export_float32
+
+                export_float32(detector(), spec.variant, spec.size, spec.mode, path)
+            else:
+                from converters.quantize import quantize
+
+                quantize(source, spec.precision, path)
+            provenance = spec.provenance() | {
+                "convert_s": round(time.perf_counter() - start, 3),
+                "size_bytes": path.stat().st_size,
+                "sha256": file_sha256(path),
+            }
+            (unfinished / PROVENANCE).write_text(json.dumps(provenance, indent=1), encoding="utf-8")
+            unfinished.rename(folder)
+        except BaseException:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise
+
+    def _load(self, folder: Path, spec: ArtifactSpec) -> Artifact | None:
+        """The artifact in `folder` if it is there and its bytes are those that were written."""
+        path = folder / spec.file_name
+        try:
+            provenance = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
+            if file_sha256(path) != provenance["sha256"]:
+                return None
+        except (OSError, ValueError, KeyError):
+            return None
+        return Artifact(path, provenance["size_bytes"], provenance["sha256"], provenance["convert_s"], reused=True)
