@@ -1,0 +1,161 @@
+"""Attacks do to the pixels what their names and strengths say, and are spelled one way."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
+
+from datasets.attacks import ATTACKS, TRAINING_TABLE, Attack, apply_attack, parse_attack
+from datasets.photographs import photo_samples
+from datasets.sample import DatasetError
+
+PICTURE = photo_samples("evaluation", (96, 128), 3)[2].image
+GRAY = np.full((64, 48, 3), 100, np.uint8)
+EXAMPLES = [*TRAINING_TABLE, "gaussian_blur:1.5", "rotate:10", "flip", "resize:1.7", "crop:0.1"]
+
+
+def psnr(attack: str) -> float:
+    return float(10 * np.log10(255**2 / np.mean((apply_attack(PICTURE, attack).astype(float) - PICTURE) ** 2)))
+
+
+@pytest.mark.parametrize("text", EXAMPLES)
+def test_same_size_new_array_input_untouched_and_reproducible(text: str) -> None:
+    before = PICTURE.copy()
+    after = apply_attack(PICTURE, text, seed=3)
+    assert (after.shape, after.dtype) == (PICTURE.shape, np.uint8)
+    assert after.flags.writeable
+    assert not np.shares_memory(after, PICTURE)
+    np.testing.assert_array_equal(PICTURE, before)
+    np.testing.assert_array_equal(after, apply_attack(PICTURE, parse_attack(text), seed=3))
+    assert (after != PICTURE).any() == (text != "none")
+
+
+def test_every_attack_has_an_example_here() -> None:
+    assert {parse_attack(text).name for text in EXAMPLES} == set(ATTACKS)
+
+
+@pytest.mark.parametrize(
+    "milder_first",
+    [
+        ["jpeg:95", "jpeg:80", "jpeg:50", "jpeg:20", "jpeg:5"],
+        ["resize:0.9", "resize:0.7", "resize:0.5", "resize:0.25"],
+        ["gaussian_noise:1", "gaussian_noise:2", "gaussian_noise:8", "gaussian_noise:30"],
+        ["gaussian_blur:0.5", "gaussian_blur:1", "gaussian_blur:3"],
+        ["brightness:0.95", "brightness:0.8", "brightness:0.5"],
+        ["contrast:1.1", "contrast:1.2", "contrast:2"],
+    ],
+)
+def test_stronger_is_further_from_the_picture(milder_first: list[str]) -> None:
+    distances = [psnr(attack) for attack in milder_first]
+    assert distances == sorted(distances, reverse=True)
+    assert distances[0] > distances[-1] + 5
+
+
+@pytest.mark.parametrize("text", ["resize:1", "crop:1", "brightness:1", "contrast:1", "gaussian_noise:0",
+                                  "gaussian_blur:0", "rotate:0"])  # fmt: skip
+def test_neutral_strength_is_the_identity(text: str) -> None:
+    np.testing.assert_array_equal(apply_attack(PICTURE, text), PICTURE)
+
+
+def test_brightness_multiplies_and_contrast_spreads_about_the_mean() -> None:
+    assert np.unique(apply_attack(GRAY, "brightness:1.2")).tolist() == [120]
+    assert np.unique(apply_attack(GRAY, "brightness:0.8")).tolist() == [80]
+    assert np.unique(apply_attack(GRAY, "brightness:4")).tolist() == [255]
+    halves = GRAY.copy()
+    halves[:32] = 60  # mean gray 80
+    assert np.unique(apply_attack(halves, "contrast:0.5")).tolist() == [70, 90]
+    assert np.unique(apply_attack(halves, "contrast:2")).tolist() == [40, 120]
+
+
+def test_noise_has_the_deviation_asked_for_and_depends_on_the_seed() -> None:
+    noisy = apply_attack(GRAY, "gaussian_noise:4", seed=(1, 2)).astype(float)
+    assert noisy.std() == pytest.approx(np.sqrt(4**2 + 1 / 12), rel=0.03)  # rounding adds 1/12
+    assert noisy.mean() == pytest.approx(100, abs=0.2)
+    assert np.abs(np.corrcoef(noisy.reshape(-1, 3).T) - np.eye(3)).max() < 0.1  # channels are independent
+    assert (noisy != apply_attack(GRAY, "gaussian_noise:4", seed=(1, 3))).mean() > 0.8
+
+
+def test_crop_keeps_the_fraction_of_each_side_at_a_place_from_the_seed() -> None:
+    ramp = np.zeros((100, 200, 3), np.uint8)
+    ramp[..., 0] = np.arange(100)[:, None]
+    ramp[..., 1] = np.arange(200)[None]
+    places = set()
+    for seed in range(20):
+        red, green = apply_attack(ramp, "crop:0.8", seed)[..., :2].transpose(2, 0, 1).astype(int)
+        assert np.ptp(red) in (78, 79)
+        assert np.ptp(green) in (158, 159)
+        places.add((red.min(), green.min()))
+    assert len(places) > 15
+    assert max(top for top, _ in places) <= 20
+
+
+def test_blur_is_gaussian_and_flip_and_rotate_are_exact() -> None:
+    blurred = apply_attack(PICTURE, "gaussian_blur:2").astype(float)
+    truth = gaussian_filter(PICTURE.astype(float), (2, 2, 0), mode="nearest")
+    assert 10 * np.log10(255**2 / np.mean((blurred - truth) ** 2)) > 40
+    np.testing.assert_array_equal(apply_attack(PICTURE, "flip"), PICTURE[:, ::-1])
+    square = PICTURE[:, :96]
+    np.testing.assert_array_equal(apply_attack(square, "rotate:90"), np.rot90(square))
+    corner = apply_attack(GRAY, "rotate:30")
+    assert corner[0, 0].tolist() == [0, 0, 0]
+    assert corner[32, 24].tolist() == [100, 100, 100]
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("none", "none"),
+        (" jpeg:80.0 ", "jpeg:80"),
+        ("resize:.70", "resize:0.7"),
+        ("rotate:-0", "rotate:0"),
+        ("gaussian_noise:2e0", "gaussian_noise:2"),
+    ],
+)
+def test_one_spelling_for_equal_attacks(text: str, canonical: str) -> None:
+    assert str(parse_attack(text)) == canonical
+    assert parse_attack(text) == parse_attack(canonical)
+
+
+def test_table_is_spelled_canonically_and_attack_made_of_an_int_equals_the_parsed() -> None:
+    assert [str(parse_attack(text)) for text in TRAINING_TABLE] == list(TRAINING_TABLE)
+    assert len(TRAINING_TABLE) == 9
+    assert Attack("jpeg", 80) == parse_attack("jpeg:80")
+    assert str(Attack("jpeg", 80)) == "jpeg:80"
+
+
+@given(st.sampled_from([name for name, kind in ATTACKS.items() if kind.unit and not kind.whole]), st.data())
+def test_spelling_round_trip(name: str, data: st.DataObject) -> None:
+    attack = Attack(name, data.draw(st.floats(ATTACKS[name].low, ATTACKS[name].high)))
+    assert parse_attack(str(attack)) == attack
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("sharpen:2", "'sharpen' is unknown; known are: none, jpeg:1..100"),
+        ("sharpen:much", "'much' is not a number; expected one of: none, jpeg"),
+        ("", "'' is unknown"),
+        ("jpeg", r"found no strength; expected jpeg:1..100 \(whole quality\)"),
+        ("jpeg:0.8", r"found strength 0.8; expected jpeg:1..100 \(whole quality\)"),
+        ("jpeg:80.5", "found strength 80.5"),
+        ("jpeg:101", "found strength 101.0"),
+        ("jpeg:high", "'high' is not a number; expected jpeg:1..100"),
+        ("jpeg:", "'' is not a number"),
+        ("jpeg:80:90", "'80:90' is not a number"),
+        ("crop:0", "found strength 0.0; expected crop:0.1..1"),
+        ("gaussian_noise:-1", "found strength -1.0"),
+        ("rotate:nan", "found strength nan"),
+        ("brightness:inf", "found strength inf"),
+        ("none:1", "attack none: found strength 1.0; it takes none"),
+        ("flip:1", "attack flip: found strength 1.0; it takes none"),
+    ],
+)
+def test_wrong_attack_says_what_is_known(text: str, expected: str) -> None:
+    with pytest.raises(DatasetError, match=expected):
+        parse_attack(text)
+
+
+def test_wrong_image_is_refused() -> None:
+    with pytest.raises(DatasetError, match="float64"):
+        apply_attack(PICTURE / 255, "none")
