@@ -4,7 +4,7 @@ A recipe is a list of rules in the JSON form that ai-edge-quantizer reads; later
 a precision, add an entry here: nothing else changes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from converters.errors import UnknownNameError
@@ -27,7 +27,7 @@ class Precision:
     name: str
     weight_bits: int
     compute: str
-    recipe: tuple[Rule, ...]
+    recipe: tuple[Rule, ...] = field(hash=False)
     description: str
 
     @property
@@ -68,6 +68,15 @@ def _rule(
     }
 
 
+# The interpreter refuses a BATCH_MATMUL of float32 and constant int8, and the quantizer makes one all the same. The
+# resize inside the model (`export.ResizeFirst`) is the only one here; in float32 it does not round the image either.
+_KEEP_BATCH_MATMUL: Rule = {
+    "regex": ".*",
+    "operation": "BATCH_MATMUL",
+    "algorithm_key": "no_quantize",
+    "op_config": {},
+}
+
 _PRECISIONS = (
     Precision("float32", 32, "float32", (), "the export as it is"),
     Precision(
@@ -81,7 +90,7 @@ _PRECISIONS = (
         "int8",
         8,
         "int8",
-        (_rule(8, "INTEGER"),),
+        (_rule(8, "INTEGER"), _KEEP_BATCH_MATMUL),
         "dynamic range quantization: int8 weights by channel, activations quantized on the fly",
     ),
     Precision(

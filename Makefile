@@ -1,0 +1,30 @@
+# Two commands: `make bench` measures, `make test` tests. Both install on first use, exactly what was tested.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+BENCH ?=
+TEST ?=
+
+.PHONY: bench test check clean
+
+bench: $(VENV)/installed
+	$(RUN) -m pytest bench -v --benchmark-columns=median,iqr,rounds $(BENCH)
+
+test: $(VENV)/installed
+	$(RUN) -m pytest $(TEST)
+
+# What a change must pass beside the tests.
+check: $(VENV)/installed
+	$(RUN) -m ruff check
+	$(RUN) -m ruff format --check
+	$(RUN) -m mypy
+
+# The stamp is newer than the lock once everything is in: a second call installs nothing.
+$(VENV)/installed: requirements.lock pyproject.toml
+	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --requirement requirements.lock
+	$(RUN) -m pip install --quiet --no-deps --editable .
+	touch $@
+
+clean:
+	rm -rf $(VENV) reports/out

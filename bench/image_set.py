@@ -1,0 +1,126 @@
+"""The images of a run: read or generated, watermarked once, and brought to the detector's input once."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bench.metrics import psnr_db
+from bench.runners import to_unit_range
+from bench.targets import Group
+from datasets.dead_leaves import dead_leaves_samples
+from datasets.folder import check_message_length, folder_samples
+from datasets.images import resize
+from datasets.messages import random_messages
+from datasets.photographs import photo_samples
+from datasets.sample import Sample
+
+if TYPE_CHECKING:
+    from converters.models.watermarker import Watermarker
+
+MESSAGE_SEED = 1
+EMBED_BATCH = 8
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """Images of one dataset as a group's detector takes them.
+
+    Attributes:
+        name: the dataset, as in the column `dataset` of every table.
+        ids: name of each image, (n,).
+        sources: the picture that each image was cut from, (n,); images of one source are one cluster.
+        messages: the embedded bits, (n, nbits) uint8.
+        watermarked: (n, H, W, 3) float32 in [0, 1].
+        plain: the same images without a watermark, or None where they came watermarked.
+        psnr_db: of each image against its original at its own size, in dB, (n,); empty where they came watermarked.
+    """
+
+    name: str
+    ids: tuple[str, ...]
+    sources: tuple[str, ...]
+    messages: np.ndarray
+    watermarked: np.ndarray
+    plain: np.ndarray | None
+    psnr_db: np.ndarray
+
+
+def dataset_name(dataset: str) -> str:
+    """The name of a dataset in tables: a folder goes by its own name, not by its place on this machine."""
+    return Path(dataset).resolve().name if Path(dataset).is_dir() else dataset
+
+
+def read_samples(dataset: str, group: Group, count: int) -> list[Sample]:
+    """The images of a dataset before any watermark of ours.
+
+    Raises:
+        DatasetError: an image or the manifest is not as it should be, or a message has not the variant's length.
+    """
+    size = (group.size.height, group.size.width)
+    if dataset == "photographs":
+        return photo_samples("evaluation", size, count)
+    if dataset == "dead-leaves":
+        return dead_leaves_samples("evaluation", size, count)
+    samples = folder_samples(dataset, limit=count)
+    for sample in samples:
+        check_message_length(sample, group.variant.nbits)
+    return samples
+
+
+def prepare(dataset: str, samples: list[Sample], group: Group, watermarker: "Watermarker") -> ImageSet:
+    """Watermark what is not watermarked yet and bring everything to the detector's input size.
+
+    Watermarked images are rounded to 8 bits, as a file would hold them, before they are resized.
+    """
+    originals = [sample.image for sample in samples]
+    if samples[0].watermarked:
+        messages = np.stack([sample.message for sample in samples if sample.message is not None])
+        marked, plain, psnr = originals, None, []
+    else:
+        messages = random_messages(len(samples), group.variant.nbits, MESSAGE_SEED)
+        marked, plain = embed(originals, messages, watermarker), _inputs(originals, group)
+        psnr = [psnr_db(image, original) for image, original in zip(marked, originals, strict=True)]
+    return ImageSet(
+        name=dataset_name(dataset),
+        ids=tuple(sample.id for sample in samples),
+        sources=tuple(sample.source for sample in samples),
+        messages=messages,
+        watermarked=_inputs(marked, group),
+        plain=plain,
+        psnr_db=np.array(psnr),
+    )
+
+
+def embed(images: list[np.ndarray], messages: np.ndarray, watermarker: "Watermarker") -> list[np.ndarray]:
+    """Watermark images, each at its own size.
+
+    Args:
+        images: (H, W, 3) uint8 each.
+        messages: (n, nbits) bits.
+        watermarker: embeds.
+
+    Returns:
+        Images of the same sizes, uint8, rounded to the nearest level.
+    """
+    import torch
+
+    watermarked: list[np.ndarray] = []
+    alike = len({image.shape for image in images}) == 1
+    batch = EMBED_BATCH if alike else 1
+    for start in range(0, len(images), batch):
+        pixels = np.stack(images[start : start + batch])  # (B, H, W, 3)
+        with torch.inference_mode():
+            marked = watermarker.embed(
+                torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255,  # (B, 3, H, W)
+                torch.from_numpy(messages[start : start + batch]),
+            )
+        levels = (marked * 255).round().to(torch.uint8)  # (B, 3, H, W)
+        watermarked.extend(levels.permute(0, 2, 3, 1).numpy())
+    return watermarked
+
+
+def _inputs(images: list[np.ndarray], group: Group) -> np.ndarray:
+    """(n, H, W, 3) float32 in [0, 1] at the detector's size."""
+    resized = [resize(image, group.size.height, group.size.width) for image in images]
+    return to_unit_range(np.stack(resized))

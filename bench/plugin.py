@@ -1,0 +1,275 @@
+"""The pytest plugin: options, the matrix, the record of a run, and its exit code.
+
+It imports no torch and no LiteRT, so that `--help` and unit tests start at once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bench.environment import describe_environment
+from bench.image_set import dataset_name, read_samples
+from bench.options import OptionError, Options, add_options, read_options
+from bench.recorder import NO_ATTACK, NO_DATASET, Recorder
+from bench.suites import ORDER
+from bench.targets import Target, expand
+from converters.errors import ConverterError
+from converters.store import ArtifactStore
+from converters.tflite_file import check_detector_signature, read_model_file
+from converters.weights import read_state
+from datasets.folder import MANIFEST
+from datasets.sample import DatasetError, fingerprint
+from reports.errors import ReportError
+from reports.gates import Gate, load_gates
+from reports.records import Expectation
+from reports.run_directory import RunDirectory
+
+if TYPE_CHECKING:
+    from bench.workbench import GroupBench, Workbench
+
+INPUT_ERRORS = (OptionError, ConverterError, DatasetError, ReportError)
+
+
+@dataclass
+class BenchRun:
+    """The state of a run between pytest's hooks.
+
+    Attributes:
+        options: what to measure.
+        targets: the matrix.
+        gates: what is judged; empty with --no-gate.
+        run: the open run directory, once there is something to measure.
+        workbench: what the suites share.
+        started: clock reading at the start, in seconds.
+        summary: lines for the terminal at the end.
+    """
+
+    options: Options
+    targets: tuple[Target, ...]
+    gates: Sequence[Gate] = ()
+    run: RunDirectory | None = None
+    workbench: Workbench | None = None
+    started: float = field(default_factory=time.perf_counter)
+    summary: list[str] = field(default_factory=list)
+
+
+STATE = pytest.StashKey[BenchRun]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options of `pytest bench`."""
+    add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Read the options; a wrong one ends the run before anything is collected."""
+    config.addinivalue_line("markers", "measures(*metrics): the metrics that a test of the bench promises to record")
+    try:
+        options = read_options(config)
+        config.stash[STATE] = BenchRun(
+            options, expand(options), load_gates(options.gates) if options.gates is not None else ()
+        )
+    except INPUT_ERRORS as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Expand the matrix: `target` is every file and reference, `file_target` the files only."""
+    if metafunc.definition.get_closest_marker("measures") is None:
+        return
+    state = metafunc.config.stash[STATE]
+    names = metafunc.fixturenames
+    if "target" in names:
+        metafunc.parametrize("target", state.targets, ids=str)
+    if "reference_target" in names:
+        metafunc.parametrize("reference_target", [t for t in state.targets if t.is_reference], ids=str)
+    if "file_target" in names:
+        metafunc.parametrize("file_target", [t for t in state.targets if not t.is_reference], ids=str)
+    if "conversion_target" in names:
+        metafunc.parametrize("conversion_target", _conversions(state), ids=str)
+    if "dataset" in names:
+        metafunc.parametrize("dataset", state.options.datasets, ids=dataset_name)
+    if "plain_dataset" in names:
+        metafunc.parametrize("plain_dataset", _plain(state.options.datasets), ids=dataset_name)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Sort the bench group by group and, within one, suite by suite; other tests keep their places."""
+    groups = list(dict.fromkeys(target.group for target in config.stash[STATE].targets))
+
+    def place(item: pytest.Item) -> tuple[int, int]:
+        suite = item.path.stem.removeprefix("test_")
+        return groups.index(item_target(item).group), ORDER.index(suite)
+
+    bench = sorted((item for item in items if _is_bench(item)), key=place)
+    items[:] = [item for item in items if not _is_bench(item)] + bench
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Check all inputs and open the run directory, before the first measurement."""
+    items = [item for item in session.items if _is_bench(item)]
+    if not items or session.config.option.collectonly:
+        return
+    state = session.config.stash[STATE]
+    try:
+        _begin(state, items)
+    except INPUT_ERRORS as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def _begin(state: BenchRun, items: Sequence[pytest.Item]) -> None:
+    options = state.options
+    for weights in options.weights.values():
+        if weights.path is not None:
+            read_state(weights.path)
+    groups = dict.fromkeys(target.group for target in state.targets)
+    if options.artifact is not None:
+        (group,) = groups
+        model = read_model_file(options.artifact)
+        check_detector_signature(model, group.variant.nbits, group.size.height, group.size.width)
+    data = {
+        f"{dataset_name(dataset)} for {group.variant.name} at {group.size}": fingerprint(
+            read_samples(dataset, group, options.samples)
+        )
+        for group in groups
+        for dataset in options.datasets
+    }
+    from bench.workbench import Workbench
+
+    store = ArtifactStore()
+    state.run = RunDirectory.open(run_dir=options.run_dir)
+    if options.gates is not None:
+        state.run.keep_gates(options.gates)
+    state.run.write_plan([promise for item in items for promise in _promises(item)])
+    state.run.write_environment(
+        describe_environment()
+        | {
+            "threads": options.threads,
+            "samples": options.samples,
+            "weights": {
+                name: {"kind": weights.kind, "fingerprint": weights.fingerprint}
+                for name, weights in options.weights.items()
+            },
+            "data": data,
+        }
+    )
+    state.workbench = Workbench(state.targets, options.samples, state.run, store, options.artifact)
+
+
+@pytest.fixture
+def group(request: pytest.FixtureRequest) -> GroupBench:
+    """What the targets of this test's group share."""
+    workbench = request.config.stash[STATE].workbench
+    assert workbench is not None
+    return workbench.group(item_target(request.node).group)
+
+
+@pytest.fixture
+def record(request: pytest.FixtureRequest) -> Recorder:
+    """Records what this test measures."""
+    recorder: Recorder = request.node.stash[RECORDER]
+    return recorder
+
+
+RECORDER = pytest.StashKey[Recorder]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """Judge what a test of the bench measured: a gate that fails fails the test."""
+    result = yield
+    if _is_bench(pyfuncitem):
+        failures = pyfuncitem.stash[RECORDER].failures()
+        if failures:
+            told = [f"{failure.gate.metric}: {failure.explanation}. {failure.gate.reason}" for failure in failures]
+            pytest.fail("gate failed: " + "\ngate failed: ".join(told), pytrace=False)
+    return result
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Give every test of the bench its recorder."""
+    if not _is_bench(item):
+        return
+    state = item.config.stash[STATE]
+    assert state.run is not None
+    item.stash[RECORDER] = Recorder(state.run, state.gates, item_target(item).case, _dataset(item), _promises(item))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Write the tables and plots of whatever was measured, and set the exit code of a gated run."""
+    state = session.config.stash.get(STATE, None)
+    if state is None or state.run is None:
+        return
+    from reports.render import render
+    from reports.tables import console_summary
+
+    state.run.finish()
+    rendered = render(state.run.path, state.gates)
+    state.summary = [*console_summary(rendered.frame).splitlines(), *(f"note: {note}" for note in rendered.notes)]
+    counts = Counter(str(result.verdict) for result in rendered.results)
+    state.summary.append("gates: " + (", ".join(f"{count} {name}" for name, count in counts.items()) or "none judged"))
+    if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        session.exitstatus = rendered.exit_code
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Show the table, the verdicts and where the files are."""
+    state = config.stash.get(STATE, None)
+    if state is None or state.run is None:
+        return
+    terminalreporter.section("sealbench")
+    for line in state.summary:
+        terminalreporter.write_line(line)
+    seconds = time.perf_counter() - state.started
+    terminalreporter.write_line(f"report: {state.run.path / 'summary.md'} ({seconds:.0f} s)")
+
+
+def item_target(item: pytest.Item) -> Target:
+    """The target of a test of the bench, under whichever name the test takes it."""
+    parameters = item.callspec.params  # type: ignore[attr-defined]
+    return next(value for value in parameters.values() if isinstance(value, Target))
+
+
+def _is_bench(item: pytest.Item) -> bool:
+    return item.get_closest_marker("measures") is not None
+
+
+def _promises(item: pytest.Item) -> list[Expectation]:
+    """What a test of the bench promises to measure."""
+    marker = item.get_closest_marker("measures")
+    assert marker is not None
+    case, dataset = item_target(item).case, _dataset(item)
+    return [Expectation(case, dataset, NO_ATTACK, metric) for metric in marker.args]
+
+
+def _dataset(item: pytest.Item) -> str:
+    """The name of the images that a test measures on; empty for a property of the file."""
+    parameters = item.callspec.params  # type: ignore[attr-defined]
+    dataset = parameters.get("dataset", parameters.get("plain_dataset"))
+    return NO_DATASET if dataset is None else dataset_name(dataset)
+
+
+def _conversions(state: BenchRun) -> list[Target]:
+    """Files that are converted here: none if one was given."""
+    if state.options.artifact is not None:
+        return []
+    conversions: dict[tuple[object, str], Target] = {}
+    for target in state.targets:
+        if not target.is_reference:
+            conversions.setdefault((target.group, target.precision.name), target)
+    return list(conversions.values())
+
+
+def _plain(datasets: Sequence[str]) -> list[str]:
+    """Datasets of which there are images without a watermark."""
+    from pathlib import Path
+
+    return [dataset for dataset in datasets if not (Path(dataset) / MANIFEST).exists()]

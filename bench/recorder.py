@@ -1,0 +1,55 @@
+"""From a suite to the record: a suite says what it measured, the recorder writes it and judges it."""
+
+from collections.abc import Sequence
+
+from reports.gates import Gate, GateResult, Verdict, judge
+from reports.records import Case, Expectation, Measurement, measurement
+from reports.run_directory import RunDirectory
+
+NO_DATASET = ""
+NO_ATTACK = "none"
+
+
+class Recorder:
+    """Records the measurements of one test.
+
+    Args:
+        run: where they are written.
+        gates: what they are judged by.
+        case: what is measured.
+        dataset: on which images; empty for a metric that needs none.
+        promises: what the test says that it measures; other metrics are refused, and a missing one fails its gate.
+    """
+
+    def __init__(
+        self, run: RunDirectory, gates: Sequence[Gate], case: Case, dataset: str, promises: Sequence[Expectation]
+    ):
+        self._run = run
+        self._gates = gates
+        self._case = case
+        self._dataset = dataset
+        self._promises = promises
+        self._measured: list[Measurement] = []
+
+    def __call__(self, metric: str, value: float, n: int, ci: tuple[float, float] | None = None) -> None:
+        """Record one value, in the unit of the metric's entry in the registry.
+
+        Args:
+            metric: one of those that the test promised.
+            value: may be NaN, which never passes a gate.
+            n: how many images or rounds it rests on; 1 for a property of the file.
+            ci: the 95 % interval.
+
+        Raises:
+            ValueError: the test did not promise this metric.
+        """
+        if metric not in {promise.metric for promise in self._promises}:
+            raise ValueError(f"{metric} was measured but not promised: add it to the test's `measures` marker")
+        row = measurement(self._run.run_id, self._case, self._dataset, NO_ATTACK, metric, value, n, ci)
+        self._measured.append(row)
+        self._run.append([row])
+
+    def failures(self) -> list[GateResult]:
+        """The gates that what was measured so far does not pass."""
+        results = judge(self._gates, self._measured, self._promises)
+        return [result for result in results if result.verdict is Verdict.FAIL]

@@ -1,0 +1,35 @@
+"""How close are the logits to the PyTorch reference's, on watermarked images?"""
+
+import pytest
+
+from bench import metrics
+from bench.intervals import clustered_mean_interval
+from bench.recorder import Recorder
+from bench.targets import Target
+from bench.workbench import GroupBench
+
+
+@pytest.mark.measures(
+    "bit_agreement",
+    "logits_mae",
+    "logits_rmse",
+    "logits_max_abs",
+    "logits_mae_rel_pct",
+    "snr_db",
+    "nan_count",
+)
+def test_fidelity(file_target: Target, dataset: str, group: GroupBench, record: Recorder) -> None:
+    """Agreement of the bits and errors of the bit logits; NaN and infinities are counted over all outputs."""
+    images = group.images(dataset)
+    outputs = group.outputs(file_target, dataset)
+    found = outputs.watermarked[:, 1:]  # (n, nbits)
+    expected = group.outputs(group.reference, dataset).watermarked[:, 1:]  # (n, nbits)
+    n = len(images.ids)
+    agreement = metrics.agreeing_bits(found, expected).mean(axis=1)  # (n,)
+    record("bit_agreement", agreement.mean(), n, clustered_mean_interval(agreement, images.sources))
+    record("logits_mae", metrics.logits_mae(found, expected), n)
+    record("logits_rmse", metrics.logits_rmse(found, expected), n)
+    record("logits_max_abs", metrics.logits_max_abs(found, expected), n)
+    record("logits_mae_rel_pct", metrics.logits_mae_rel_pct(found, expected), n)
+    record("snr_db", metrics.snr_db(found, expected), n)
+    record("nan_count", metrics.nan_count(outputs.everything), len(outputs.everything))

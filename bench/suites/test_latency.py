@@ -1,0 +1,39 @@
+"""How long does one image take, and how much faster is the file than PyTorch and than float32?"""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench.latency import speedup, summarize
+from bench.recorder import Recorder
+from bench.targets import Target
+from bench.workbench import GroupBench
+
+
+@pytest.mark.measures("latency_ms", "latency_p90_ms", "latency_p99_ms")
+def test_latency(target: Target, group: GroupBench, record: Recorder) -> None:
+    """Median and tails over interleaved rounds, in which each target of the group runs once."""
+    summary = summarize(group.latencies)[str(target)]
+    record("latency_ms", summary.median_ms, summary.rounds, summary.median_interval)
+    record("latency_p90_ms", summary.p90_ms, summary.rounds, summary.p90_interval)
+    record("latency_p99_ms", summary.p99_ms, summary.rounds, summary.p99_interval)
+
+
+@pytest.mark.measures("speedup_vs_torch", "speedup_vs_float32")
+def test_speedup(file_target: Target, group: GroupBench, record: Recorder) -> None:
+    """Ratios of medians from the same rounds, with intervals from resampled rounds."""
+    for metric, base in (
+        ("speedup_vs_torch", str(group.reference)),
+        ("speedup_vs_float32", group.float32_name(file_target)),
+    ):
+        found = speedup(group.latencies, of=str(file_target), against=base)
+        record(metric, found.ratio, found.rounds, found.interval)
+
+
+@pytest.mark.measures()
+def test_absolute_time(target: Target, group: GroupBench, benchmark: Any) -> None:
+    """Absolute times for pytest-benchmark's own table and JSON; reported, never judged."""
+    image = np.random.default_rng(0).random((group.group.size.height, group.group.size.width, 3), dtype=np.float32)
+    benchmark.group = f"{group.group.variant.name} at {group.group.size}"
+    benchmark.pedantic(group.runner(target), args=(image,), rounds=20, warmup_rounds=3)

@@ -1,0 +1,17 @@
+"""How large is the file, and are its weights really stored as its name says?"""
+
+import pytest
+
+from bench.recorder import Recorder
+from bench.targets import Target
+from bench.workbench import GroupBench
+from converters.tflite_file import read_model_file
+
+
+@pytest.mark.measures("size_bytes", "size_reduction_pct", "quantized_weight_pct")
+def test_size(file_target: Target, group: GroupBench, record: Recorder) -> None:
+    """Size, saving against the converted float32 file, and storage of the weights, from the file itself."""
+    model = read_model_file(group.path(file_target))
+    record("size_bytes", model.size_bytes, n=1)
+    record("size_reduction_pct", 100 * (1 - model.size_bytes / group.float32().size_bytes), n=1)
+    record("quantized_weight_pct", model.quantized_weight_pct, n=1)

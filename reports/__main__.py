@@ -1,0 +1,63 @@
+"""Render a saved run again: `python -m reports RUN_DIR [--gates FILE]`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from reports.errors import ReportError
+from reports.gates import DEFAULT_GATES, load_gates
+from reports.run_directory import GATES, is_run
+
+EXIT_USAGE = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: Without the program's name; those of the process when None.
+
+    Returns:
+        The gates' exit code (0, 1, 10, 11), or 2 when the folder or the gates cannot be used.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m reports",
+        description="Judge a saved run and write its verdicts, tables and plots again, without measuring.",
+        epilog="Exit code: 0 all gates pass or do not apply, 1 a gate failed, 2 bad arguments, 10 inconclusive, "
+        "11 nothing was measured.",
+    )
+    parser.add_argument("run_dir", type=Path, help="folder of a run, e.g. reports/out/latest")
+    parser.add_argument(
+        "--gates",
+        type=Path,
+        metavar="FILE",
+        help="gates to judge by (default: those that the run was judged by, else the built-in ones)",
+    )
+    options = parser.parse_args(arguments)
+    try:
+        return _render(options.run_dir, options.gates)
+    except ReportError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_USAGE
+
+
+def _render(run_dir: Path, gates_file: Path | None) -> int:
+    if not is_run(run_dir):
+        raise ReportError(f"{run_dir} is no run directory: expected a folder with a results.csv of ours")
+    kept = run_dir / GATES
+    gates = load_gates(gates_file or (kept if kept.is_file() else DEFAULT_GATES))
+    # Only now: drawing takes a second to import, and errors should come at once.
+    from reports.render import render
+    from reports.tables import console_summary
+
+    rendered = render(run_dir, gates)
+    print(console_summary(rendered.frame, color=sys.stdout.isatty()), end="")
+    for note in rendered.notes:
+        print(f"note: {note}")
+    print(f"report: {run_dir / 'summary.md'}")
+    return rendered.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

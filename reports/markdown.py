@@ -1,0 +1,171 @@
+"""summary.md: the run on one page, fit for a comment on a pull request."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import pandas as pd
+
+from reports.formatting import case_label, format_value, images_label, markdown_text
+from reports.gates import GateResult, Verdict
+from reports.tables import HEADLINES, model_label, precision_label
+
+# A comment may have 65 536 characters on GitHub; a run where everything failed must still be posted.
+MOST_ROWS = 40
+_CELLS = {
+    Verdict.PASS: "pass",
+    Verdict.FAIL: "**FAIL**",
+    Verdict.INCONCLUSIVE: "**inconclusive**",
+    Verdict.NOT_APPLICABLE: "n/a",
+}
+_SEEDED_NOTE = (
+    "_seeded_: untrained weights. Size, latency and fidelity to PyTorch mean something, accuracy against the "
+    "embedded message does not and is not judged (n/a)."
+)
+Record = dict  # one row of the summary frame
+
+
+def summary_markdown(
+    frame: pd.DataFrame, results: Sequence[GateResult], measured: int, notes: Sequence[str] = ()
+) -> str:
+    """Write the page: first the answer, then the table, then each gate that did not pass.
+
+    Args:
+        frame: What `summary_frame` gives.
+        results: The verdicts.
+        measured: How many measurements the run made.
+        notes: What the reader must know about the run itself, e.g. that it died half way.
+
+    Returns:
+        Markdown, every name in it escaped.
+    """
+    rows: list[Record] = frame.to_dict("records")
+    parts = [
+        "## Watermark detectors by precision",
+        answer(rows, results, measured),
+        *(f"> **Note:** {markdown_text(note)}" for note in notes),
+        _summary_table(rows) if rows else "",
+        _SEEDED_NOTE if any(row["weights"] == "seeded" for row in rows) else "",
+        _gate_table("Failed gates", [item for item in results if item.verdict is Verdict.FAIL]),
+        _gate_table("Inconclusive gates", [item for item in results if item.verdict is Verdict.INCONCLUSIVE]),
+        "Every verdict with its reason is in `verdicts.csv`, every value in `results.csv`.",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def answer(rows: Sequence[Record], results: Sequence[GateResult], measured: int) -> str:
+    """Say in a sentence or two what may ship.
+
+    Args:
+        rows: The summary's rows.
+        results: The verdicts.
+        measured: How many measurements the run made.
+
+    Returns:
+        Markdown; "pass" only where a gate really judged and passed.
+    """
+    count = Counter(result.verdict for result in results)
+    judged = len(results) - count[Verdict.NOT_APPLICABLE]
+    skipped = count[Verdict.NOT_APPLICABLE]
+    aside = f" ({skipped} more did not apply)" if skipped else ""
+    if count[Verdict.FAIL]:
+        failed = _culprits(results, Verdict.FAIL)
+        first = f"**FAIL: {count[Verdict.FAIL]} of {judged} checks failed**{aside}: {failed}."
+    elif measured == 0:
+        return "**Nothing was measured**, so nothing can be said."
+    elif count[Verdict.INCONCLUSIVE]:
+        unsure = _culprits(results, Verdict.INCONCLUSIVE)
+        first = (
+            f"**INCONCLUSIVE: {count[Verdict.INCONCLUSIVE]} of {judged} checks are open**, none failed"
+            f"{aside}: {unsure}."
+        )
+    elif judged == 0:
+        return f"**No verdict**: {measured} measurements, but no gate applied to them."
+    else:
+        first = f"**PASS: all {judged} checks passed**{aside}."
+    choices = [choice for model in _models(rows).values() if (choice := _smallest_that_passes(model))]
+    return " ".join([first, *(["Smallest that passes: " + "; ".join(choices) + "."] if choices else [])])
+
+
+def _culprits(results: Sequence[GateResult], verdict: Verdict) -> str:
+    by_case: dict[str, dict[str, None]] = {}
+    for result in results:
+        if result.verdict is verdict:
+            label = case_label(result.case) if result.case else result.gate.where_text
+            by_case.setdefault(label, {})[result.gate.metric] = None
+    named = [f"{markdown_text(label)} ({', '.join(metrics)})" for label, metrics in by_case.items()]
+    most = 6
+    rest = [f"and {len(named) - most} more"] if len(named) > most else []
+    return ", ".join(named[:most] + rest)
+
+
+def _models(rows: Sequence[Record]) -> dict[str, list[Record]]:
+    models: dict[str, list[Record]] = {}
+    for row in rows:
+        models.setdefault(model_label(row), []).append(row)
+    return models
+
+
+def _smallest_that_passes(rows: list[Record]) -> str | None:
+    passed = [
+        row
+        for row in rows
+        if row["verdict"] == Verdict.PASS and row["backend"] != "torch" and row["size_bytes"] is not None
+    ]
+    if not passed:
+        return None
+    best = min(passed, key=lambda row: row["size_bytes"])
+    facts = [
+        f"{format_value(metric, best[metric])} {words}"
+        for metric, words in (
+            ("size_reduction_pct", "smaller than float32"),
+            ("speedup_vs_torch", "as fast as PyTorch"),
+            ("bit_agreement", "of bits agree"),
+            ("bit_accuracy", "of bits right"),
+        )
+        if best[metric] is not None
+    ]
+    details = f" ({', '.join(facts)})" if facts else ""
+    return f"{markdown_text(model_label(best))} **{markdown_text(precision_label(best))}**{details}"
+
+
+def _summary_table(rows: Sequence[Record]) -> str:
+    headings = ["model", "precision", *HEADLINES.values(), "gates"]
+    lines = [_line(headings), _line(["---", "---", *("---:" for _ in HEADLINES), "---"])]
+    for row in rows:
+        values = [format_value(metric, row[metric]) for metric in HEADLINES]
+        names = [markdown_text(model_label(row)), markdown_text(precision_label(row))]
+        lines.append(_line([*names, *values, _CELLS[Verdict(row["verdict"])]]))
+    return "\n".join(lines)
+
+
+def _gate_table(title: str, results: Sequence[GateResult]) -> str:
+    if not results:
+        return ""
+    lines = [
+        f"### {title}",
+        "",
+        _line(["metric", "of", "value", "limit", "what was found", "why this limit"]),
+        _line(["---"] * 6),
+        *(_line(_gate_cells(result)) for result in results[:MOST_ROWS]),
+    ]
+    if len(results) > MOST_ROWS:
+        lines += ["", f"... and {len(results) - MOST_ROWS} more in `verdicts.csv`."]
+    return "\n".join(lines)
+
+
+def _gate_cells(result: GateResult) -> list[str]:
+    gate, row = result.gate, result.measurement
+    label = case_label(result.case) if result.case else gate.where_text
+    images = images_label(result.dataset, result.attack)
+    return [
+        gate.metric,
+        markdown_text(label + (f", {images}" if images else "")),
+        "missing" if row is None else markdown_text(format_value(gate.metric, row.value)),
+        markdown_text(f"{gate.op} {format_value(gate.metric, gate.limit)}"),
+        markdown_text(result.explanation),
+        markdown_text(gate.reason),
+    ]
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"

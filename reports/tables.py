@@ -1,0 +1,243 @@
+"""Summary and verdict tables: for programs (CSV, every digit) and for the console."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from reports.files import csv_text, write_atomically
+from reports.formatting import NOT_APPLICABLE_TEXT, format_value, plain_text
+from reports.gates import GateResult, Verdict
+from reports.metric_registry import METRICS, SEEDED, reason_not_applicable
+from reports.records import CASE_COLUMNS, Case, Measurement
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+VERDICT_COLUMNS = (
+    "verdict",
+    "metric",
+    *CASE_COLUMNS,
+    "dataset",
+    "attack",
+    "value",
+    "ci_low",
+    "ci_high",
+    "unit",
+    "op",
+    "limit",
+    "judge_by",
+    "reason",
+    "explanation",
+)
+SUMMARY_COLUMNS = (*CASE_COLUMNS, "dataset", "verdict", *METRICS)
+CONSOLE_WIDTH = 100
+# The metrics that a person compares precisions by, with the heading each has in a narrow table.
+HEADLINES = {
+    "size_bytes": "size",
+    "size_reduction_pct": "smaller",
+    "latency_ms": "latency",
+    "speedup_vs_torch": "vs PyTorch",
+    "speedup_vs_float32": "vs float32",
+    "bit_agreement": "agreement",
+    "bit_accuracy": "accuracy",
+    "logits_mae_rel_pct": "MAE",
+}
+# The same with units, so that the cells below need none.
+_CONSOLE_HEADINGS = {
+    "size_bytes": "size\nMB",
+    "size_reduction_pct": "smaller\n%",
+    "latency_ms": "latency\nms",
+    "speedup_vs_torch": "x vs\nPyTorch",
+    "speedup_vs_float32": "x vs\nfloat32",
+    "bit_agreement": "agree\n%",
+    "bit_accuracy": "right\n%",
+    "logits_mae_rel_pct": "MAE\n%",
+}
+_WORST_FIRST = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS, Verdict.NOT_APPLICABLE)
+_SHORT_VERDICTS = {
+    Verdict.PASS: ("pass", "green"),
+    Verdict.FAIL: ("FAIL", "bold red"),
+    Verdict.INCONCLUSIVE: ("open", "yellow"),
+    Verdict.NOT_APPLICABLE: ("n/a", "dim"),
+}
+
+
+def worst_verdict(verdicts: Iterable[Verdict]) -> Verdict:
+    """Sum verdicts up.
+
+    Args:
+        verdicts: Any number of them.
+
+    Returns:
+        FAIL before INCONCLUSIVE before PASS; NOT_APPLICABLE only when there is nothing else.
+    """
+    present = set(verdicts)
+    return next((verdict for verdict in _WORST_FIRST if verdict in present), Verdict.NOT_APPLICABLE)
+
+
+def summary_frame(measurements: Sequence[Measurement], results: Sequence[GateResult]) -> pd.DataFrame:
+    """Put a run into wide form.
+
+    A cell is the value on images without attack, of the dataset that the case met first (named in `dataset`);
+    other datasets and attacks are in results.csv, and `verdict` counts them all.
+
+    Args:
+        measurements: The run's measurements.
+        results: The run's verdicts; a case that was judged but never measured has a row as well.
+
+    Returns:
+        One row for each case, columns SUMMARY_COLUMNS in the registry's order and units. A cell is None when
+        the metric was not measured or means nothing for these weights, and NaN when NaN was measured.
+    """
+    cases = dict.fromkeys(row.case for row in measurements)
+    cases.update(dict.fromkeys(result.case for result in results if result.case is not None))
+    records = [_summary_row(case, measurements, results) for case in cases]
+    return pd.DataFrame(records, columns=list(SUMMARY_COLUMNS), dtype=object)
+
+
+def write_summary_csv(frame: pd.DataFrame, path: Path) -> Path:
+    """Write summary.csv, every digit kept, None as an empty cell and NaN as "nan".
+
+    Args:
+        frame: What `summary_frame` gives.
+        path: Where to.
+
+    Returns:
+        The path.
+
+    Raises:
+        ReportError: The file cannot be written.
+    """
+    return write_atomically(path, csv_text([frame.columns, *frame.itertuples(index=False, name=None)]))
+
+
+def write_verdicts_csv(results: Sequence[GateResult], path: Path) -> Path:
+    """Write verdicts.csv: one row for each result, columns VERDICT_COLUMNS.
+
+    Args:
+        results: What `judge` gives.
+        path: Where to.
+
+    Returns:
+        The path.
+
+    Raises:
+        ReportError: The file cannot be written.
+    """
+    return write_atomically(path, csv_text([VERDICT_COLUMNS, *(_verdict_row(result) for result in results)]))
+
+
+def console_summary(frame: pd.DataFrame, width: int = CONSOLE_WIDTH, color: bool = False) -> str:
+    """Draw the summary for a terminal.
+
+    Args:
+        frame: What `summary_frame` gives.
+        width: Columns of the terminal; 96 are needed for the table.
+        color: Whether to colour the verdicts with escape sequences.
+
+    Returns:
+        A table, at most `width` wide. "open" is INCONCLUSIVE; "n/a" is not measured or meaningless, and as a
+        verdict says that no gate applied.
+    """
+    from rich.console import Console
+    from rich.text import Text
+
+    models: dict[str, list[dict]] = {}
+    for row in frame.to_dict("records"):
+        models.setdefault(plain_text(model_label(row)), []).append(row)
+    console = Console(file=io.StringIO(), width=width, force_terminal=color, no_color=not color, legacy_windows=False)
+    with console.capture() as capture:
+        for model, rows in models.items():
+            console.print(Text(model, style="bold", overflow="ellipsis", no_wrap=True))
+            console.print(_console_table(rows))
+        if (frame["weights"] == SEEDED).any():
+            console.print(Text("(seeded) untrained weights: size, latency and fidelity count, accuracy does not"))
+    return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
+
+
+def _console_table(rows: Sequence[dict]) -> Table:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    # Fixed widths, so that the tables of several models stand below each other.
+    table.add_column("precision", overflow="ellipsis", no_wrap=True, width=17)
+    for heading in _CONSOLE_HEADINGS.values():
+        table.add_column(heading, justify="right", no_wrap=True, width=7)
+    table.add_column("gates", no_wrap=True, width=5)
+    for row in rows:
+        word, style = _SHORT_VERDICTS[Verdict(row["verdict"])]
+        cells = [format_value(metric, row[metric]) for metric in HEADLINES]
+        table.add_row(
+            Text(plain_text(precision_label(row))),
+            *(Text(cell.partition(" ")[0], style="dim" if cell == NOT_APPLICABLE_TEXT else "") for cell in cells),
+            Text(word, style=style),
+        )
+    return table
+
+
+def model_label(row: dict) -> str:
+    """Name the model of a summary row, with what is unusual about it.
+
+    Args:
+        row: A row of the summary frame.
+
+    Returns:
+        For example "videoseal 256 (seeded)".
+    """
+    resize = " resize" if row["mode"] != "simple" else ""
+    weights = f" ({row['weights']})" if row["weights"] != "bundled" else ""
+    return f"{row['variant']} {row['image_size']}{resize}{weights}"
+
+
+def precision_label(row: dict) -> str:
+    """Name the precision of a summary row.
+
+    Args:
+        row: A row of the summary frame.
+
+    Returns:
+        "PyTorch" for the reference, else the precision, with the backend when it is not litert.
+    """
+    if row["backend"] == "torch":
+        return "PyTorch"
+    return row["precision"] + ("" if row["backend"] == "litert" else f" {row['backend']}")
+
+
+def _summary_row(case: Case, measurements: Sequence[Measurement], results: Sequence[GateResult]) -> dict:
+    own = [row for row in measurements if row.case == case]
+    plain = [row for row in own if row.attack in {"none", ""}]
+    dataset = next((row.dataset for row in plain if row.dataset), "")
+    # Stable sort: the headline dataset first, then the order of the record; the first row found counts.
+    plain.sort(key=lambda row: row.dataset != dataset)
+    values: dict[str, float | None] = dict.fromkeys(METRICS)
+    for row in reversed(plain):
+        if reason_not_applicable(row.metric, case.weights) is None:
+            values[row.metric] = row.value
+    verdict = worst_verdict(result.verdict for result in results if result.case == case)
+    coordinates = {name: getattr(case, name) for name in CASE_COLUMNS}
+    return {**coordinates, "dataset": dataset, "verdict": str(verdict), **values}
+
+
+def _verdict_row(result: GateResult) -> list[object]:
+    row, gate, case = result.measurement, result.gate, result.case
+    return [
+        result.verdict.value,
+        gate.metric,
+        *("" if case is None else getattr(case, name) for name in CASE_COLUMNS),
+        result.dataset,
+        result.attack,
+        *((None, None, None) if row is None else (row.value, row.ci_low, row.ci_high)),
+        METRICS[gate.metric].unit,
+        gate.op,
+        float(gate.limit),
+        gate.judge_by,
+        gate.reason,
+        result.explanation,
+    ]

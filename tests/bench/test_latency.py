@@ -1,0 +1,159 @@
+"""Time is simulated: no test here depends on how fast the machine is."""
+
+import gc
+from collections import Counter
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from bench.latency import LatencySample, interleaved, speedup, summarize, turn_orders
+
+
+class Machine:
+    """A clock that only work moves, and a diary of who worked."""
+
+    def __init__(self) -> None:
+        self.now = 0
+        self.calls: list[str] = []
+
+    def clock(self) -> int:
+        return self.now
+
+    def work(self, name: str, duration_ns: Callable[[int], float]) -> Callable[[], None]:
+        """A call that takes `duration_ns` of its own number."""
+
+        def call() -> None:
+            self.now += round(duration_ns(self.calls.count(name)))
+            self.calls.append(name)
+
+        return call
+
+
+def constant(duration_ns: float) -> Callable[[int], float]:
+    return lambda number: duration_ns
+
+
+def test_latency_is_the_time_of_the_second_of_two_calls() -> None:
+    machine = Machine()
+    # Odd calls take 1 ms, even ones 5 ms; two warm-up calls, then an untimed (even) and a timed (odd) call a round.
+    calls = {"a": machine.work("a", lambda number: 5e6 if number % 2 == 0 else 1e6)}
+    samples = interleaved(calls, rounds=3, warmup=2, clock=machine.clock)
+    assert [sample.latency_ms for sample in samples] == [1.0, 1.0, 1.0]
+    assert machine.calls == ["a"] * (2 + 2 * 3)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 6])
+def test_orders_balance_positions_and_neighbours(count: int) -> None:
+    orders = turn_orders(count)
+    assert all(sorted(order) == list(range(count)) for order in orders)
+    positions = Counter((index, position) for order in orders for position, index in enumerate(order))
+    neighbours = Counter(pair for order in orders for pair in pairwise(order))
+    assert len(positions) == count**2
+    assert len(set(positions.values())) == 1
+    assert len(neighbours) == count * (count - 1)
+    assert len(set(neighbours.values())) <= 1
+
+
+def test_rounds_follow_the_orders() -> None:
+    machine = Machine()
+    calls = {name: machine.work(name, constant(1e6)) for name in "abc"}
+    samples = interleaved(calls, rounds=12, warmup=1, clock=machine.clock)
+    assert machine.calls[:3] == ["a", "b", "c"]  # warm-up
+    assert len(machine.calls) == 3 + 2 * 36
+    for number in range(12):
+        of_round = [sample for sample in samples if sample.round == number]
+        assert [sample.position for sample in of_round] == [0, 1, 2]
+        assert sorted(sample.name for sample in of_round) == ["a", "b", "c"]
+    assert Counter(sample.name for sample in samples if sample.position == 0) == {"a": 4, "b": 4, "c": 4}
+
+
+def test_a_disturbance_that_outlasts_a_call_meets_only_untimed_calls() -> None:
+    machine = Machine()
+
+    def light() -> None:  # three times as slow right after the heavy one, as with threads that still spin
+        machine.now += 3_000_000 if machine.calls[-1:] == ["heavy"] else 1_000_000
+        machine.calls.append("light")
+
+    calls = {"heavy": machine.work("heavy", constant(9e6)), "light": light}
+    samples = interleaved(calls, rounds=4, warmup=1, clock=machine.clock)
+    assert {sample.latency_ms for sample in samples if sample.name == "light"} == {1.0}
+
+
+def test_a_call_that_is_twice_as_slow_is_seen() -> None:
+    machine = Machine()
+    rng = np.random.default_rng(0)
+    noise = rng.lognormal(0, 0.1, (2, 200))
+    load = lambda number: 3.0 if number > 30 else 1.0  # noqa: E731 - the machine becomes slow half way, for both
+    calls = {
+        "fast": machine.work("fast", lambda number: 1e6 * noise[0, number] * load(number)),
+        "slow": machine.work("slow", lambda number: 2e6 * noise[1, number] * load(number)),
+    }
+    samples = interleaved(calls, rounds=30, warmup=2, clock=machine.clock)
+    found = speedup(samples, of="fast", against="slow")
+    assert found.rounds == 30
+    assert found.interval is not None
+    assert 1.5 < found.interval.low < 2.0 < found.interval.high < 2.7
+    assert found.interval.low < found.ratio < found.interval.high
+    back = speedup(samples, of="slow", against="fast")
+    assert back.ratio == pytest.approx(1 / found.ratio)
+    assert back.interval is not None
+    assert back.interval.high < 1
+
+
+def test_equal_calls_are_not_told_apart() -> None:
+    machine = Machine()
+    noise = np.random.default_rng(1).lognormal(0, 0.1, (2, 200))
+    calls = {
+        "a": machine.work("a", lambda number: 1e6 * noise[0, number]),
+        "b": machine.work("b", lambda number: 1e6 * noise[1, number]),
+    }
+    found = speedup(interleaved(calls, rounds=40, warmup=0, clock=machine.clock), of="a", against="b")
+    assert found.interval is not None
+    assert found.interval.low < 1 < found.interval.high
+
+
+def test_percentiles_with_their_intervals() -> None:
+    samples = [LatencySample("a", number, 0, number + 1.0) for number in range(30)]  # 1 .. 30 ms
+    summary = summarize(samples)["a"]
+    assert summary.rounds == 30
+    assert summary.median_ms == 15.5
+    assert summary.p90_ms == pytest.approx(1 + 0.9 * 29)
+    assert summary.p99_ms == pytest.approx(1 + 0.99 * 29)
+    assert summary.median_interval == (10.0, 21.0)
+    assert summary.p99_interval.high == float("inf")  # 30 rounds cannot bound it
+
+
+def test_only_rounds_with_both_are_compared() -> None:
+    samples = [
+        LatencySample("a", 0, 0, 1.0),
+        LatencySample("b", 0, 1, 4.0),
+        LatencySample("a", 1, 0, 100.0),
+    ]
+    found = speedup(samples, of="a", against="b")
+    assert (found.ratio, found.interval, found.rounds) == (4.0, None, 1)
+    with pytest.raises(ValueError, match="both a and c"):
+        speedup(samples, of="a", against="c")
+
+
+def test_garbage_is_not_collected_meanwhile_and_the_setting_is_put_back() -> None:
+    seen = []
+
+    def fails() -> None:
+        seen.append(gc.isenabled())
+        if len(seen) == 2:
+            raise RuntimeError("planted")
+
+    assert gc.isenabled()
+    with pytest.raises(RuntimeError, match="planted"):
+        interleaved({"a": fails}, rounds=1, warmup=0)
+    assert seen == [False, False]
+    assert gc.isenabled()
+
+
+def test_nothing_to_measure_is_an_error() -> None:
+    with pytest.raises(ValueError, match="0 calls"):
+        interleaved({}, rounds=1)
+    with pytest.raises(ValueError, match="0 rounds"):
+        interleaved({"a": lambda: None}, rounds=0)

@@ -1,0 +1,42 @@
+"""A detector that converts in seconds, for tests that need a real `.tflite` file."""
+
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from converters.image_size import ImageSize
+from converters.variants import Blending, DetectorCard, EmbedderCard, Variant
+from converters.weights import find_weights, load_watermarker
+
+if TYPE_CHECKING:
+    from converters.models.watermarker import Watermarker
+
+SIZE = (32, 32)
+NBITS = 4
+TINY = Variant(
+    name="tiny",
+    task="watermark",
+    nbits=NBITS,
+    image_size=32,
+    detector=DetectorCard(depths=(1, 1, 1, 1), dims=(8, 8, 8, 8), stem_stride=1),
+    embedder=EmbedderCard(hidden_size=4, channels=1, widths=(4, 4, 4, 4), num_blocks=1, upsampling="conv"),
+    blending=Blending(jnd_in_channels=1, jnd_out_channels=1, scaling_w=0.2),
+)
+
+
+@cache
+def tiny_watermarker() -> "Watermarker":
+    """Embedder and detector with seeded values."""
+    return load_watermarker(TINY, find_weights(TINY, "seeded"))
+
+
+@cache
+def tiny_tflite() -> bytes:
+    """The detector's float32 file; converted once a session."""
+    from converters.export import export_float32
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "tiny.tflite"
+        export_float32(tiny_watermarker().detector, TINY, ImageSize(*SIZE), "simple", path)
+        return path.read_bytes()

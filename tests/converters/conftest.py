@@ -1,0 +1,106 @@
+"""A tiny variant with every kind of layer, converted once a session, and a runner for `.tflite` files."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from converters.export import export_float32
+from converters.image_size import ImageSize
+from converters.models.watermarker import Watermarker
+from converters.precisions import PRECISIONS
+from converters.quantize import quantize
+from converters.variants import Blending, DetectorCard, EmbedderCard, Variant
+from converters.weights import find_weights, load_watermarker
+
+FloatArray = NDArray[np.float32]
+
+TINY = Variant(
+    name="tiny",
+    task="watermark",
+    nbits=16,
+    image_size=32,
+    detector=DetectorCard(depths=(1, 1), dims=(8, 16), stem_stride=4),
+    embedder=EmbedderCard(hidden_size=4, channels=1, widths=(4, 8), num_blocks=1, upsampling="bilinear"),
+    blending=Blending(jnd_in_channels=1, jnd_out_channels=1, scaling_w=0.2),
+)
+SIMPLE_SIZE = ImageSize(32, 32)
+RESIZE_SIZE = ImageSize(40, 56)
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Networks this small lose more by waiting for threads than they win."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Variant:
+    return TINY
+
+
+@pytest.fixture(scope="session")
+def tiny_watermarker() -> Watermarker:
+    return load_watermarker(TINY, find_weights(TINY, "seeded"))
+
+
+@pytest.fixture(scope="session")
+def random_images() -> Callable[..., Tensor]:
+    def make(batch: int, height: int, width: int, seed: int = 0) -> Tensor:
+        values = np.random.default_rng(seed).random((batch, 3, height, width), dtype=np.float32)
+        return torch.from_numpy(values)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def run_tflite() -> Callable[[Path, Tensor], FloatArray]:
+    """Runs one image (1, 3, H, W) through a file and gives its logits (1, 1 + nbits)."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    def run(path: Path, image: Tensor) -> FloatArray:
+        interpreter = Interpreter(model_path=str(path), num_threads=1)
+        interpreter.allocate_tensors()
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], image.permute(0, 2, 3, 1).numpy())
+        interpreter.invoke()
+        output: FloatArray = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+        return output
+
+    return run
+
+
+def _all_precisions(folder: Path, watermarker: Watermarker, size: ImageSize, mode: str) -> dict[str, Path]:
+    files = {name: folder / f"{name}.tflite" for name in PRECISIONS}
+    export_float32(watermarker.detector, TINY, size, mode, files["float32"])
+    for name, precision in PRECISIONS.items():
+        if precision.recipe:
+            quantize(files["float32"], precision, files[name])
+    return files
+
+
+@pytest.fixture(scope="session")
+def tiny_files(
+    tmp_path_factory: pytest.TempPathFactory, tiny_watermarker: Watermarker
+) -> dict[str, Path]:
+    """The tiny detector at 32 x 32 at every precision, by name."""
+    return _all_precisions(tmp_path_factory.mktemp("simple"), tiny_watermarker, SIMPLE_SIZE, "simple")
+
+
+@pytest.fixture(scope="session")
+def tiny_resize_files(
+    tmp_path_factory: pytest.TempPathFactory, tiny_watermarker: Watermarker
+) -> dict[str, Path]:
+    """The tiny detector behind a resize from 40 x 56 to 32 x 32, at every precision, by name."""
+    return _all_precisions(tmp_path_factory.mktemp("resize"), tiny_watermarker, RESIZE_SIZE, "resize")

@@ -1,0 +1,130 @@
+"""A made-up run with the numbers of ../shared/facts.md: a trained nano model and a seeded full-size one."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from reports.records import BIT_COLUMNS, Case, Expectation, Measurement, measurement
+
+RUN_ID = "20250102-030405-000006"
+NANO = Case("videoseal_nano", "bundled", "float32", "256", "simple", "litert", 2)
+FULL = Case("videoseal", "seeded", "float32", "256", "simple", "litert", 2)
+PRECISIONS = ("float32", "fp16", "int8", "int8_weight_only")
+IMAGE_METRICS = ("bit_accuracy", "bit_agreement", "logits_mae_rel_pct", "nan_count")
+
+# precision: MB, ms, agreement, MAE in % of the mean logit, bit accuracy
+_NANO = {
+    "float32": (11.34, 21.0, 1.0, 1e-4, 0.9931),
+    "fp16": (5.72, 20.6, 1.0, 0.03, 0.9931),
+    "int8": (3.17, 12.1, 0.9990, 0.76, 0.9927),
+    "int8_weight_only": (3.18, 21.9, 0.9998, 0.46, 0.9930),
+}
+_FULL = {
+    "float32": (133.39, 71.2, 1.0, 1e-4, 0.5),
+    "fp16": (66.9, 70.4, 1.0, 0.04, 0.5),
+    "int8": (34.1, 30.3, 0.9972, 1.9, 0.5),
+    "int8_weight_only": (34.1, 72.8, 0.9990, 0.8, 0.5),
+}
+_TORCH_MS = {NANO: 34.0, FULL: 123.0}
+
+
+def torch_of(case: Case) -> Case:
+    return replace(case, precision="float32", backend="torch")
+
+
+def _row(case: Case, metric: str, value: float, n: int = 1, spread: float | None = None) -> Measurement:
+    dataset = "" if metric.startswith(("size", "quantized", "latency", "speedup", "load")) else "photographs"
+    ci = None if spread is None else (value - spread, value + spread)
+    return measurement(RUN_ID, case, dataset, "none", metric, value, n, ci)
+
+
+def _model_rows(base: Case, numbers: dict[str, tuple[float, float, float, float, float]]) -> list[Measurement]:
+    torch_ms, accuracy = _TORCH_MS[base], numbers["float32"][4]
+    reference = torch_of(base)
+    rows = [
+        _row(reference, "latency_ms", torch_ms, 40, 0.03 * torch_ms),
+        _row(reference, "latency_p90_ms", 1.18 * torch_ms, 40),
+        _row(reference, "bit_accuracy", accuracy, 3072, 0.003),
+        _row(reference, "nan_count", 0, 12),
+    ]
+    float32_megabytes, float32_ms = numbers["float32"][:2]
+    for precision, (megabytes, milliseconds, agreement, error, own_accuracy) in numbers.items():
+        case = replace(base, precision=precision)
+        rows += [
+            _row(case, "size_bytes", 1e6 * megabytes),
+            _row(case, "size_reduction_pct", 100 * (1 - megabytes / float32_megabytes)),
+            _row(case, "quantized_weight_pct", 0.0 if precision == "float32" else 97.3),
+            _row(case, "latency_ms", milliseconds, 40, 0.02 * milliseconds),
+            _row(case, "latency_p90_ms", 1.15 * milliseconds, 40),
+            _row(case, "latency_p99_ms", 1.5 * milliseconds, 40),
+            _row(case, "speedup_vs_torch", torch_ms / milliseconds, 40, 0.05),
+            _row(case, "speedup_vs_float32", float32_ms / milliseconds, 40, 0.05),
+            _row(case, "bit_agreement", agreement, 3072, min(0.0006, 1 - agreement)),
+            _row(case, "bit_accuracy", own_accuracy, 3072, 0.003),
+            _row(case, "bit_accuracy_delta", 100 * (own_accuracy - accuracy), 3072),
+            _row(case, "logits_mae_rel_pct", error, 3072),
+            _row(case, "confidence_delta", error / 1000, 12),
+            _row(case, "false_positive_rate_excess", -0.1, 12),
+            _row(case, "nan_count", 0, 12),
+        ]
+    return rows
+
+
+def healthy_rows() -> list[Measurement]:
+    """Both models, four precisions, everything within the default gates."""
+    return _model_rows(NANO, _NANO) + _model_rows(FULL, _FULL)
+
+
+def plan_of(rows: list[Measurement]) -> list[Expectation]:
+    return [row.expectation for row in rows]
+
+
+def altered(
+    rows: list[Measurement], variant: str, precision: str, metric: str, **changes: float | None
+) -> list[Measurement]:
+    """Change one measurement of a file."""
+    wanted = (variant, precision, metric, "litert")
+    chosen = [row for row in rows if (row.variant, row.precision, row.metric, row.backend) == wanted]
+    assert len(chosen) == 1
+    return [replace(row, **changes) if row is chosen[0] else row for row in rows]  # type: ignore[arg-type]
+
+
+def without(rows: list[Measurement], variant: str, precision: str, *metrics: str) -> list[Measurement]:
+    return [
+        row
+        for row in rows
+        if (row.variant, row.precision, row.backend) != (variant, precision, "litert") or row.metric not in metrics
+    ]
+
+
+def bit_rows(images: int = 6, seed: int = 5) -> list[tuple[object, ...]]:
+    """Logits whose error has the size that the made-up measurements say."""
+    random = np.random.default_rng(seed)
+    rows: list[tuple[object, ...]] = []
+    for base, nbits, numbers, scale in ((NANO, 32, _NANO, 4.0), (FULL, 256, _FULL, 0.3)):
+        for picture in range(images):
+            message = random.integers(0, 2, nbits)
+            reference = scale * (2 * message - 1 + 0.5 * random.normal(size=nbits))
+            if base.weights == "seeded":
+                reference = scale * random.normal(size=nbits)
+            for precision, (_, _, _, error, _) in numbers.items():
+                noise = random.normal(size=nbits) * scale * error / 100 * math.sqrt(math.pi / 2)
+                logits = (reference + noise).astype(np.float32)
+                rows += [
+                    (
+                        base.variant,
+                        precision,
+                        "litert",
+                        "none",
+                        f"photo{picture}.png",
+                        bit,
+                        int(message[bit]) if base.weights != "seeded" else None,
+                        float(reference[bit]),
+                        logits[bit],
+                        "256",
+                    )
+                    for bit in range(nbits)
+                ]
+    assert len(rows[0]) == len(BIT_COLUMNS)
+    return rows

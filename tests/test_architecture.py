@@ -1,0 +1,80 @@
+"""The project's own rules: who may import whom, and that the lock keeps what pyproject promises."""
+
+import ast
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parent.parent
+FOLDERS = ("bench", "converters", "datasets", "reports")
+ALLOWED = {
+    "bench": {"bench", "converters", "datasets", "reports"},
+    "converters": {"converters", "datasets"},
+    "datasets": {"datasets"},
+    "reports": {"reports"},
+}
+FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    """Top-level names of everything that a file imports, wherever in the file."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import hides its direction"
+            names.add(str(node.module).split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_go_one_way(path: Path) -> None:
+    folder = path.relative_to(ROOT).parts[0]
+    ours = imported(path) & {*FOLDERS, "tests", "conftest"}
+    assert ours <= ALLOWED[folder], f"{path} imports {sorted(ours - ALLOWED[folder])}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_reports_and_datasets_need_no_engine(path: Path) -> None:
+    if path.relative_to(ROOT).parts[0] in {"reports", "datasets"}:
+        assert not imported(path) & {"torch", "litert_torch", "ai_edge_litert", "ai_edge_quantizer", "tensorflow"}
+
+
+def test_no_module_hides_one_of_python() -> None:
+    """A script's folder comes first on the path: a module called `statistics` there would break scipy."""
+    names = {path.stem for path in FILES if path.stem not in {"__init__", "__main__"}}
+    assert not names & sys.stdlib_module_names
+
+
+def test_plugin_starts_without_engines() -> None:
+    """`--help` and unit tests must not wait for torch."""
+    code = (
+        "import sys, bench.plugin; heavy = {'torch', 'litert_torch', 'ai_edge_litert', 'pandas', 'matplotlib'};"
+        "sys.exit(', '.join(sorted(heavy & set(sys.modules))) or 0)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
+
+
+def test_lock_keeps_what_pyproject_promises() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    pinned = {}
+    for line in lines:
+        if line and not line.startswith("#"):
+            requirement = Requirement(line)
+            (specifier,) = requirement.specifier
+            assert specifier.operator == "==", f"{line}: the lock pins exactly"
+            assert "+" not in specifier.version, f"{line}: a local build that no one else can install"
+            pinned[canonicalize_name(requirement.name)] = specifier.version
+    asked = [Requirement(text) for text in project["dependencies"] + project["optional-dependencies"]["dev"]]
+    for requirement in asked:
+        name = canonicalize_name(requirement.name)
+        assert name in pinned, f"{name} is in pyproject.toml but not in requirements.lock"
+        assert requirement.specifier.contains(pinned[name]), f"{requirement} does not allow the locked {pinned[name]}"
