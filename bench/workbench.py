@@ -1,5 +1,6 @@
 """What the suites share: models, files, images and outputs, each made once and dropped with its group."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.image_set import ImageSet, prepare, read_samples
-from bench.latency import LatencySample, interleaved
+from bench.latency import LatencySample, interleaved, turn_orders
 from bench.runners import LiteRTRunner, Runner, TensorFlowRunner, TorchRunner
 from bench.targets import Group, Target
 from converters.precisions import get_precision
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
     from converters.models.watermarker import Watermarker
 
-LATENCY_ROUNDS = 60
-LATENCY_WARMUP = 5
+LATENCY_ROUNDS = 40  # at least; rounded up so that every order of the calls is taken equally often
+LATENCY_WARMUP = 3
 CONFIDENCE_BIT = -1  # the number under which channel 0 stands in the column `bit` of bits.csv
 
 
@@ -143,7 +144,9 @@ class GroupBench:
             if base not in self.targets or self._given is not None:
                 runners[_base_name(base)] = self._file_runner(self.float32().path, base)
         calls = {name: (lambda run=run: run(image)) for name, run in runners.items()}
-        samples = interleaved(calls, rounds=LATENCY_ROUNDS, warmup=LATENCY_WARMUP)
+        orders = len(turn_orders(len(calls)))
+        rounds = orders * math.ceil(LATENCY_ROUNDS / orders)
+        samples = interleaved(calls, rounds, LATENCY_WARMUP)
         by_name: Mapping[str, Target] = {str(target): target for target in self.targets}
         self._run.append_latency(_latency_row(by_name[s.name], s) for s in samples if s.name in by_name)
         return samples

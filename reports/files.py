@@ -68,6 +68,8 @@ def cell(value: object) -> str:
         return repr(value)
     if kind is int:
         return str(value)
+    if kind is str:
+        return _one_line(value)  # type: ignore[arg-type]
     item = getattr(value, "item", None)
     plain = item() if callable(item) else value
     if plain is None:
@@ -76,7 +78,11 @@ def cell(value: object) -> str:
         return str(int(plain))
     if isinstance(plain, float):
         return repr(plain)
-    return str(plain).replace("\r", "\\r").replace("\n", "\\n")
+    return _one_line(str(plain))
+
+
+def _one_line(text: str) -> str:
+    return text.replace("\r", "\\r").replace("\n", "\\n")
 
 
 def csv_text(rows: Iterable[Iterable[object]]) -> str:

@@ -127,8 +127,8 @@ _ALL = (
         "false_positive_rate_excess",
         "fraction",
         "lower",
-        "False positive rate minus the upper end of the 95 % (Clopper-Pearson) interval of the reference's "
-        "rate on the same images; at most 0 means no more than the reference's within its interval.",
+        "False positive rate minus the upper end of the 95 % interval of the reference's rate on the same images "
+        "(by picture, or exact, whichever reaches further); at most 0 means no more than the reference's.",
         needs_trained=True,
     ),
     _metric("latency_ms", "ms", "lower", "Median time of one inference of one image, after warm-up."),

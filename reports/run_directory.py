@@ -11,7 +11,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
@@ -49,6 +49,17 @@ PLOTS = (
 RENDERED = ("summary.csv", "verdicts.csv", "summary.md", *PLOTS)
 # Up to here a table opens in an editor and is small enough to attach to a CI run; beyond, `finish` packs it.
 PLAIN_LIMIT_BYTES = 16 * 1024 * 1024
+# Columns of samples that are numbers; a message may be missing, so it is a float in frames.
+_NUMBERS: dict[str, Callable[[str], float]] = {
+    "bit": int,
+    "message": float,
+    "reference_logit": float,
+    "logit": float,
+    "threads": int,
+    "round": int,
+    "position": int,
+    "latency_ms": float,
+}
 _RUN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _HEADER = ",".join(RESULT_COLUMNS)
 
@@ -212,7 +223,7 @@ class RunDirectory:
                 if plain.is_file() and plain.stat().st_size > PLAIN_LIMIT_BYTES:
                     # No time stamp inside: the same samples give the same file.
                     packed = gzip.compress(plain.read_bytes(), compresslevel=6, mtime=0)
-                    write_atomically(plain.with_name(plain.name + ".gz"), packed)
+                    write_atomically(_packed(plain), packed)
                     plain.unlink()
 
     def _append_rows(self, name: str, columns: tuple[str, ...], rows: Iterable[Row]) -> None:
@@ -300,9 +311,9 @@ def load_bits(run_dir: Path) -> pd.DataFrame:
         Columns BIT_COLUMNS; `message` is NaN where unknown, logits are raw. Empty when there are no samples.
 
     Raises:
-        ReportError: The table has other columns.
+        ReportError: The table has other columns, or a cell is no number where one is expected.
     """
-    return _sample_frame(run_dir / BITS, BIT_COLUMNS, ("bit", "message", "reference_logit", "logit"))
+    return _sample_frame(run_dir / BITS, BIT_COLUMNS)
 
 
 def load_latency(run_dir: Path) -> pd.DataFrame:
@@ -315,34 +326,33 @@ def load_latency(run_dir: Path) -> pd.DataFrame:
         Columns LATENCY_COLUMNS, one timing a row in milliseconds. Empty when there are no samples.
 
     Raises:
-        ReportError: The table has other columns.
+        ReportError: The table has other columns, or a cell is no number where one is expected.
     """
-    return _sample_frame(run_dir / LATENCY, LATENCY_COLUMNS, ("threads", "round", "position", "latency_ms"))
+    return _sample_frame(run_dir / LATENCY, LATENCY_COLUMNS)
 
 
-def _sample_frame(path: Path, columns: tuple[str, ...], numeric: tuple[str, ...]) -> pd.DataFrame:
+def _sample_frame(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    # Not by pandas' reader: which of its parsers keeps every digit and every file name differs between versions.
     import pandas as pd
 
-    text = _complete_lines(path)
-    if not text:
-        return pd.DataFrame(columns=list(columns))
-    with _told(path):
-        # Only numbers may be missing: a picture that is called "NA" keeps its name.
-        frame = pd.read_csv(
-            io.StringIO(text),
-            dtype={name: str for name in columns if name not in numeric},
-            keep_default_na=False,
-            na_values={name: ["", "nan"] for name in numeric},
-            float_precision="round_trip",
-        )
-    if tuple(frame.columns) != columns:
-        raise ReportError(f"{path}: found columns {', '.join(frame.columns)}, expected {', '.join(columns)}")
-    return frame
+    rows = [list(row.values()) for _, row in _rows(path, columns)] if path.is_file() or _packed(path).is_file() else []
+    cells: dict[str, list[object]] = {}
+    for name, texts in zip(columns, zip(*rows, strict=True) if rows else ((),) * len(columns), strict=True):
+        kind = _NUMBERS.get(name)
+        try:
+            cells[name] = list(texts) if kind is None else [kind(text or "nan") for text in texts]
+        except ValueError as error:
+            raise ReportError(f"{path}, column {name}: {error}") from error
+    return pd.DataFrame(cells, columns=list(columns))
+
+
+def _packed(path: Path) -> Path:
+    return path.with_name(path.name + ".gz")
 
 
 def _complete_lines(path: Path) -> str:
     """Read the lines that were written to their end; "" when there is no such file."""
-    packed = path.with_name(path.name + ".gz")
+    packed = _packed(path)
     with _told(path):
         if path.is_file():
             data = path.read_bytes()
