@@ -1,12 +1,12 @@
 """The images of a run: read or generated, watermarked once, and brought to the detector's input once."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bench.metrics import psnr_db
+from bench.options import dataset_name
 from bench.runners import to_unit_range
 from bench.targets import Group
 from datasets.dead_leaves import dead_leaves_samples
@@ -44,11 +44,6 @@ class ImageSet:
     watermarked: np.ndarray
     plain: np.ndarray | None
     psnr_db: np.ndarray
-
-
-def dataset_name(dataset: str) -> str:
-    """The name of a dataset in tables: a folder goes by its own name, not by its place on this machine."""
-    return Path(dataset).resolve().name if Path(dataset).is_dir() else dataset
 
 
 def read_samples(dataset: str, group: Group, count: int) -> list[Sample]:

@@ -60,6 +60,11 @@ class Options:
         return self.image_sizes or (ImageSize(variant.image_size, variant.image_size),)
 
 
+def dataset_name(dataset: str) -> str:
+    """The name of a dataset in tables: a folder goes by its own name, not by its place on this machine."""
+    return Path(dataset).resolve().name if Path(dataset).is_dir() else dataset
+
+
 def add_options(parser: pytest.Parser) -> None:
     """Declare the options; a repeatable one may also be given as a list with commas."""
     group = parser.getgroup("sealbench", "sealbench: what to measure (repeat an option, or separate by commas)")

@@ -9,13 +9,13 @@ import time
 from collections import Counter
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from bench.environment import describe_environment
-from bench.image_set import dataset_name, read_samples
-from bench.options import OptionError, Options, add_options, read_options
+from bench.options import OptionError, Options, add_options, dataset_name, read_options
 from bench.recorder import NO_ATTACK, NO_DATASET, Recorder
 from bench.suites import ORDER
 from bench.targets import Target, expand
@@ -133,6 +133,9 @@ def _begin(state: BenchRun, items: Sequence[pytest.Item]) -> None:
         (group,) = groups
         model = read_model_file(options.artifact)
         check_detector_signature(model, group.variant.nbits, group.size.height, group.size.width)
+    from bench.image_set import read_samples
+    from bench.workbench import Workbench
+
     data = {
         f"{dataset_name(dataset)} for {group.variant.name} at {group.size}": fingerprint(
             read_samples(dataset, group, options.samples)
@@ -140,8 +143,6 @@ def _begin(state: BenchRun, items: Sequence[pytest.Item]) -> None:
         for group in groups
         for dataset in options.datasets
     }
-    from bench.workbench import Workbench
-
     store = ArtifactStore()
     state.run = RunDirectory.open(run_dir=options.run_dir)
     if options.gates is not None:
@@ -270,6 +271,4 @@ def _conversions(state: BenchRun) -> list[Target]:
 
 def _plain(datasets: Sequence[str]) -> list[str]:
     """Datasets of which there are images without a watermark."""
-    from pathlib import Path
-
     return [dataset for dataset in datasets if not (Path(dataset) / MANIFEST).exists()]

@@ -13,7 +13,7 @@ from bench.image_set import ImageSet, prepare, read_samples
 from bench.latency import LatencySample, interleaved, turn_orders
 from bench.runners import LiteRTRunner, Runner, TensorFlowRunner, TorchRunner
 from bench.targets import Group, Target
-from converters.precisions import get_precision
+from converters.precisions import Precision, get_precision
 from converters.store import Artifact, ArtifactStore
 from converters.weights import load_watermarker
 from reports.run_directory import RunDirectory
@@ -73,6 +73,7 @@ class GroupBench:
         self._run = run
         self._store = store
         self._given = artifact
+        self._artifacts: dict[Precision, Artifact | Exception] = {}
         self._images: dict[str, ImageSet] = {}
         self._outputs: dict[tuple[Target, str], Outputs] = {}
 
@@ -86,22 +87,29 @@ class GroupBench:
         """The PyTorch target that all others are compared with."""
         return next(target for target in self.targets if target.is_reference)
 
-    def float32(self) -> Artifact:
-        """The float32 file of this group, which sizes and speeds are compared with."""
-        return self._store.get(self.group.spec(get_precision("float32")), self._detector)
-
-    def convert(self, target: Target) -> Artifact:
-        """The target's file from the store, converted if it is not there.
+    def convert(self, precision: Precision) -> Artifact:
+        """The group's file at a precision from the store, converted if it is not there.
 
         Raises:
-            ImageSizeError: the variant cannot take images of that size.
-            Exception: whatever the converter raises.
+            Exception: whatever the converter raised; it is not tried again for every suite.
         """
-        return self._store.get(self.group.spec(target.precision), self._detector)
+        if precision not in self._artifacts:
+            try:
+                self._artifacts[precision] = self._store.get(self.group.spec(precision), self._detector)
+            except Exception as error:
+                self._artifacts[precision] = error
+        artifact = self._artifacts[precision]
+        if isinstance(artifact, Exception):
+            raise artifact
+        return artifact
+
+    def float32(self) -> Artifact:
+        """The float32 file of this group, which sizes and speeds are compared with."""
+        return self.convert(get_precision("float32"))
 
     def path(self, target: Target) -> Path:
         """The file that a target measures: the one that was given, or the converted one."""
-        return self._given or self.convert(target).path
+        return self._given or self.convert(target.precision).path
 
     def runner(self, target: Target) -> Runner:
         """A runner for a target, ready for its first image."""

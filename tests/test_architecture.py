@@ -55,7 +55,8 @@ def test_no_module_hides_one_of_python() -> None:
 def test_plugin_starts_without_engines() -> None:
     """`--help` and unit tests must not wait for torch."""
     code = (
-        "import sys, bench.plugin; heavy = {'torch', 'litert_torch', 'ai_edge_litert', 'pandas', 'matplotlib'};"
+        "import sys, bench.plugin;"
+        "heavy = {'torch', 'litert_torch', 'ai_edge_litert', 'pandas', 'matplotlib', 'scipy', 'skimage'};"
         "sys.exit(', '.join(sorted(heavy & set(sys.modules))) or 0)"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

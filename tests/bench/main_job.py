@@ -1,0 +1,43 @@
+"""Runs the main job as a user does: in a process of its own, from the root of the checkout."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class MainJob:
+    """A run's folder, exit code, and everything it printed."""
+
+    run_dir: Path
+    code: int
+    output: str
+
+
+def main_job(run_dir: Path, cache: Path, *arguments: str) -> MainJob:
+    """Run `pytest bench` into `run_dir`, with its own artifact store in `cache`."""
+    command = [sys.executable, "-m", "pytest", "bench", "-p", "no:cacheprovider", "--run-dir", str(run_dir), *arguments]
+    return _run(run_dir, command, {"XDG_CACHE_HOME": str(cache)})
+
+
+def render_again(run_dir: Path) -> MainJob:
+    """Run `python -m reports` on a folder."""
+    return _run(run_dir, [sys.executable, "-m", "reports", str(run_dir)], {})
+
+
+def _run(run_dir: Path, command: Sequence[str], extra: dict[str, str]) -> MainJob:
+    found = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **extra},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return MainJob(run_dir, found.returncode, found.stdout)

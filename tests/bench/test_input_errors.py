@@ -1,0 +1,102 @@
+"""A careless user: every wrong input is one clear error before anything is measured, and nothing is written."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from datasets.images import write_png
+from tests.bench.main_job import main_job
+
+pytestmark = pytest.mark.main_job
+
+USAGE_ERROR = 4
+
+
+def refused(tmp_path: Path, *arguments: str) -> str:
+    """Run the main job, which must refuse; returns what it said."""
+    job = main_job(tmp_path / "run", tmp_path / "cache", *arguments)
+    assert job.code == USAGE_ERROR, job.output
+    assert "Traceback" not in job.output
+    assert not job.run_dir.exists()
+    (line,) = [line for line in job.output.splitlines() if line.startswith("ERROR: ")]
+    return line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--variant", "videoseal2"), "known: videoseal, videoseal_nano"),
+        (("--precision", "int9"), "known: float32, fp16, int8, int8_weight_only"),
+        (("--backend", "onnx"), "known: litert, tensorflow"),
+        (("--dataset", "holiday"), "known: photographs, dead-leaves"),
+        (("--image-size", "big"), "expected a side like 256"),
+        (("--image-size", "16"), "at least 64 pixels"),
+        (("--weights", "videoseal=bundled"), "no weights are bundled"),
+        (("--weights", "nowhere.pth", "--variant", "videoseal"), "nowhere.pth: no such file"),
+        (("--weights", "mine.pth"), "say whose they are"),
+        (("--threads", "0"), "expected at least 1"),
+        (("--samples", "0"), "expected at least 1"),
+        (("--artifact", "x.tflite"), "exactly one --variant"),
+        (("--gates", "nowhere.toml"), "nowhere.toml"),
+    ],
+)
+def test_options(tmp_path: Path, arguments: tuple[str, ...], told: str) -> None:
+    assert told in refused(tmp_path, *arguments)
+
+
+def test_truncated_artifact(tmp_path: Path) -> None:
+    path = tmp_path / "cut.tflite"
+    path.write_bytes(b"\x1c\x00\x00\x00TFL3" + bytes(20))
+    line = refused(tmp_path, "--variant", "videoseal_nano", "--precision", "int8", "--artifact", str(path))
+    assert "cut.tflite" in line
+
+
+def test_artifact_that_is_no_model(tmp_path: Path) -> None:
+    path = tmp_path / "page.tflite"
+    path.write_text("<html>not found</html>")
+    line = refused(tmp_path, "--variant", "videoseal_nano", "--precision", "int8", "--artifact", str(path))
+    assert "page.tflite: not a TFLite model" in line
+
+
+def test_damaged_checkpoint(tmp_path: Path) -> None:
+    path = tmp_path / "cut.safetensors"
+    path.write_bytes(b"\xff" * 100)
+    assert "cut.safetensors" in refused(tmp_path, "--variant", "videoseal", "--weights", str(path))
+
+
+def test_empty_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    assert "no picture was found" in refused(tmp_path, "--variant", "videoseal_nano", "--dataset", str(folder))
+
+
+def test_unreadable_image(tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 and no more")
+    assert "broken.jpg" in refused(tmp_path, "--variant", "videoseal_nano", "--dataset", str(folder))
+
+
+def test_message_of_another_length(tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    write_png(folder / "a.png", np.zeros((64, 64, 3), np.uint8))
+    (folder / "manifest.csv").write_text("file,message\na.png,0101\n")
+    line = refused(tmp_path, "--variant", "videoseal_nano", "--dataset", str(folder))
+    assert "a.png" in line
+    assert "4 bits, expected 32" in line
+
+
+def test_manifest_that_names_a_missing_file(tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    write_png(folder / "a.png", np.zeros((64, 64, 3), np.uint8))
+    (folder / "manifest.csv").write_text(f"file,message\na.png,{'01' * 16}\nb.png,{'01' * 16}\n")
+    assert "b.png" in refused(tmp_path, "--variant", "videoseal_nano", "--dataset", str(folder))
+
+
+def test_run_directory_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    job = main_job(tmp_path / "file" / "run", tmp_path / "cache", "--variant", "videoseal_nano")
+    assert job.code == USAGE_ERROR
+    assert "file" in job.output.splitlines()[-1] + job.output.splitlines()[-2]
+    assert "Traceback" not in job.output

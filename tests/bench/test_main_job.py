@@ -1,0 +1,229 @@
+"""The main job end to end on the bundled model: its files, its verdicts, and the faults it must find."""
+
+import csv
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+
+from bench.image_set import embed
+from converters.variants import get_variant
+from converters.weights import find_weights, load_watermarker
+from datasets.images import write_png
+from datasets.messages import format_bits, random_messages
+from datasets.photographs import photo_samples
+from reports.records import RESULT_COLUMNS
+from tests.bench.main_job import MainJob, main_job, render_again
+
+pytestmark = [pytest.mark.convert, pytest.mark.main_job]
+
+NANO = ("--variant", "videoseal_nano", "--samples", "12", "-k", "not latency")
+ACCURACY = ("bit_accuracy", "bit_agreement", "word_accuracy", "logits_mae", "detection_confidence", "snr_db")
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> MainJob:
+    """The bundled model at float32 and int8, converted once for this file."""
+    return main_job(tmp_path_factory.mktemp("run"), cache, *NANO, "--precision", "float32,int8")
+
+
+@pytest.fixture(scope="module")
+def files(job: MainJob, cache: Path) -> dict[str, Path]:
+    """The converted files by precision."""
+    found = {path.stem: path for path in cache.rglob("*.tflite")}
+    stem = "videoseal_detector_videoseal_nano_256"
+    return {"float32": found[stem], "int8": found[f"{stem}_int8"]}
+
+
+def results(run_dir: Path) -> pd.DataFrame:
+    return pd.read_csv(run_dir / "results.csv", dtype={"image_size": str}, keep_default_na=False)
+
+
+def failed_metrics(job: MainJob) -> set[str]:
+    verdicts = pd.read_csv(job.run_dir / "verdicts.csv")
+    return set(verdicts[verdicts.verdict == "FAIL"].metric)
+
+
+def test_the_bundled_model_passes(job: MainJob) -> None:
+    assert job.code == 0, job.output[-3000:]
+    for name in ("results.csv", "summary.csv", "verdicts.csv", "environment.json", "summary.md", "samples/bits.csv"):
+        assert (job.run_dir / name).stat().st_size > 0, name
+    assert sorted(path.name for path in (job.run_dir / "plots").glob("*.png"))
+    assert failed_metrics(job) == set()
+    frame = results(job.run_dir)
+    assert tuple(frame.columns) == RESULT_COLUMNS
+    assert set(frame.backend) == {"torch", "litert"}
+    assert set(frame.weights) == {"bundled"}
+    environment = json.loads((job.run_dir / "environment.json").read_text())
+    assert environment["weights"]["videoseal_nano"]["kind"] == "bundled"
+    assert environment["packages"]["litert-torch"] == "0.10.0"
+
+
+def test_gates_of_suites_that_were_not_selected_do_not_apply(job: MainJob) -> None:
+    verdicts = pd.read_csv(job.run_dir / "verdicts.csv")
+    speed = verdicts[verdicts.metric.str.startswith("speedup")]
+    assert set(speed.verdict) == {"NOT_APPLICABLE"}
+
+
+def test_accuracy_recomputes_from_the_samples_with_pandas_alone(job: MainJob) -> None:
+    bits = pd.read_csv(job.run_dir / "samples" / "bits.csv").dropna(subset="message")
+    right = ((bits.logit > 0) == (bits.message == 1)) & bits.logit.notna()
+    recomputed = right.groupby([bits.precision, bits.backend]).mean()
+    frame = results(job.run_dir)
+    recorded = frame[frame.metric == "bit_accuracy"].set_index(["precision", "backend"]).value
+    assert len(recomputed) == 3
+    assert recomputed.to_dict() == recorded.to_dict()
+
+
+def test_a_second_run_gives_the_same_accuracy_to_the_last_digit(job: MainJob, cache: Path, tmp_path: Path) -> None:
+    again = main_job(tmp_path / "run", cache, *NANO, "--precision", "float32,int8")
+
+    def rows(run_dir: Path) -> list[list[str]]:
+        with (run_dir / "results.csv").open() as file:
+            return [row[1:] for row in csv.reader(file)]  # all but the run's own name
+
+    assert rows(again.run_dir) == rows(job.run_dir)
+
+
+def test_rendering_again_judges_the_same(job: MainJob) -> None:
+    before = (job.run_dir / "verdicts.csv").read_bytes()
+    assert render_again(job.run_dir).code == 0
+    assert (job.run_dir / "verdicts.csv").read_bytes() == before
+
+
+def judge_file(path: Path, precision: str, cache: Path, run_dir: Path) -> MainJob:
+    return main_job(run_dir, cache, *NANO, "--precision", precision, "--artifact", str(path))
+
+
+def test_a_file_from_elsewhere_is_measured_as_what_it_is_said_to_be(
+    files: dict[str, Path], cache: Path, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "mine.tflite"
+    shutil.copy(files["int8"], elsewhere)
+    job = judge_file(elsewhere, "int8", cache, tmp_path / "run")
+    assert job.code == 0, job.output[-3000:]
+
+
+def test_a_copy_of_float32_is_no_int8(files: dict[str, Path], cache: Path, tmp_path: Path) -> None:
+    job = judge_file(files["float32"], "int8", cache, tmp_path / "run")
+    assert job.code == 1
+    assert failed_metrics(job) == {"size_reduction_pct", "quantized_weight_pct"}
+
+
+def test_a_file_with_one_layer_zeroed_fails(files: dict[str, Path], cache: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "zeroed.tflite"
+    broken.write_bytes(with_largest_weight_zeroed(files["int8"].read_bytes()))
+    job = judge_file(broken, "int8", cache, tmp_path / "run")
+    assert job.code == 1
+    assert {"bit_agreement", "bit_accuracy_delta", "logits_mae_rel_pct"} <= failed_metrics(job)
+
+
+def with_largest_weight_zeroed(content: bytes) -> bytes:
+    """The file with the weights of its largest layer all zero."""
+    copy = bytearray(content)
+    model = schema.Model.GetRootAsModel(copy, 0)
+    arrays = [model.Buffers(index).DataAsNumpy() for index in range(model.BuffersLength())]
+    largest = max((array for array in arrays if isinstance(array, np.ndarray)), key=lambda array: array.size)
+    largest[:] = 0  # a view of `copy`
+    return bytes(copy)
+
+
+@pytest.fixture(scope="module")
+def blind_to_bright_images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The bundled detector, but NaN for the brightest of the images that the tests use."""
+    import torch
+
+    from converters.export import export_float32
+    from converters.image_size import ImageSize
+
+    variant = get_variant("videoseal_nano")
+    means = sorted(sample.image.mean() / 255 for sample in photo_samples("evaluation", (256, 256), 12))
+    threshold = (means[-1] + means[-2]) / 2
+
+    class Blind(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.detector = load_watermarker(variant, find_weights(variant)).detector
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            root = torch.sqrt(threshold - images.mean())  # NaN above the threshold
+            return self.detector(images) + (root - root.detach() * 1.0) * 1e-9
+
+    path = tmp_path_factory.mktemp("blind") / "blind.tflite"
+    export_float32(Blind().eval(), variant, ImageSize(256, 256), "simple", path)
+    yield path
+
+
+def test_a_file_that_gives_nan_for_one_image_fails(blind_to_bright_images: Path, cache: Path, tmp_path: Path) -> None:
+    job = judge_file(blind_to_bright_images, "float32", cache, tmp_path / "run")
+    assert job.code == 1
+    assert "nan_count" in failed_metrics(job)
+    counted = results(job.run_dir).set_index("metric").value["nan_count"]
+    assert counted == 2 * 33  # one image, with and without its watermark
+
+
+@pytest.fixture(scope="module")
+def marked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str], np.ndarray]:
+    """A folder of watermarked images, their names, and their messages."""
+    variant = get_variant("videoseal_nano")
+    samples = photo_samples("evaluation", (256, 256), 6)
+    messages = random_messages(len(samples), variant.nbits, seed=5)
+    images = embed([sample.image for sample in samples], messages, load_watermarker(variant, find_weights(variant)))
+    folder = tmp_path_factory.mktemp("marked")
+    names = [f"{sample.id}.png" for sample in samples]
+    for name, image in zip(names, images, strict=True):
+        write_png(folder / name, image)
+    return folder, names, messages
+
+
+def write_manifest(folder: Path, names: list[str], messages: np.ndarray) -> None:
+    rows = [f"{name},{format_bits(message)}\n" for name, message in zip(names, messages, strict=True)]
+    (folder / "manifest.csv").write_text("file,message\n" + "".join(rows))
+
+
+def test_images_that_are_watermarked_already_are_read(
+    job: MainJob, marked: tuple[Path, list[str], np.ndarray], cache: Path, tmp_path: Path
+) -> None:
+    folder, names, messages = marked
+    write_manifest(folder, names, messages)
+    found = main_job(tmp_path / "run", cache, *NANO, "--precision", "int8", "--dataset", str(folder))
+    assert found.code == 0, found.output[-3000:]
+    frame = results(found.run_dir)
+    assert set(frame.dataset) == {"", folder.name}
+    assert "false_positive_rate" not in set(frame.metric)  # there are no images without a watermark
+
+
+def test_shuffled_messages_fail(
+    job: MainJob, marked: tuple[Path, list[str], np.ndarray], cache: Path, tmp_path: Path
+) -> None:
+    folder, names, messages = marked
+    write_manifest(folder, names, np.roll(messages, 1, axis=0))
+    found = main_job(tmp_path / "run", cache, *NANO, "--precision", "int8", "--dataset", str(folder))
+    assert found.code == 1
+    assert "bit_accuracy" in failed_metrics(found)
+
+
+def test_latency_is_measured_in_rounds_and_by_pytest_benchmark(job: MainJob, cache: Path, tmp_path: Path) -> None:
+    report = tmp_path / "benchmark.json"
+    options = ("--variant", "videoseal_nano", "--precision", "int8", "-k", "latency", "--no-gate")
+    found = main_job(tmp_path / "run", cache, *options, f"--benchmark-json={report}")
+    assert found.code == 0, found.output[-3000:]
+    frame = results(found.run_dir).set_index(["metric", "backend"]).value
+    samples = pd.read_csv(found.run_dir / "samples" / "latency.csv")
+    medians = samples.groupby("backend").latency_ms.median()
+    assert frame["latency_ms", "litert"] == pytest.approx(medians["litert"])
+    assert frame["speedup_vs_torch", "litert"] == pytest.approx(medians["torch"] / medians["litert"])
+    assert frame["speedup_vs_float32", "litert"] > 0  # the float32 file takes part though it was not asked for
+    assert set(samples.groupby("round").size()) == {2}
+    names = [entry["name"] for entry in json.loads(report.read_text())["benchmarks"]]
+    assert len(names) == 2
