@@ -63,26 +63,18 @@ def cell(value: object) -> str:
     Returns:
         The text, always on one line: a row that is one line can be told from a row that was cut off.
     """
-    kind = type(value)  # the common types first: a run writes a million cells
-    if kind is float:
+    # The common types first: a run writes a million cells.
+    if isinstance(value, str):
+        return value.replace("\r", "\\r").replace("\n", "\\n")
+    if type(value) in {int, float}:
         return repr(value)
-    if kind is int:
-        return str(value)
-    if kind is str:
-        return _one_line(value)  # type: ignore[arg-type]
     item = getattr(value, "item", None)
     plain = item() if callable(item) else value
     if plain is None:
         return ""
-    if isinstance(plain, bool):
-        return str(int(plain))
-    if isinstance(plain, float):
-        return repr(plain)
-    return _one_line(str(plain))
-
-
-def _one_line(text: str) -> str:
-    return text.replace("\r", "\\r").replace("\n", "\\n")
+    if isinstance(plain, int | float):
+        return repr(int(plain) if isinstance(plain, bool) else plain)
+    return cell(str(plain))
 
 
 def csv_text(rows: Iterable[Iterable[object]]) -> str:

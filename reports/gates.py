@@ -180,8 +180,10 @@ def judge(
     found: dict[Expectation, list[Measurement]] = {promise: [] for promise in expectations}
     for row in measurements:
         found.setdefault(row.expectation, []).append(row)
-    cases = dict.fromkeys(target.case for target in found)
-    return [result for gate in gates for result in _judge_gate(gate, found, cases)]
+    cases: dict[Case, dict[Expectation, list[Measurement]]] = {}
+    for target, rows in found.items():
+        cases.setdefault(target.case, {})[target] = rows
+    return [result for gate in gates for result in _judge_gate(gate, cases)]
 
 
 def exit_code(results: Iterable[GateResult], measured: int) -> int:
@@ -203,8 +205,10 @@ def exit_code(results: Iterable[GateResult], measured: int) -> int:
     return EXIT_INCONCLUSIVE if Verdict.INCONCLUSIVE in verdicts else EXIT_PASS
 
 
-def _judge_gate(gate: Gate, found: Mapping[Expectation, list[Measurement]], cases: Iterable[Case]) -> list[GateResult]:
-    results = [result for case in cases if gate.matches_case(case) for result in _judge_case(gate, case, found)]
+def _judge_gate(gate: Gate, cases: Mapping[Case, Mapping[Expectation, list[Measurement]]]) -> list[GateResult]:
+    results = [
+        result for case, found in cases.items() if gate.matches_case(case) for result in _judge_case(gate, case, found)
+    ]
     nothing = f"no case of this run matches {gate.where_text}"
     return results or [_result(Verdict.NOT_APPLICABLE, gate, None, nothing)]
 
@@ -212,9 +216,9 @@ def _judge_gate(gate: Gate, found: Mapping[Expectation, list[Measurement]], case
 def _judge_case(gate: Gate, case: Case, found: Mapping[Expectation, list[Measurement]]) -> list[GateResult]:
     if reason := reason_not_applicable(gate.metric, case.weights):
         return [_result(Verdict.NOT_APPLICABLE, gate, case, reason)]
-    targets = [target for target in found if target.case == case and gate.matches(target)]
+    targets = [target for target in found if gate.matches(target)]
     if not targets:
-        elsewhere = any(target.case == case and target.metric == gate.metric for target in found)
+        elsewhere = any(target.metric == gate.metric for target in found)
         reason = (
             f"no dataset or attack of this run matches {gate.where_text}"
             if elsewhere

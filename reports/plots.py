@@ -189,7 +189,7 @@ def accuracy_by_precision(measurements: Sequence[Measurement], bits: pd.DataFram
 
 
 def logits_scatter(measurements: Sequence[Measurement], bits: pd.DataFrame) -> Figure | None:
-    """Draw each logit against the reference's, for each model and precision.
+    """Draw the bit logits of watermarked images against the reference's, for each model and precision.
 
     Args:
         measurements: The run's measurements, for the order and the labels of the models.
@@ -199,7 +199,8 @@ def logits_scatter(measurements: Sequence[Measurement], bits: pd.DataFrame) -> F
         The figure, or None without finite pairs of logits.
     """
     pairs = bits[np.isfinite(bits["logit"].astype(float)) & np.isfinite(bits["reference_logit"].astype(float))]
-    pairs = pairs[pairs["backend"] != "torch"]
+    # A bit whose message is known is one of a watermarked image: channel 0 and plain images have none.
+    pairs = pairs[(pairs["backend"] != "torch") & pairs["message"].notna()]
     if pairs.empty:
         return None
     names = {(row.variant, row.image_size): model_of(row.case).title for row in reversed(measurements)}
@@ -214,7 +215,7 @@ def logits_scatter(measurements: Sequence[Measurement], bits: pd.DataFrame) -> F
     figure, grid = blank_grid(
         len(groups),
         len(columns),
-        "Bit logits against the PyTorch reference",
+        "Bit logits of watermarked images against the PyTorch reference",
         f"up to {_SAMPLED_POINTS} sampled bits a panel; on the line: equal; shaded: the bit has flipped",
         (3.1 * len(columns), 3.3 * len(groups)),
     )

@@ -94,9 +94,15 @@ def summary_frame(measurements: Sequence[Measurement], results: Sequence[GateRes
         One row for each case, columns SUMMARY_COLUMNS in the registry's order and units. A cell is None when
         the metric was not measured or means nothing for these weights, and NaN when NaN was measured.
     """
-    cases = dict.fromkeys(row.case for row in measurements)
-    cases.update(dict.fromkeys(result.case for result in results if result.case is not None))
-    records = [_summary_row(case, measurements, results) for case in cases]
+    rows: dict[Case, list[Measurement]] = {}
+    verdicts: dict[Case, list[Verdict]] = {}
+    for row in measurements:
+        rows.setdefault(row.case, []).append(row)
+    for result in results:
+        if result.case is not None:
+            verdicts.setdefault(result.case, []).append(result.verdict)
+    cases = dict.fromkeys([*rows, *verdicts])
+    records = [_summary_row(case, rows.get(case, []), verdicts.get(case, [])) for case in cases]
     return pd.DataFrame(records, columns=list(SUMMARY_COLUMNS), dtype=object)
 
 
@@ -210,9 +216,8 @@ def precision_label(row: dict) -> str:
     return row["precision"] + ("" if row["backend"] == "litert" else f" {row['backend']}")
 
 
-def _summary_row(case: Case, measurements: Sequence[Measurement], results: Sequence[GateResult]) -> dict:
-    own = [row for row in measurements if row.case == case]
-    plain = [row for row in own if row.attack in {"none", ""}]
+def _summary_row(case: Case, rows: Sequence[Measurement], verdicts: Sequence[Verdict]) -> dict:
+    plain = [row for row in rows if row.attack in {"none", ""}]
     dataset = next((row.dataset for row in plain if row.dataset), "")
     # Stable sort: the headline dataset first, then the order of the record; the first row found counts.
     plain.sort(key=lambda row: row.dataset != dataset)
@@ -220,7 +225,7 @@ def _summary_row(case: Case, measurements: Sequence[Measurement], results: Seque
     for row in reversed(plain):
         if reason_not_applicable(row.metric, case.weights) is None:
             values[row.metric] = row.value
-    verdict = worst_verdict(result.verdict for result in results if result.case == case)
+    verdict = worst_verdict(verdicts)
     coordinates = {name: getattr(case, name) for name in CASE_COLUMNS}
     return {**coordinates, "dataset": dataset, "verdict": str(verdict), **values}
 

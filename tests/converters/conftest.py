@@ -91,16 +91,12 @@ def _all_precisions(folder: Path, watermarker: Watermarker, size: ImageSize, mod
 
 
 @pytest.fixture(scope="session")
-def tiny_files(
-    tmp_path_factory: pytest.TempPathFactory, tiny_watermarker: Watermarker
-) -> dict[str, Path]:
+def tiny_files(tmp_path_factory: pytest.TempPathFactory, tiny_watermarker: Watermarker) -> dict[str, Path]:
     """The tiny detector at 32 x 32 at every precision, by name."""
     return _all_precisions(tmp_path_factory.mktemp("simple"), tiny_watermarker, SIMPLE_SIZE, "simple")
 
 
 @pytest.fixture(scope="session")
-def tiny_resize_files(
-    tmp_path_factory: pytest.TempPathFactory, tiny_watermarker: Watermarker
-) -> dict[str, Path]:
+def tiny_resize_files(tmp_path_factory: pytest.TempPathFactory, tiny_watermarker: Watermarker) -> dict[str, Path]:
     """The tiny detector behind a resize from 40 x 56 to 32 x 32, at every precision, by name."""
     return _all_precisions(tmp_path_factory.mktemp("resize"), tiny_watermarker, RESIZE_SIZE, "resize")

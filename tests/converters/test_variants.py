@@ -64,7 +64,10 @@ def test_names_are_not_paths(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "line", "told"),
-    [("lacking", "", "expected the keys .*stem_stride"), ("typo", "stem_stride = 4\nstem = 4", "found .*'stem'")],
+    [
+        ("lacking", "", "expected the keys .*stem_stride"),
+        ("typo", "stem_stride = 4\nstem = 4", "found .*'stem'"),
+    ],
 )
 def test_card_with_wrong_keys_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, line: str, told: str
@@ -76,7 +79,9 @@ def test_card_with_wrong_keys_is_refused(
 
 
 def test_unknown_precision_lists_the_known_ones() -> None:
-    with pytest.raises(UnknownNameError, match="unknown precision 'int9'; known: float32, fp16, int8, int8_weight_only"):
+    with pytest.raises(
+        UnknownNameError, match="unknown precision 'int9'; known: float32, fp16, int8, int8_weight_only"
+    ):
         get_precision("int9")
 
 

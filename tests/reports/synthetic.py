@@ -34,7 +34,9 @@ def torch_of(case: Case) -> Case:
 
 
 def _row(case: Case, metric: str, value: float, n: int = 1, spread: float | None = None) -> Measurement:
-    dataset = "" if metric.startswith(("size", "quantized", "latency", "speedup", "load")) else "photographs"
+    dataset = (
+        "" if metric.startswith(("converted", "size", "quantized", "latency", "speedup", "load")) else "photographs"
+    )
     ci = None if spread is None else (value - spread, value + spread)
     return measurement(RUN_ID, case, dataset, "none", metric, value, n, ci)
 
@@ -52,6 +54,7 @@ def _model_rows(base: Case, numbers: dict[str, tuple[float, float, float, float,
     for precision, (megabytes, milliseconds, agreement, error, own_accuracy) in numbers.items():
         case = replace(base, precision=precision)
         rows += [
+            _row(case, "converted", 1),
             _row(case, "size_bytes", 1e6 * megabytes),
             _row(case, "size_reduction_pct", 100 * (1 - megabytes / float32_megabytes)),
             _row(case, "quantized_weight_pct", 0.0 if precision == "float32" else 97.3),
@@ -119,7 +122,7 @@ def bit_rows(images: int = 6, seed: int = 5) -> list[tuple[object, ...]]:
                         "none",
                         f"photo{picture}.png",
                         bit,
-                        int(message[bit]) if base.weights != "seeded" else None,
+                        int(message[bit]),
                         float(reference[bit]),
                         logits[bit],
                         "256",

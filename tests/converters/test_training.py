@@ -1,0 +1,268 @@
+"""The trainer: it learns, it goes on where it stopped, and it never sees an evaluation photograph."""
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import converters.training.data as data
+from converters.models.build import build_watermarker
+from converters.training import __main__ as command
+from converters.training.augment import ATTACKS, apply_attack, round_to_8_bits
+from converters.training.carriers import TILE, carrier_pattern, carriers
+from converters.training.checkpoint import TrainingError
+from converters.training.data import CoverImages
+from converters.training.loop import (
+    CHECKPOINT,
+    CURVES,
+    WEIGHTS,
+    StepResult,
+    Trainer,
+    check_recipe,
+    learning_rate,
+    train,
+)
+from converters.training.losses import detection_loss
+from converters.training.recipe import CARRIERS, JOINT, RECIPES, LossWeights, Phase, Recipe
+from converters.variants import Variant, get_variant
+from converters.weights import find_weights, load_watermarker
+from datasets.photographs import photographs
+
+CPU = torch.device("cpu")
+SMALL = Recipe(
+    phases=(
+        Phase("first", CARRIERS, 12, 32, batch=8, unmarked=4, learning_rate=3e-3, scaling_start=4.0),
+        Phase("second", JOINT, 8, 32, batch=4, unmarked=2, learning_rate=1e-3, attacks=tuple(ATTACKS)),
+    ),
+    generated_images=2,
+)
+
+
+@pytest.fixture(scope="module")
+def covers() -> CoverImages:
+    return CoverImages(SMALL.generated_images, SMALL.generated_share, SMALL.seed)
+
+
+@pytest.fixture
+def nano_tiny(tiny: Variant) -> Variant:
+    return replace(tiny, nbits=4, embedder=replace(tiny.embedder, widths=(4, 4, 4, 8), upsampling="conv"))
+
+
+def make_trainer(variant: Variant, covers: CoverImages, recipe: Recipe = SMALL) -> Trainer:
+    torch.manual_seed(recipe.seed)
+    return Trainer(build_watermarker(variant), variant, recipe, covers, CPU)
+
+
+def curves_without_time(folder: Path) -> list[dict[str, str]]:
+    with (folder / CURVES).open(newline="") as file:
+        return [{key: value for key, value in row.items() if key != "minutes"} for row in csv.DictReader(file)]
+
+
+def test_training_lowers_the_loss(nano_tiny: Variant, covers: CoverImages) -> None:
+    recipe = replace(SMALL, phases=(replace(SMALL.phases[0], steps=60),))
+    trainer = make_trainer(nano_tiny, covers, recipe)
+    losses = [trainer.train_step().loss for _ in range(recipe.steps)]
+    assert np.mean(losses[-10:]) < np.mean(losses[:10]) - 0.05
+
+
+def test_stopping_and_going_on_changes_nothing(nano_tiny: Variant, covers: CoverImages, tmp_path: Path) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    whole.mkdir()
+    parts.mkdir()
+    at_once = make_trainer(nano_tiny, covers)
+    at_once_losses: list[float] = []
+    train(at_once, whole, report=lambda _, result: at_once_losses.append(result.loss))
+
+    losses: list[float] = []
+
+    def stop_after_15(trainer: Trainer, result: StepResult) -> None:
+        losses.append(result.loss)
+        if trainer.step == 15:
+            trainer.save(parts)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(make_trainer(nano_tiny, covers), parts, report=stop_after_15)
+    resumed = make_trainer(nano_tiny, covers)
+    torch.manual_seed(99)
+    resumed.restore(parts / CHECKPOINT)
+    assert resumed.step == 15
+    train(resumed, parts, report=lambda _, result: losses.append(result.loss))
+
+    assert losses == at_once_losses
+    assert resumed.finished
+    for key, value in at_once.model.state_dict().items():
+        assert torch.equal(value, resumed.model.state_dict()[key]), key
+    for key, value in at_once.average.items():
+        assert torch.equal(value, resumed.average[key]), key
+    assert curves_without_time(parts)[-1]["step"] == curves_without_time(whole)[-1]["step"] == "20"
+
+
+def test_weights_are_loadable_and_averaged(nano_tiny: Variant, covers: CoverImages, tmp_path: Path) -> None:
+    trainer = make_trainer(nano_tiny, covers)
+    for _ in range(3):
+        trainer.train_step()
+    before = {key: value.clone() for key, value in trainer.model.state_dict().items()}
+    trainer.save(tmp_path)
+    for key, value in trainer.model.state_dict().items():
+        assert torch.equal(value, before[key]), "saving must not change the model"
+    loaded = load_watermarker(nano_tiny, find_weights(nano_tiny, str(tmp_path / WEIGHTS)))
+    for key, value in loaded.state_dict().items():
+        assert torch.equal(value, trainer.average[key]), key
+
+
+def test_only_calibration_photographs_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    original = data.photograph
+
+    def recording(name: str) -> Any:
+        read.append(name)
+        return original(name)
+
+    monkeypatch.setattr(data, "photograph", recording)
+    CoverImages(1, 0.5, 0)
+    assert set(read) == set(photographs("calibration"))
+    assert not set(read) & set(photographs("evaluation"))
+
+
+def test_covers_are_images(covers: CoverImages) -> None:
+    images = covers.draw(np.random.default_rng(0), 16, 48)
+    assert images.shape == (16, 3, 48, 48)
+    assert images.dtype == torch.float32
+    assert images.min() >= 0
+    assert images.max() <= 1
+    assert torch.equal(images, covers.draw(np.random.default_rng(0), 16, 48))
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_attacks_keep_shape_and_range_and_pass_gradients(name: str) -> None:
+    images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(1)).requires_grad_()
+    attacked = apply_attack(name, images, np.random.default_rng(0))
+    assert attacked.shape == images.shape
+    assert attacked.min() >= -1e-6
+    assert attacked.max() <= 1 + 1e-6
+    attacked.sum().backward()
+    assert images.grad is not None
+    assert images.grad.abs().sum() > 0
+
+
+def test_unknown_attack_names_the_known_ones() -> None:
+    with pytest.raises(ValueError, match="known: none"):
+        apply_attack("melt", torch.zeros(1, 3, 8, 8), np.random.default_rng(0))
+
+
+def test_rounding_gives_levels() -> None:
+    levels = round_to_8_bits(torch.rand(1, 3, 8, 8)) * 255
+    assert torch.allclose(levels, levels.round(), atol=1e-4)
+
+
+def test_carriers_are_orthogonal_and_carry_the_message() -> None:
+    tiles = carriers(32, seed=0)
+    flat = tiles.flatten(1)
+    gram = flat @ flat.T / TILE**2
+    assert torch.allclose(gram, torch.eye(32) / 32, atol=1e-6)
+    messages = torch.randint(0, 2, (50, 32), generator=torch.Generator().manual_seed(0))
+    pattern = carrier_pattern(tiles, messages, 16, 24)
+    assert pattern.shape == (50, 1, 16, 24)
+    correlation = torch.einsum("byx,nyx->bn", pattern[:, 0, :TILE, :TILE], tiles)
+    assert torch.equal(correlation > 0, messages > 0)
+
+
+def test_too_many_bits_for_a_tile() -> None:
+    with pytest.raises(ValueError, match="64 bits do not fit"):
+        carriers(64, seed=0)
+
+
+def test_perfect_logits_have_no_loss() -> None:
+    messages = torch.tensor([[0, 1], [1, 1]])
+    signs = 2.0 * messages - 1
+    logits = torch.cat([torch.cat([torch.ones(2, 1), signs], 1) * 50, torch.tensor([[-50.0, 0.0, 0.0]])])
+    loss = detection_loss(logits, messages, LossWeights())
+    assert float(loss.total) < 1e-6
+    assert loss.bit_accuracy.tolist() == [1, 1]
+    assert loss.confidence_accuracy == 1
+
+
+def test_biased_bits_without_a_watermark_cost() -> None:
+    messages = torch.tensor([[1, 0]])
+    marked = torch.tensor([[9.0, 9.0, -9.0]])
+    fair = torch.cat([marked, torch.tensor([[-9.0, 3.0, 3.0], [-9.0, -3.0, -3.0]])])
+    biased = torch.cat([marked, torch.tensor([[-9.0, 3.0, 3.0], [-9.0, 3.0, 3.0]])])
+    weights = LossWeights(balance=1.0)
+    difference = detection_loss(biased, messages, weights).total - detection_loss(fair, messages, weights).total
+    assert float(difference) == pytest.approx(9.0)
+
+
+def test_rate_rises_and_falls() -> None:
+    phase = Phase("p", JOINT, 1000, 64, batch=1, unmarked=0, learning_rate=1.0)
+    rates = [learning_rate(phase, step) for step in (0, 500, 999)]
+    assert rates[0] < 0.02
+    assert rates[1] == 1
+    assert rates[2] < 0.06
+
+
+def test_recipe_locates_steps() -> None:
+    assert SMALL.steps == 20
+    assert SMALL.locate(11)[0].name == "first"
+    assert SMALL.locate(12) == (SMALL.phases[1], 0)
+    with pytest.raises(IndexError):
+        SMALL.locate(20)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_shipped_recipes_fit_the_card(name: str) -> None:
+    check_recipe(RECIPES[name], get_variant("videoseal_nano"))
+    assert all(attack in ATTACKS for phase in RECIPES[name].phases for attack in phase.attacks)
+
+
+def test_recipe_of_an_impossible_size(tiny: Variant) -> None:
+    odd = replace(SMALL, phases=(replace(SMALL.phases[0], image_size=30),))
+    with pytest.raises(TrainingError, match="image size 30"):
+        check_recipe(odd, tiny)
+
+
+@pytest.mark.parametrize(("field", "value"), [("kind", "magic"), ("steps", 0), ("unmarked", -1), ("attacks", ())])
+def test_impossible_phases_are_refused(field: str, value: object) -> None:
+    with pytest.raises(ValueError, match="phase first"):
+        replace(SMALL.phases[0], **{field: value})  # type: ignore[arg-type]
+
+
+def test_a_training_of_another_recipe_is_refused(nano_tiny: Variant, covers: CoverImages, tmp_path: Path) -> None:
+    make_trainer(nano_tiny, covers).save(tmp_path)
+    other = make_trainer(nano_tiny, covers, replace(SMALL, seed=1))
+    with pytest.raises(TrainingError, match="recipe"):
+        other.restore(tmp_path / CHECKPOINT)
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x03\x04 broken"])
+def test_a_broken_checkpoint_is_refused(
+    nano_tiny: Variant, covers: CoverImages, tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / CHECKPOINT
+    path.write_bytes(content)
+    with pytest.raises(TrainingError, match="not a training checkpoint"):
+        make_trainer(nano_tiny, covers).restore(path)
+
+
+def test_a_checkpoint_with_code_is_refused(nano_tiny: Variant, covers: CoverImages, tmp_path: Path) -> None:
+    path = tmp_path / CHECKPOINT
+    torch.save({"format": 1, "model": Path}, path)  # a class is not a tensor
+    with pytest.raises(TrainingError, match="not a training checkpoint"):
+        make_trainer(nano_tiny, covers).restore(path)
+
+
+def test_a_missing_checkpoint_is_refused(nano_tiny: Variant, covers: CoverImages, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="no such checkpoint"):
+        make_trainer(nano_tiny, covers).restore(tmp_path / CHECKPOINT)
+
+
+def test_the_command_tells_a_wrong_start(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["--out", str(tmp_path), "--init", str(tmp_path / "none.safetensors")]) == 2
+    assert "no such file" in capsys.readouterr().err
+    (tmp_path / CHECKPOINT).write_bytes(b"x")
+    assert command.main(["--out", str(tmp_path)]) == 2
+    assert "--resume" in capsys.readouterr().err

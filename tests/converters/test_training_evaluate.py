@@ -1,0 +1,76 @@
+"""The evaluation of a watermark model: what its numbers mean on made-up logits, and one run at tiny scale."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from converters.models.watermarker import Watermarker
+from converters.training.evaluate import (
+    area_under_curve,
+    as_markdown,
+    clustered_interval,
+    evaluate,
+    main,
+    null_row,
+    write,
+)
+
+
+def test_area_under_curve() -> None:
+    assert area_under_curve(np.array([2.0, 3.0]), np.array([0.0, 1.0])) == 1
+    assert area_under_curve(np.array([1.0]), np.array([1.0])) == 0.5
+    assert area_under_curve(np.array([0.0]), np.array([1.0, -1.0])) == 0.5
+
+
+def test_interval_resamples_clusters() -> None:
+    """Fifty copies of two values know no more than the two."""
+    values = np.repeat([0.0, 1.0], 50)
+    clusters = np.repeat(["a", "b"], 50)
+    assert clustered_interval(values, clusters) == (0.0, 1.0)
+    low, high = clustered_interval(values, np.arange(100))
+    assert 0.35 < low < high < 0.65
+
+
+def test_fair_bits_follow_the_binomial() -> None:
+    row = null_row("fair", np.random.default_rng(0).standard_normal((2000, 32)))
+    assert 0.45 < row.set_share_low < row.set_share_high < 0.55
+    assert row.correlation_max < 0.12
+    assert row.variance_ratio == pytest.approx(1, abs=0.05)
+    assert row.nominal_rate == pytest.approx(5e-4, abs=5e-4)
+    assert row.safe_threshold <= row.nominal_threshold
+
+
+def test_constant_bits_are_found() -> None:
+    row = null_row("stuck", np.ones((100, 32)))
+    assert row.set_share_low == 1
+    assert row.variance_ratio == 0
+    assert row.nominal_rate_worst == 1
+    assert row.safe_threshold_99 > row.nominal_threshold
+
+
+def test_copied_bits_are_found() -> None:
+    logits = np.repeat(np.random.default_rng(0).standard_normal((500, 4)), 8, axis=1)
+    row = null_row("copied", logits)
+    assert row.correlation_max > 0.99
+    assert row.variance_ratio > 4
+    assert row.nominal_rate > 1e-2
+    assert row.safe_threshold > row.nominal_threshold
+
+
+def test_a_whole_evaluation(tiny_watermarker: Watermarker, tmp_path: Path) -> None:
+    result = evaluate(tiny_watermarker, 16, images=6, null_images=4, attacks=("none", "jpeg:80", "crop:0.8"))
+    assert 20 < result.psnr_low_db <= result.psnr_db < 70
+    assert [row.attack for row in result.attacks] == ["none", "jpeg:80", "crop:0.8"]
+    for row in result.attacks:
+        assert row.bit_low <= row.bit_accuracy <= row.bit_high
+        assert row.images == 6
+    write(result, tmp_path)
+    assert (tmp_path / "evaluation.md").read_text() == as_markdown(result)
+    assert (tmp_path / "attacks.csv").read_text().count("\n") == 4
+    assert (tmp_path / "null.csv").read_text().count("\n") == 3
+
+
+def test_the_command_tells_missing_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--weights", str(tmp_path / "none.safetensors")]) == 2
+    assert "no such file" in capsys.readouterr().err
