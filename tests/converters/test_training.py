@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-import converters.training.data as data
 from converters.models.build import build_watermarker
 from converters.training import __main__ as command
+from converters.training import data
 from converters.training.augment import ATTACKS, apply_attack, round_to_8_bits
 from converters.training.carriers import TILE, carrier_pattern, carriers
 from converters.training.checkpoint import TrainingError

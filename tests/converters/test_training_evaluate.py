@@ -36,7 +36,7 @@ def test_fair_bits_follow_the_binomial() -> None:
     row = null_row("fair", np.random.default_rng(0).standard_normal((2000, 32)))
     assert 0.45 < row.set_share_low < row.set_share_high < 0.55
     assert row.correlation_max < 0.12
-    assert row.variance_ratio == pytest.approx(1, abs=0.05)
+    assert 1 <= row.variance_ratio_worst < 1.3
     assert row.nominal_rate == pytest.approx(5e-4, abs=5e-4)
     assert row.safe_threshold <= row.nominal_threshold
 
@@ -44,18 +44,17 @@ def test_fair_bits_follow_the_binomial() -> None:
 def test_constant_bits_are_found() -> None:
     row = null_row("stuck", np.ones((100, 32)))
     assert row.set_share_low == 1
-    assert row.variance_ratio == 0
-    assert row.nominal_rate_worst == 1
-    assert row.safe_threshold_99 > row.nominal_threshold
+    assert row.variance_ratio_worst == 0
+    assert row.nominal_rate_worst in {0, 1}, "an image more is the same image again"
 
 
 def test_copied_bits_are_found() -> None:
     logits = np.repeat(np.random.default_rng(0).standard_normal((500, 4)), 8, axis=1)
     row = null_row("copied", logits)
     assert row.correlation_max > 0.99
-    assert row.variance_ratio > 4
-    assert row.nominal_rate > 1e-2
-    assert row.safe_threshold > row.nominal_threshold
+    assert row.variance_ratio_worst > 2
+    assert row.nominal_rate_worst > 1e-2
+    assert row.safe_threshold_99 >= row.nominal_threshold
 
 
 def test_a_whole_evaluation(tiny_watermarker: Watermarker, tmp_path: Path) -> None:
