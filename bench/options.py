@@ -18,7 +18,7 @@ from reports.gates import DEFAULT_GATES
 DEFAULT_VARIANTS = ("videoseal_nano", "videoseal")
 GENERATED_DATASETS = ("photographs", "dead-leaves")
 BACKENDS = ("litert", "tensorflow")
-DEFAULT_SAMPLES = 32
+DEFAULT_SAMPLES = 24
 DEFAULT_THREADS = 2
 
 

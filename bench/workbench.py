@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from converters.models.watermarker import Watermarker
 
-LATENCY_ROUNDS = 40  # at least; rounded up so that every order of the calls is taken equally often
+LATENCY_ROUNDS = 30  # at least; rounded up so that every order of the calls is taken equally often
 LATENCY_WARMUP = 3
 CONFIDENCE_BIT = -1  # the number under which channel 0 stands in the column `bit` of bits.csv
 
