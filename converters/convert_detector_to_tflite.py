@@ -1,11 +1,9 @@
 """Convert a detector to `.tflite` at one precision and compare it with its float32 file.
 
-python converters/convert_detector_to_tflite.py --model_name videoseal --image_size 256 --quantize int8 \
-        --output_dir ./models
+Example: `python converters/convert_detector_to_tflite.py --model_name videoseal --image_size 256 --quantize int8`
 """
 
 import argparse
-import os
 import shutil
 import sys
 import tempfile
@@ -15,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from converters.errors import ConverterError, StoreError
-from converters.image_size import ImageSize
+from converters.image_size import ImageSize, check_image_size
 from converters.precisions import PRECISIONS, get_precision
 from converters.store import Artifact, ArtifactSpec, ArtifactStore
 from converters.tflite_file import check_detector_signature, read_model_file
@@ -66,6 +64,7 @@ def convert(options: argparse.Namespace) -> Path:
     weights = find_weights(variant, options.weights)
     mode = "resize" if options.no_simple else "simple"
     spec = ArtifactSpec(variant, weights, precision, size, mode)
+    check_image_size(variant, size, mode)
     output_dir = writable_folder(options.output_dir)
 
     @cache
@@ -107,17 +106,16 @@ def writable_folder(folder: Path) -> Path:
 
 
 def copy_whole(source: Path, target: Path) -> None:
-    """Copy a file so that the target is there whole or not at all."""
-    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}-", delete=False) as temporary:
-        try:
-            with source.open("rb") as content:
-                shutil.copyfileobj(content, temporary)
-            temporary.close()
-            os.chmod(temporary.name, 0o644)  # noqa: PTH101 (a temporary file is private; a model is not)
-            Path(temporary.name).replace(target)
-        except BaseException:
-            Path(temporary.name).unlink(missing_ok=True)
-            raise
+    """Copy a file so that the target is there whole or not at all.
+
+    Raises:
+        StoreError: the target cannot be written.
+    """
+    try:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as folder:
+            shutil.copyfile(source, Path(folder) / target.name).replace(target)
+    except OSError as error:
+        raise StoreError(f"{target}: cannot be written ({error.strerror})") from error
 
 
 def _saving(artifact: Artifact, float32: Artifact) -> float:

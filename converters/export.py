@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +31,8 @@ class ResizeFirst(nn.Module):
     """Antialiased bilinear resize of one fixed size to another, as two constant matrices, then the detector.
 
     The operation that PyTorch uses has no lowering to TFLite. For fixed sizes it is linear and separable, so that
-    `rows @ image @ columns.T` for each channel equals it.
+    `rows @ image @ columns.T` for each channel equals it. It is computed as `rows @ (columns @ image.T).T`: with the
+    constant on the left both products become BATCH_MATMUL, which a recipe can tell from the detector's own layers.
     """
 
     rows: Tensor
@@ -44,7 +46,8 @@ class ResizeFirst(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (1, 3, H, W) in [0, 1] to logits (1, 1 + nbits)."""
-        return self.detector(self.rows @ images @ self.columns.T)
+        narrow = (self.columns @ images.transpose(2, 3)).transpose(2, 3)  # (1, 3, H, side)
+        return self.detector(self.rows @ narrow)
 
 
 def resize_matrix(before: int, after: int) -> Tensor:
@@ -86,17 +89,22 @@ def export_float32(detector: nn.Module, variant: Variant, size: ImageSize, mode:
 def quiet_unless_failing() -> Iterator[None]:
     """Keep what the converters print, from Python and from C++, off the terminal; on an error, print its end.
 
-    They write some hundred lines for each model, past Python's own streams: so the descriptors are redirected.
+    They write some hundred lines for each model, from C++ past Python's own streams: so the descriptors are redirected
+    as well as the streams, which need not lead to them (under pytest they do not).
     """
-    with tempfile.TemporaryFile() as log:
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()  # what was printed before goes where it was meant to go
         saved = [os.dup(descriptor) for descriptor in (1, 2)]
         try:
             for descriptor in (1, 2):
                 os.dup2(log.fileno(), descriptor)
-            yield
+            with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
+                yield
         except BaseException:
-            log.seek(max(0, log.tell() - 4000))
-            os.write(saved[1], log.read())
+            log.flush()
+            length = os.fstat(log.fileno()).st_size
+            os.write(saved[1], os.pread(log.fileno(), 4000, max(0, length - 4000)))
             raise
         finally:
             for descriptor, copy in zip((1, 2), saved, strict=True):

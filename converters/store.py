@@ -160,10 +160,7 @@ class ArtifactStore:
 
     def _make(self, folder: Path, spec: ArtifactSpec, source: Path | None, detector: "Callable[[], nn.Module]") -> None:
         unfinished = folder.with_name(f"{folder.name}.converting")
-        for remains in (
-            folder,
-            unfinished,
-        ):  # a folder that did not read back, or what a killed conversion left
+        for remains in (folder, unfinished):  # what did not read back, and what a killed conversion left
             shutil.rmtree(remains, ignore_errors=True)
         unfinished.mkdir()
         path = unfinished / spec.file_name
@@ -193,8 +190,7 @@ class ArtifactStore:
         path = folder / spec.file_name
         try:
             provenance = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
-            if file_sha256(path) != provenance["sha256"]:
-                return None
-        except (OSError, ValueError, KeyError):
+            found = Artifact(path, provenance["size_bytes"], provenance["sha256"], provenance["convert_s"], reused=True)
+            return found if file_sha256(path) == found.sha256 else None
+        except (OSError, ValueError, KeyError, TypeError):
             return None
-        return Artifact(path, provenance["size_bytes"], provenance["sha256"], provenance["convert_s"], reused=True)

@@ -75,11 +75,11 @@ def read_model_file(path: Path) -> ModelFile:
                 return _read(path, size_bytes, content)
     except OSError as error:
         raise ModelFileError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (struct.error, IndexError, TypeError, ValueError, AttributeError) as error:
+    except (struct.error, LookupError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, ModelFileError):
             raise
         raise ModelFileError(
-            f"{path}: a damaged or truncated TFLite model ({error}); make or fetch it again"
+            f"{path}: a damaged or truncated TFLite model ({error!r}); make or fetch it again"
         ) from error
 
 

@@ -52,7 +52,7 @@ def find_weights(variant: Variant, source: str | None = None) -> Weights:
             bundled if the variant ships with weights, seeded otherwise.
 
     Raises:
-        WeightsError: nothing is bundled for this variant, or there is no such file.
+        WeightsError: nothing is bundled for this variant, or there is no such file, or it cannot be read.
     """
     if source is None:
         source = "bundled" if variant.bundled_weights else "seeded"
@@ -65,9 +65,13 @@ def find_weights(variant: Variant, source: str | None = None) -> Weights:
         path = BUNDLED / variant.bundled_weights
     else:
         path = Path(source)
-    if not path.is_file():
-        raise WeightsError(f"{path}: no such file; expected a .safetensors or .pth checkpoint of {variant.name}")
-    return Weights("bundled" if source == "bundled" else "file", path, file_sha256(path))
+    try:
+        if not path.is_file():
+            raise WeightsError(f"{path}: no such file; expected a .safetensors or .pth checkpoint of {variant.name}")
+        fingerprint = file_sha256(path)
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read ({error.strerror})") from error
+    return Weights("bundled" if source == "bundled" else "file", path, fingerprint)
 
 
 def file_sha256(path: Path) -> str:
@@ -120,9 +124,10 @@ def read_state(path: Path) -> "dict[str, Tensor]":
     if foreign or not state:
         found = ", ".join(foreign[:3]) or "no tensors"
         raise WeightsError(f"{path}: expected tensors named embedder.* and detector.*; found {found}")
-    # The message processor is registered twice, so upstream saves it twice; safetensors refuses shared tensors.
-    for key in [key for key in state if key.startswith(_ORIGINAL)]:
-        state.setdefault(key.replace(_ORIGINAL, _TWIN, 1), state[key])
+    # The message processor is registered twice, so upstream saves it twice; safetensors keeps either of the two.
+    for here, there in ((_ORIGINAL, _TWIN), (_TWIN, _ORIGINAL)):
+        for key in [key for key in state if key.startswith(here)]:
+            state.setdefault(key.replace(here, there, 1), state[key])
     return state
 
 
@@ -139,8 +144,6 @@ def _read_safetensors(path: Path) -> "dict[str, Tensor]":
 
 
 def _read_pth(path: Path) -> "dict[str, Tensor]":
-    import pickle
-
     import torch
 
     if _is_torchscript(path):
@@ -150,7 +153,7 @@ def _read_pth(path: Path) -> "dict[str, Tensor]":
         )
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
+    except Exception as error:  # damaged bytes raise anything, from AssertionError to struct.error
         first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise WeightsError(
             f"{path}: not a checkpoint of tensors only ({first_line}); expected what torch.save wrote of a "
@@ -158,17 +161,20 @@ def _read_pth(path: Path) -> "dict[str, Tensor]":
         ) from error
     if isinstance(state, dict) and isinstance(state.get("model"), dict):
         state = state["model"]
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(key, str) and isinstance(value, torch.Tensor) for key, value in state.items()
+    ):
         raise WeightsError(f"{path}: expected a state dict, alone or under the key 'model'; found other objects")
     return state
 
 
 def _is_torchscript(path: Path) -> bool:
     """Whether the file is a zip archive with code beside its tensors."""
-    if not zipfile.is_zipfile(path):
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any("/code/" in name or name.endswith("constants.pkl") for name in archive.namelist())
+    except Exception:  # not a zip archive or a damaged one: PyTorch, which reads it next, says so
         return False
-    with zipfile.ZipFile(path) as archive:
-        return any("/code/" in name or name.endswith("constants.pkl") for name in archive.namelist())
 
 
 def _check_fit(

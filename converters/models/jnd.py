@@ -61,7 +61,7 @@ class JND(nn.Module):
         """The map (B, out_channels, H, W), in units of full scale, of images (B, 3, H, W) in [0, 1]."""
         levels = 255 * (luminance(images) if self.in_channels == 1 else images)
         background = self.conv_lum(levels) / 32
-        # The clamp changes nothing that is used, but keeps the root's gradient finite where `where` drops it.
+        # The clamp changes nothing for images in [0, 1]; below 0 the root and its gradient would be NaN.
         dark = DARK_GAIN * (1 - torch.sqrt(background.clamp(0) / DARK_LIMIT + SQRT_EPS))
         bright = BRIGHT_GAIN * (background - DARK_LIMIT) + BRIGHT_FLOOR
         luminance_masking = torch.where(background <= DARK_LIMIT, dark, bright)

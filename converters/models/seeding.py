@@ -16,10 +16,10 @@ def initialize(module: nn.Module, seed: int) -> None:
     with torch.no_grad():
         for name, parameter in module.named_parameters():
             noise = torch.randn(parameter.shape, generator=generator)
-            if parameter.squeeze().dim() > 1:
+            if not name.endswith("weight"):  # a bias, or GRN's gamma or beta
+                parameter.copy_(0.1 * noise)
+            elif parameter.dim() > 1:
                 fan_in = parameter[0].numel()
                 parameter.copy_(noise * fan_in**-0.5)
-            elif name.endswith(".weight"):  # the gain of a norm
+            else:  # the gain of a norm
                 parameter.copy_(1 + 0.1 * noise)
-            else:
-                parameter.copy_(0.1 * noise)

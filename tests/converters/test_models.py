@@ -1,6 +1,7 @@
 import dataclasses
 from collections.abc import Callable
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -257,10 +258,12 @@ def test_jnd_is_the_papers_formula() -> None:
     assert luma.max() > 5 * luma.min() > 0  # the image exercises the formula
 
 
-@pytest.mark.parametrize("level", [0.0, 1.0])
-def test_gradient_of_jnd_is_finite_on_a_flat_image(level: float) -> None:
+@pytest.mark.parametrize("level", [-0.1, 0.0, 1.0])
+def test_jnd_and_its_gradient_are_finite_on_a_flat_image(level: float) -> None:
     images = torch.full((1, 3, 8, 8), level, requires_grad=True)
-    JND()(images).sum().backward()
+    result = JND()(images)
+    assert result.isfinite().all()
+    result.sum().backward()
     assert images.grad is not None
     assert images.grad.isfinite().all()
 
@@ -348,34 +351,55 @@ def test_every_bit_changes_the_watermark(tiny_watermarker: Watermarker) -> None:
 # --- Upstream's own modules, where they are installed ---
 
 
-def test_detector_equals_upstreams(tiny: Variant, random_images: Callable[..., Tensor]) -> None:
+def upstream_module(name: str) -> Any:
     reason = "upstream's package videoseal is not installed: nothing to compare with"
-    pytest.importorskip("videoseal", reason=reason, exc_type=ImportError)
-    from videoseal.models.extractor import ConvnextExtractor
-    from videoseal.modules.convnext import ConvNeXtV2
-    from videoseal.modules.pixel_decoder import PixelDecoder
+    return pytest.importorskip(f"videoseal.{name}", reason=reason, exc_type=ImportError)
 
+
+def test_detector_equals_upstreams(tiny: Variant, random_images: Callable[..., Tensor]) -> None:
     card = DetectorCard((1, 2, 1, 1), (8, 16, 24, 32), 4)
+    upstream = (
+        upstream_module("models.extractor")
+        .ConvnextExtractor(
+            upstream_module("modules.convnext").ConvNeXtV2(depths=list(card.depths), dims=list(card.dims)),
+            upstream_module("modules.pixel_decoder").PixelDecoder(
+                embed_dim=32, nbits=16, upscale_stages=[1], upscale_type="bilinear"
+            ),
+        )
+        .eval()
+    )
     detector = build_detector(dataclasses.replace(tiny, detector=card))
     initialize(detector, 0)
-    upstream = ConvnextExtractor(
-        ConvNeXtV2(depths=list(card.depths), dims=list(card.dims)),
-        PixelDecoder(embed_dim=32, nbits=16, upscale_stages=[1], upscale_type="bilinear"),
-    ).eval()
     upstream.load_state_dict(detector.state_dict(), strict=True)
     images = random_images(2, 64, 96)
     with torch.inference_mode():
         assert torch.equal(detector(images), upstream(images))
 
 
-def test_jnd_equals_upstreams(random_images: Callable[..., Tensor]) -> None:
-    reason = "upstream's package videoseal is not installed: nothing to compare with"
-    pytest.importorskip("videoseal", reason=reason, exc_type=ImportError)
-    from videoseal.modules.jnd import JND as UpstreamJND  # noqa: N811
+def test_embedder_equals_upstreams(tiny: Variant, random_images: Callable[..., Tensor]) -> None:
+    card = tiny.embedder
+    processor = upstream_module("modules.msg_processor").MsgProcessor(
+        nbits=tiny.nbits, hidden_size=card.hidden_size, msg_processor_type="binary+concat"
+    )
+    unet = upstream_module("modules.unet").UNetMsg(
+        processor, 1, 1, card.widths[0], card.num_blocks, "relu", "batch", z_channels_mults=(1, 2)
+    )
+    upstream = upstream_module("models.embedder").UnetEmbedder(unet, processor).eval()
+    embedder = build_watermarker(tiny).embedder
+    initialize(embedder, 0)
+    upstream.load_state_dict(embedder.state_dict(), strict=True)
+    images, messages = random_images(2, 32, 48)[:, :1], torch.cat([bits(16, 1), bits(16, 2)])
+    with torch.inference_mode():
+        assert torch.equal(embedder(images, messages), upstream(images, messages))
 
+
+def test_jnd_equals_upstreams(random_images: Callable[..., Tensor]) -> None:
+    upstream = upstream_module("modules.jnd").JND
     images = random_images(2, 40, 30)
-    for in_channels, out_channels in ((1, 1), (1, 3), (3, 3), (3, 1)):
-        upstream = UpstreamJND(in_channels=in_channels, out_channels=out_channels)
+    for channels in ((1, 1), (1, 3), (3, 3), (3, 1)):
         torch.testing.assert_close(
-            JND(in_channels, out_channels)(images), upstream.heatmaps(images), rtol=1e-5, atol=1e-7
+            JND(*channels)(images),
+            upstream(in_channels=channels[0], out_channels=channels[1]).heatmaps(images),
+            rtol=1e-5,
+            atol=1e-7,
         )

@@ -3,7 +3,7 @@ import random
 import time
 from pathlib import Path
 
-import flatbuffers
+import flatbuffers  # type: ignore[import-untyped]
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
@@ -67,7 +67,9 @@ def test_counts_weights_by_the_type_they_are_stored_in(made: Path) -> None:
 def test_all_number_types(tmp_path: Path) -> None:
     weights = [(TYPES.FLOAT16, bytes(20)), (TYPES.INT16, bytes(20)), (TYPES.INT2, bytes(20)), (TYPES.INT32, bytes(20))]
     write_model(tmp_path / "m.tflite", weights)
-    assert read_model_file(tmp_path / "m.tflite").weight_counts == {"FLOAT16": 10, "INT16": 10, "INT2": 80}
+    model = read_model_file(tmp_path / "m.tflite")
+    assert model.weight_counts == {"FLOAT16": 10, "INT16": 10, "INT2": 80}
+    assert model.quantized_weight_pct == 100
 
 
 def test_large_constants_behind_the_flatbuffer(tmp_path: Path) -> None:
@@ -89,7 +91,6 @@ def test_file_without_weights(tmp_path: Path) -> None:
 def test_signature_check(made: Path) -> None:
     model = read_model_file(made)
     check_detector_signature(model, nbits=16, height=8, width=9)
-    found = r"found float32 \(1, 8, 9, 3\) -> float32 \(1, 17\)"
     for nbits, height, width in ((32, 8, 9), (16, 9, 8), (16, 8, 8), (17, 8, 9)):
         with pytest.raises(ModelFileError) as caught:
             check_detector_signature(model, nbits, height, width)
@@ -101,7 +102,6 @@ def test_signature_check(made: Path) -> None:
     nothing = ModelFile(made, 1, (), (), {}, {})
     with pytest.raises(ModelFileError, match="found nothing -> nothing"):
         check_detector_signature(nothing, 16, 8, 9)
-    assert found
 
 
 # --- Files that are no models ---

@@ -18,6 +18,8 @@ from converters.models.watermarker import Watermarker
 from converters.variants import DetectorCard, Variant
 from converters.weights import Weights, find_weights, load_watermarker, read_state
 
+pytestmark = pytest.mark.filterwarnings("ignore:Detected pickle protocol")  # PyTorch, on damaged files
+
 State = dict[str, Tensor]
 TWINS = ("embedder.msg_processor.msg_embeddings.weight", "embedder.unet.msg_processor.msg_embeddings.weight")
 
@@ -120,7 +122,6 @@ def test_truncated_checkpoint_is_refused(tiny: Variant, checkpoint: Path) -> Non
         load(tiny, checkpoint)
 
 
-@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 def test_damaged_checkpoint_raises_no_other_error(tiny: Variant, checkpoint: Path) -> None:
     rng = random.Random(0)
     content = checkpoint.read_bytes()

@@ -1,0 +1,113 @@
+"""`python -m converters.training --out DIR`: train the small bundled model, or go on from given weights."""
+
+import argparse
+import math
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from converters.errors import ConverterError
+from converters.models.build import build_watermarker
+from converters.training.checkpoint import TrainingError
+from converters.training.data import CoverImages
+from converters.training.loop import CHECKPOINT, WEIGHTS, StepResult, Trainer, check_recipe, train
+from converters.training.recipe import RECIPES
+from converters.variants import get_variant, variant_names
+from converters.weights import find_weights, load_watermarker
+from datasets.sample import DatasetError
+
+_LINE_EVERY = 50
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; returns 0, or 2 for what the user can mend."""
+    options = _parser().parse_args(argv)
+    try:
+        _run(options)
+    except (ConverterError, DatasetError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"stopped; go on with --resume --out {options.out}", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m converters.training",
+        description="Trains a watermark model on the calibration photographs and generated images.",
+        epilog=f"DIR receives {CHECKPOINT} (to resume), {WEIGHTS} (to use or ship) and curves.csv.",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for everything that is written")
+    parser.add_argument("--variant", default="videoseal_nano", help=f"one of: {', '.join(variant_names())}")
+    parser.add_argument("--recipe", choices=sorted(RECIPES), help="default: fine-tune with --init, else from-nothing")
+    parser.add_argument("--init", metavar="WEIGHTS", help="start from these: `bundled` or the path of a checkpoint")
+    parser.add_argument("--resume", action="store_true", help=f"go on from DIR/{CHECKPOINT}")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so long; --resume goes on")
+    parser.add_argument("--threads", type=int, help="CPU threads; default: PyTorch's choice")
+    return parser
+
+
+def _run(options: argparse.Namespace) -> None:
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    variant = get_variant(options.variant)
+    recipe = RECIPES[options.recipe or ("fine-tune" if options.init else "from-nothing")]
+    check_recipe(recipe, variant)
+    options.out.mkdir(parents=True, exist_ok=True)
+    if not options.resume and (options.out / CHECKPOINT).exists():
+        raise TrainingError(f"{options.out / CHECKPOINT} exists; go on with --resume, or choose another folder")
+    if options.init:
+        watermarker = load_watermarker(variant, find_weights(variant, options.init))
+    else:
+        torch.manual_seed(recipe.seed)  # of the initial values; everything after draws from the trainer's generator
+        watermarker = build_watermarker(variant)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    print(f"{variant.name} on {device}, recipe {recipe.fingerprint()}, {recipe.steps} steps", flush=True)
+    covers = CoverImages(recipe.generated_images, recipe.generated_share, recipe.seed)
+    trainer = Trainer(watermarker, variant, recipe, covers, device)
+    if options.resume:
+        trainer.restore(options.out / CHECKPOINT)
+    _train_with_progress(trainer, options.out, options.minutes)
+    done = "done" if trainer.finished else "time is up"
+    print(f"{done} at step {trainer.step}: {options.out / WEIGHTS}; blending.scaling_w = {trainer.scaling:.4f}")
+
+
+def _train_with_progress(trainer: Trainer, folder: Path, minutes: float) -> None:
+    """A progress bar on a terminal, plain lines elsewhere."""
+    if not sys.stdout.isatty():
+        train(trainer, folder, minutes=minutes, report=_print_line)
+        return
+    columns = (
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total} {task.description}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns) as progress:
+        task = progress.add_task("", total=trainer.recipe.steps, completed=trainer.step)
+
+        def advance(trainer: Trainer, result: StepResult) -> None:
+            progress.update(task, completed=trainer.step, description=_summary(trainer, result))
+
+        report: Callable[[Trainer, StepResult], None] = advance
+        train(trainer, folder, minutes=minutes, report=report)
+
+
+def _print_line(trainer: Trainer, result: StepResult) -> None:
+    if trainer.step % _LINE_EVERY == 0 or trainer.finished:
+        print(f"step {trainer.step}/{trainer.recipe.steps} {_summary(trainer, result)}", flush=True)
+
+
+def _summary(trainer: Trainer, result: StepResult) -> str:
+    return (
+        f"loss {result.loss:.3f} bits {trainer.accuracy:.4f} PSNR {result.psnr_db:.1f} dB scaling {trainer.scaling:.3f}"
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,325 @@
+"""`python -m converters.training.evaluate`: the quality of a watermark model on photographs it was not trained on.
+
+Watermarked images are rounded to 8 bits before anything else, as a file would be. Every interval resamples source
+photographs, not crops: crops of one photograph are not independent.
+"""
+
+import argparse
+import csv
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.stats import binom, rankdata
+
+from converters.errors import ConverterError
+from converters.models.watermarker import Watermarker
+from converters.variants import get_variant, variant_names
+from converters.weights import find_weights, load_watermarker
+from datasets.attacks import TRAINING_TABLE, apply_attack
+from datasets.dead_leaves import dead_leaves
+from datasets.messages import random_messages
+from datasets.photographs import photo_samples
+from datasets.sample import DatasetError
+
+_BATCH = 4
+_RESAMPLES = 2000
+_CONFIDENCE = 0.95
+_FIXED_KEYS = 1000
+_FALSE_POSITIVE_RATE = 1e-3
+
+
+@dataclass(frozen=True)
+class AttackRow:
+    """Quality under one attack.
+
+    Attributes:
+        attack: as `datasets.attacks` spells it.
+        images: how many watermarked images.
+        bit_accuracy: share of right bits, with its interval from `bit_low` to `bit_high`.
+        word_accuracy: share of images with every bit right.
+        confidence_auc: chance that channel 0 is higher on a watermarked image than on one without, both attacked.
+        confidence_accuracy: share of both kinds whose channel 0 has the right sign.
+    """
+
+    attack: str
+    images: int
+    bit_accuracy: float
+    bit_low: float
+    bit_high: float
+    word_accuracy: float
+    confidence_auc: float
+    confidence_accuracy: float
+
+
+@dataclass(frozen=True)
+class NullRow:
+    """What the bits do where there is no watermark, and what that means for fixed keys.
+
+    Attributes:
+        images: photographs' crops or generated images.
+        number: how many.
+        set_share_low, set_share_high: the least and the most often set bit.
+        correlation_mean, correlation_max: of two bits' signs, absolute, over pairs.
+        variance_ratio_worst: variance over images of the matched bits, for the key where it is largest, over that of
+            the binomial. Its mean over keys says nothing: random keys average correlations away.
+        nominal_threshold: matched bits that binomial(nbits, 1/2) reaches with a chance of at most 1e-3.
+        nominal_rate, nominal_rate_worst: measured share of images at that threshold: mean over keys, and the key with
+            the highest.
+        safe_threshold: matched bits that keep the mean rate over keys at 1e-3.
+        safe_threshold_99: matched bits that keep it for 99 of 100 keys.
+    """
+
+    images: str
+    number: int
+    set_share_low: float
+    set_share_high: float
+    correlation_mean: float
+    correlation_max: float
+    variance_ratio_worst: float
+    nominal_threshold: int
+    nominal_rate: float
+    nominal_rate_worst: float
+    safe_threshold: int
+    safe_threshold_99: int
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All that the command reports.
+
+    Attributes:
+        psnr_db: mean over images, of the whole RGB image after rounding, with the lowest image in `psnr_low_db`.
+        attacks: one row each.
+        nulls: one row for photographs and one for generated images.
+    """
+
+    psnr_db: float
+    psnr_low_db: float
+    attacks: tuple[AttackRow, ...]
+    nulls: tuple[NullRow, ...]
+
+
+def evaluate(
+    watermarker: Watermarker,
+    nbits: int,
+    *,
+    images: int = 96,
+    null_images: int = 300,
+    attacks: Sequence[str] = TRAINING_TABLE,
+    seed: int = 1,
+) -> Evaluation:
+    """Measure a model on evaluation photographs and fresh messages.
+
+    Args:
+        watermarker: in evaluation mode.
+        nbits: its message length.
+        images: watermarked crops, from all photographs in turn.
+        null_images: images without a watermark, of each kind, for the null.
+        attacks: as `datasets.attacks` spells them.
+        seed: of crops, messages and attacks.
+
+    Raises:
+        datasets.sample.DatasetError: an unknown attack, or a photograph that is not installed.
+    """
+    side = watermarker.image_size
+    samples = photo_samples("evaluation", (side, side), images, seed)
+    sources = np.array([sample.source for sample in samples])
+    covers = np.stack([sample.image for sample in samples])  # (N, S, S, 3) uint8
+    messages = random_messages(images, nbits, seed)  # (N, nbits)
+    marked = embed(watermarker, covers, messages)  # (N, S, S, 3) uint8
+    error = (marked.astype(np.float64) - covers).reshape(images, -1)
+    psnr = 10 * np.log10(255**2 / np.maximum((error**2).mean(axis=1), 1e-10))  # (N,)
+    rows = []
+    for attack in attacks:
+        logits = detect(watermarker, _attacked(marked, attack, seed))  # (N, 1 + nbits)
+        unmarked = detect(watermarker, _attacked(covers, attack, seed))
+        rows.append(_attack_row(attack, logits, unmarked, messages, sources))
+    generated = np.stack([dead_leaves(side, side, 10_000 * seed + index) for index in range(null_images)])
+    photographs = photo_samples("evaluation", (side, side), null_images, seed + 1)
+    nulls = (
+        null_row("photographs", detect(watermarker, np.stack([sample.image for sample in photographs]))[:, 1:]),
+        null_row("generated", detect(watermarker, generated)[:, 1:]),
+    )
+    return Evaluation(float(psnr.mean()), float(psnr.min()), tuple(rows), nulls)
+
+
+@torch.no_grad()
+def embed(watermarker: Watermarker, images: np.ndarray, messages: np.ndarray) -> np.ndarray:
+    """Watermark images (N, H, W, 3) uint8 with messages (N, nbits); the same shape and type."""
+    parts = []
+    for first in range(0, len(images), _BATCH):
+        batch = _to_tensor(images[first : first + _BATCH])
+        marked = watermarker.embed(batch, torch.from_numpy(messages[first : first + _BATCH]))
+        parts.append((marked * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy())
+    return np.concatenate(parts)
+
+
+@torch.no_grad()
+def detect(watermarker: Watermarker, images: np.ndarray) -> np.ndarray:
+    """Logits (N, 1 + nbits) of images (N, H, W, 3) uint8."""
+    parts = [
+        watermarker.detect(_to_tensor(images[first : first + _BATCH])).numpy()
+        for first in range(0, len(images), _BATCH)
+    ]
+    return np.concatenate(parts)
+
+
+def _to_tensor(images: np.ndarray) -> torch.Tensor:
+    """(N, H, W, 3) uint8 to (N, 3, H, W) float32 in [0, 1]."""
+    planes = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
+    return planes.contiguous(memory_format=torch.channels_last)
+
+
+def _attacked(images: np.ndarray, attack: str, seed: int) -> np.ndarray:
+    return np.stack([apply_attack(image, attack, (seed, index)) for index, image in enumerate(images)])
+
+
+def _attack_row(
+    attack: str, logits: np.ndarray, unmarked: np.ndarray, messages: np.ndarray, sources: np.ndarray
+) -> AttackRow:
+    right = (logits[:, 1:] > 0) == (messages > 0)  # (N, nbits)
+    low, high = clustered_interval(right.mean(axis=1), sources)
+    yes, no = logits[:, 0], unmarked[:, 0]
+    return AttackRow(
+        attack=attack,
+        images=len(right),
+        bit_accuracy=float(right.mean()),
+        bit_low=low,
+        bit_high=high,
+        word_accuracy=float(right.all(axis=1).mean()),
+        confidence_auc=area_under_curve(yes, no),
+        confidence_accuracy=float(np.concatenate([yes > 0, no <= 0]).mean()),
+    )
+
+
+def clustered_interval(values: np.ndarray, clusters: np.ndarray, seed: int = 0) -> tuple[float, float]:
+    """A 95 % bootstrap interval of the mean of values (N,) that resamples clusters (N,) of names."""
+    rng = np.random.default_rng(seed)
+    names = np.unique(clusters)
+    sums = np.array([values[clusters == name].sum() for name in names])
+    sizes = np.array([(clusters == name).sum() for name in names])
+    drawn = rng.integers(len(names), size=(_RESAMPLES, len(names)))
+    means = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
+    tail = (1 - _CONFIDENCE) / 2
+    low, high = np.quantile(means, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def area_under_curve(positive: np.ndarray, negative: np.ndarray) -> float:
+    """Chance that a value of positive (P,) is above one of negative (Q,), ties counting half."""
+    ranks = rankdata(np.concatenate([positive, negative]))[: len(positive)]
+    return float((ranks.sum() - len(positive) * (len(positive) + 1) / 2) / (len(positive) * len(negative)))
+
+
+def null_row(kind: str, logits: np.ndarray, seed: int = 0) -> NullRow:
+    """Judge bit logits (N, nbits) of images without a watermark against many fixed random keys."""
+    bits = logits > 0  # (N, nbits)
+    number, nbits = bits.shape
+    share = bits.mean(axis=0)
+    signs = np.where(bits, 1.0, -1.0)
+    centred = signs - signs.mean(axis=0)
+    deviation = np.maximum(centred.std(axis=0), 1e-12)  # a bit that never changes correlates with nothing
+    correlation = np.abs((centred / deviation).T @ (centred / deviation) / number)
+    pairs = correlation[np.triu_indices(nbits, 1)]
+    keys = np.where(random_messages(_FIXED_KEYS, nbits, seed) > 0, 1.0, -1.0)  # (K, nbits)
+    matched = np.rint((nbits + signs @ keys.T) / 2).astype(int)  # (N, K)
+    nominal = int(binom.isf(_FALSE_POSITIVE_RATE, nbits, 0.5)) + 1
+    rates = np.stack([(matched >= threshold).mean(axis=0) for threshold in range(nbits + 2)])  # (nbits + 2, K)
+    return NullRow(
+        images=kind,
+        number=number,
+        set_share_low=float(share.min()),
+        set_share_high=float(share.max()),
+        correlation_mean=float(pairs.mean()),
+        correlation_max=float(pairs.max()),
+        variance_ratio_worst=float(matched.var(axis=0).max() / (nbits / 4)),
+        nominal_threshold=nominal,
+        nominal_rate=float(rates[nominal].mean()),
+        nominal_rate_worst=float(rates[nominal].max()),
+        safe_threshold=int(np.argmax(rates.mean(axis=1) <= _FALSE_POSITIVE_RATE)),
+        safe_threshold_99=int(np.argmax(np.quantile(rates, 0.99, axis=1) <= _FALSE_POSITIVE_RATE)),
+    )
+
+
+def as_markdown(result: Evaluation) -> str:
+    """The tables of an evaluation."""
+    lines = [
+        f"PSNR {result.psnr_db:.2f} dB (mean over images; lowest {result.psnr_low_db:.2f} dB)",
+        "",
+        "| attack | bit accuracy, % | 95 % interval | all bits right, % | confidence AUC | confidence accuracy, % |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    lines += [
+        f"| {row.attack} | {100 * row.bit_accuracy:.2f} | {100 * row.bit_low:.2f} to {100 * row.bit_high:.2f} "
+        f"| {100 * row.word_accuracy:.1f} | {row.confidence_auc:.4f} | {100 * row.confidence_accuracy:.1f} |"
+        for row in result.attacks
+    ]
+    lines += ["", "| on images without a watermark | " + " | ".join(row.images for row in result.nulls) + " |"]
+    lines.append("| --- |" + " --- |" * len(result.nulls))
+    facts = (
+        ("images", "number", "d"),
+        ("least often set bit", "set_share_low", ".3f"),
+        ("most often set bit", "set_share_high", ".3f"),
+        ("correlation of two bits, mean absolute", "correlation_mean", ".3f"),
+        ("correlation of two bits, largest absolute", "correlation_max", ".3f"),
+        ("variance of matched bits over the binomial's, worst fixed key", "variance_ratio_worst", ".2f"),
+        ("matched bits for a false positive rate of 1e-3 by the binomial", "nominal_threshold", "d"),
+        ("rate measured there, mean over fixed keys", "nominal_rate", ".5f"),
+        ("rate measured there, worst fixed key", "nominal_rate_worst", ".5f"),
+        ("matched bits that keep 1e-3 as the mean over fixed keys", "safe_threshold", "d"),
+        ("matched bits that keep 1e-3 for 99 of 100 fixed keys", "safe_threshold_99", "d"),
+    )
+    for text, name, form in facts:
+        values = " | ".join(format(getattr(row, name), form) for row in result.nulls)
+        lines.append(f"| {text} | {values} |")
+    return "\n".join(lines) + "\n"
+
+
+def write(result: Evaluation, folder: Path) -> None:
+    """Write evaluation.md, attacks.csv and null.csv."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "evaluation.md").write_text(as_markdown(result), encoding="utf-8")
+    for name, rows in (("attacks.csv", result.attacks), ("null.csv", result.nulls)):
+        tables = [asdict(row) for row in rows]
+        with (folder / name).open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, tables[0], lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(tables)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; returns 0, or 2 for what the user can mend."""
+    parser = argparse.ArgumentParser(prog="python -m converters.training.evaluate", description=__doc__)
+    parser.add_argument("--weights", help="`bundled`, `seeded` or the path of a checkpoint; default: the best there is")
+    parser.add_argument("--variant", default="videoseal_nano", help=f"one of: {', '.join(variant_names())}")
+    parser.add_argument("--scaling_w", type=float, help="blending strength; default: the card's")
+    parser.add_argument("--images", type=int, default=96, help="watermarked crops (default: %(default)s)")
+    parser.add_argument(
+        "--null_images", type=int, default=300, help="unmarked images of each kind (default: %(default)s)"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="of crops, messages and attacks (default: %(default)s)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="also write evaluation.md, attacks.csv and null.csv")
+    options = parser.parse_args(argv)
+    try:
+        variant = get_variant(options.variant)
+        if options.scaling_w is not None:
+            variant = replace(variant, blending=replace(variant.blending, scaling_w=options.scaling_w))
+        watermarker = load_watermarker(variant, find_weights(variant, options.weights))
+        result = evaluate(
+            watermarker, variant.nbits, images=options.images, null_images=options.null_images, seed=options.seed
+        )
+        if options.out:
+            write(result, options.out)
+    except (ConverterError, DatasetError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(as_markdown(result), end="")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

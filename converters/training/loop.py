@@ -1,0 +1,322 @@
+"""The training loop: one object that holds all state, so that stopping and going on changes nothing."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from converters.models.jnd import luminance
+from converters.models.watermarker import Watermarker
+from converters.training.augment import apply_attack, round_to_8_bits
+from converters.training.carriers import TILE, carrier_pattern, carriers
+from converters.training.checkpoint import (
+    CurveLog,
+    TrainingError,
+    dump_progress,
+    load_checkpoint,
+    parse_progress,
+    save_checkpoint,
+    save_weights,
+)
+from converters.training.data import CoverImages
+from converters.training.losses import detection_loss
+from converters.training.recipe import CARRIERS, Phase, Recipe
+from converters.variants import Variant
+
+CHECKPOINT, WEIGHTS, CURVES = "checkpoint.pt", "weights.safetensors", "curves.csv"
+
+_WARM_UP_STEPS = 100
+_FINAL_SHARE = 0.2  # of a phase, over which the learning rate falls ..
+_FINAL_RATE = 0.05  # .. to this share of its peak
+_GROUPS = 4  # attacks a step: each hits a part of the batch
+_CLIP_NORM = 1.0
+_READOUT, _READOUT_RATE = "pixel_decoder.linear", 10.0
+_AVERAGE_DECAY = 0.995  # of the running mean of the weights, which is what is shipped
+_ACCURACY_DECAY = 0.97  # of the running bit accuracy that steers the strength
+_EMBEDDER_SHARE = 4  # on carriers, one image in so many trains the embedder, which has the easier task
+_LOG_EVERY = 25
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one step says of itself.
+
+    Attributes:
+        loss: the minimized sum.
+        bit_accuracy: share of right bits, attacked images included.
+        confidence_accuracy: share of images whose channel 0 has the right sign.
+        psnr_db: of the watermarked images after rounding, before attacks.
+    """
+
+    loss: float
+    bit_accuracy: float
+    confidence_accuracy: float
+    psnr_db: float
+
+
+class Trainer:
+    """Trains a watermarker by a recipe.
+
+    Args:
+        watermarker: starts from its values; trained in place.
+        variant: its card.
+        recipe: what to do.
+        covers: training images.
+        device: where to compute.
+    """
+
+    def __init__(
+        self, watermarker: Watermarker, variant: Variant, recipe: Recipe, covers: CoverImages, device: torch.device
+    ):
+        self.model = watermarker.to(device).train()
+        self.variant = variant
+        self.recipe = recipe
+        self.covers = covers
+        self.device = device
+        self.step = 0
+        self.scaling = variant.blending.scaling_w
+        self.accuracy = 0.5
+        self.seconds = 0.0
+        self.rng = np.random.default_rng(recipe.seed)
+        self._tiles = carriers(variant.nbits, recipe.seed).to(device) if self._uses_carriers() else None
+        self.optimizer = torch.optim.AdamW(self._parameter_groups(), betas=(0.9, 0.99), weight_decay=1e-4)
+        self.average = {key: value.detach().clone() for key, value in self.model.state_dict().items()}
+
+    def _parameter_groups(self) -> list[dict[str, Any]]:
+        """All that is trained, the readout apart: it sees means over an image, small numbers, and would lag behind."""
+        trained = [value for value in self.model.parameters() if value.requires_grad]
+        readout = list(self.model.detector.get_submodule(_READOUT).parameters())
+        known = {id(value) for value in readout}
+        rest = [value for value in trained if id(value) not in known]
+        return [{"params": rest, "rate": 1.0}, {"params": readout, "rate": _READOUT_RATE}]
+
+    def _uses_carriers(self) -> bool:
+        return any(phase.kind == CARRIERS for phase in self.recipe.phases)
+
+    @property
+    def finished(self) -> bool:
+        """Whether every step of the recipe is done."""
+        return self.step >= self.recipe.steps
+
+    def train_step(self) -> StepResult:
+        """Do one step and advance."""
+        started = time.monotonic()
+        phase, done = self.recipe.locate(self.step)
+        if done == 0 and phase.scaling_start is not None:
+            self.scaling = phase.scaling_start
+        self._set_mode(phase)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["rate"] * learning_rate(phase, done)
+        images = self.covers.draw(self.rng, phase.batch, phase.image_size).to(self.device)  # (B, 3, S, S)
+        messages = torch.from_numpy(self.rng.integers(0, 2, (phase.batch, self.variant.nbits))).to(self.device)
+        self.optimizer.zero_grad(set_to_none=True)
+        result = self._backward(phase, images, messages)
+        nn.utils.clip_grad_norm_(self.model.parameters(), _CLIP_NORM)
+        self.optimizer.step()
+        self._update_average()
+        self.step += 1
+        self.accuracy = _ACCURACY_DECAY * self.accuracy + (1 - _ACCURACY_DECAY) * result.bit_accuracy
+        if self.accuracy > phase.anneal_above and self.scaling > phase.scaling_end:
+            self.scaling = max(phase.scaling_end, self.scaling * phase.anneal_factor)
+        self.seconds += time.monotonic() - started
+        return result
+
+    def _backward(self, phase: Phase, images: Tensor, messages: Tensor) -> StepResult:
+        """Leave the gradient of the step in the parameters."""
+        fitting = torch.zeros((), device=self.device)
+        if phase.kind == CARRIERS:
+            assert self._tiles is not None
+            watermark = carrier_pattern(self._tiles, messages, *images.shape[-2:])  # (B, 1, S, S)
+            few = max(2, len(images) // _EMBEDDER_SHARE)  # batch norm wants more than one
+            fitting = F.mse_loss(self._draw(images[:few], messages[:few]), watermark[:few])
+        else:
+            watermark = self._draw(images, messages)  # (B, C, S, S)
+        with torch.no_grad():
+            visible = self.model.attenuation(images)  # (B, 1 or 3, S, S)
+        marked = round_to_8_bits((images + self.scaling * visible * watermark).clamp(0, 1))
+        logits = self.model.detector(self._attacked(phase, marked, images))  # (B + U, 1 + nbits)
+        loss = detection_loss(logits, messages, self.recipe.weights)
+        total = loss.total + fitting
+        total.backward()
+        error = float((marked.detach() - images).square().mean())
+        return StepResult(
+            loss=float(total.detach()),
+            bit_accuracy=float(loss.bit_accuracy.mean()),
+            confidence_accuracy=loss.confidence_accuracy,
+            psnr_db=-10 * math.log10(error) if error else math.inf,
+        )
+
+    def _draw(self, images: Tensor, messages: Tensor) -> Tensor:
+        """The embedder's raw watermark (B, C, S, S) of images (B, 3, S, S)."""
+        cover = luminance(images) if self.variant.embedder.channels == 1 else images
+        watermark: Tensor = self.model.embedder(cover, messages)
+        return watermark
+
+    def _attacked(self, phase: Phase, marked: Tensor, images: Tensor) -> Tensor:
+        """Attacked watermarked images (B, ..), then attacked images without a watermark (U, ..), as 8-bit levels."""
+        groups = marked.chunk(min(_GROUPS, len(phase.attacks), len(marked)))
+        names = [phase.attacks[index] for index in self.rng.permutation(len(phase.attacks))]
+        parts = [apply_attack(name, group, self.rng) for name, group in zip(names, groups, strict=False)]
+        if phase.unmarked:
+            chosen = torch.from_numpy(self.rng.integers(len(images), size=phase.unmarked)).to(self.device)
+            parts += [
+                apply_attack(name, group, self.rng)
+                for name, group in zip(names, images[chosen].chunk(len(groups)), strict=False)
+            ]
+        return round_to_8_bits(torch.cat(parts))
+
+    def _set_mode(self, phase: Phase) -> None:
+        self.model.train()
+        if phase.frozen_norm:
+            for module in self.model.embedder.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        """Move the running mean towards the weights; faster at first, when they still change a lot."""
+        decay = min(_AVERAGE_DECAY, (1 + self.step) / (10 + self.step))
+        for key, value in self.model.state_dict().items():
+            if value.is_floating_point():
+                self.average[key].lerp_(value, 1 - decay)
+            else:
+                self.average[key].copy_(value)
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the next step depends on."""
+        progress = {
+            "step": self.step,
+            "scaling": self.scaling,
+            "accuracy": self.accuracy,
+            "seconds": self.seconds,
+            "rng": self.rng.bit_generator.state,
+        }
+        return {
+            "variant": self.variant.name,
+            "recipe": self.recipe.fingerprint(),
+            "model": self.model.state_dict(),
+            "average": self.average,
+            "optimizer": self.optimizer.state_dict(),
+            "progress": dump_progress(progress),
+        }
+
+    def restore(self, path: Path) -> None:
+        """Go back to the state in a checkpoint.
+
+        Raises:
+            TrainingError: not a checkpoint of this variant and recipe.
+        """
+        state = load_checkpoint(path, self.variant.name, self.recipe.fingerprint())
+        try:
+            self.model.load_state_dict(state["model"])
+            for key, value in self.average.items():
+                value.copy_(state["average"][key])
+            self.optimizer.load_state_dict(state["optimizer"])
+            progress = parse_progress(state["progress"])
+            self.rng.bit_generator.state = progress["rng"]
+            self.step, self.scaling = progress["step"], progress["scaling"]
+            self.accuracy, self.seconds = progress["accuracy"], progress["seconds"]
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise TrainingError(f"{path}: does not fit the variant {self.variant.name} ({error})") from error
+
+    def save(self, folder: Path) -> None:
+        """Write the checkpoint and the averaged weights."""
+        save_checkpoint(folder / CHECKPOINT, self.state())
+        current = {key: value.clone() for key, value in self.model.state_dict().items()}
+        self.model.load_state_dict(self.average)
+        metadata = {
+            "variant": self.variant.name,
+            "seed": str(self.recipe.seed),
+            "recipe": self.recipe.fingerprint(),
+            "step": str(self.step),
+            "scaling_w": f"{self.scaling:.4f}",
+        }
+        save_weights(folder / WEIGHTS, self.model, metadata)
+        self.model.load_state_dict(current)
+
+
+def learning_rate(phase: Phase, done: int) -> float:
+    """The rate of a phase's step: a short rise, the peak, and a fall over the last fifth."""
+    rise = min(1.0, (done + 1) / _WARM_UP_STEPS)
+    left = (phase.steps - done) / phase.steps
+    return phase.learning_rate * rise * min(1.0, _FINAL_RATE + left / _FINAL_SHARE)
+
+
+def check_recipe(recipe: Recipe, variant: Variant) -> None:
+    """Refuse a recipe that the networks cannot follow.
+
+    Raises:
+        TrainingError: an image size below the detector's, or no multiple of what the embedder halves.
+    """
+    multiple = max(TILE, 2 ** (len(variant.embedder.widths) - 1))
+    for phase in recipe.phases:
+        if phase.image_size < variant.detector.smallest_side or phase.image_size % multiple:
+            raise TrainingError(
+                f"phase {phase.name}: image size {phase.image_size}; {variant.name} needs a multiple of {multiple} "
+                f"from {variant.detector.smallest_side}"
+            )
+        if phase.kind == CARRIERS and variant.embedder.channels != 1:
+            raise TrainingError(f"phase {phase.name}: carriers are for embedders of one channel")
+
+
+def train(
+    trainer: Trainer,
+    folder: Path,
+    *,
+    minutes: float = math.inf,
+    save_every_s: float = 120,
+    report: Callable[[Trainer, StepResult], None] = lambda trainer, result: None,
+) -> None:
+    """Train until the recipe is done or time is up; the folder holds checkpoint, weights and curves.
+
+    Args:
+        trainer: restored already where a training goes on.
+        folder: exists.
+        minutes: time that this call may take.
+        save_every_s: seconds between checkpoints.
+        report: called after each step.
+    """
+    log = CurveLog(folder / CURVES, trainer.step)
+    started = saved = time.monotonic()
+    recent: list[StepResult] = []
+    while not trainer.finished and time.monotonic() - started < 60 * minutes:
+        phase, _ = trainer.recipe.locate(trainer.step)
+        result = trainer.train_step()
+        recent.append(result)
+        report(trainer, result)
+        if trainer.step % _LOG_EVERY == 0 or trainer.finished:
+            log.append(_curve_row(trainer, phase, recent))
+            recent = []
+        # Only at a logged step: a checkpoint between two would lose what the next row averages.
+        if not recent and time.monotonic() - saved > save_every_s:
+            trainer.save(folder)
+            saved = time.monotonic()
+    if recent:
+        log.append(_curve_row(trainer, phase, recent))
+    trainer.save(folder)
+
+
+def _curve_row(trainer: Trainer, phase: Phase, recent: list[StepResult]) -> dict[str, object]:
+    """The means since the last row."""
+
+    def mean(name: str) -> float:
+        return float(np.mean([getattr(result, name) for result in recent]))
+
+    return {
+        "step": trainer.step,
+        "phase": phase.name,
+        "resolution": phase.image_size,
+        "loss": repr(mean("loss")),
+        "bit_accuracy": f"{mean('bit_accuracy'):.5f}",
+        "confidence_accuracy": f"{mean('confidence_accuracy'):.5f}",
+        "psnr_db": f"{mean('psnr_db'):.3f}",
+        "scaling": f"{trainer.scaling:.5f}",
+        "minutes": f"{trainer.seconds / 60:.2f}",
+    }
