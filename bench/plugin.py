@@ -100,7 +100,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Sort the bench group by group and, within one, suite by suite; other tests keep their places."""
+    """Sort the bench group by group and, within one, suite by suite; other tests keep their places.
+
+    A test with nothing to measure (the conversion of a file that was given, plain images where all are watermarked)
+    is deselected: pytest would make a skipped test of its empty matrix.
+    """
+    empty = [item for item in items if _is_bench(item) and not _has_matrix(item)]
+    if empty:
+        config.hook.pytest_deselected(items=empty)
+        items[:] = [item for item in items if item not in empty]
     groups = list(dict.fromkeys(target.group for target in config.stash[STATE].targets))
 
     def place(item: pytest.Item) -> tuple[int, int]:
@@ -241,6 +249,12 @@ def item_target(item: pytest.Item) -> Target:
 
 def _is_bench(item: pytest.Item) -> bool:
     return item.get_closest_marker("measures") is not None
+
+
+def _has_matrix(item: pytest.Item) -> bool:
+    """Whether every parameter of a test has a value; pytest puts a marker of its own for an empty set."""
+    values = item.callspec.params.values()  # type: ignore[attr-defined]
+    return all(isinstance(value, Target | str) for value in values)
 
 
 def _promises(item: pytest.Item) -> list[Expectation]:

@@ -8,7 +8,7 @@ import argparse
 import csv
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -306,9 +306,9 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     try:
         variant = get_variant(options.variant)
-        if options.scaling_w is not None:
-            variant = replace(variant, blending=replace(variant.blending, scaling_w=options.scaling_w))
         watermarker = load_watermarker(variant, find_weights(variant, options.weights))
+        if options.scaling_w is not None:
+            watermarker.scaling_w = options.scaling_w
         result = evaluate(
             watermarker, variant.nbits, images=options.images, null_images=options.null_images, seed=options.seed
         )

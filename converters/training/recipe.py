@@ -111,38 +111,69 @@ VALUE_ATTACKS = ("none", "jpeg", "resize", "brightness", "contrast", "noise")
 
 FROM_NOTHING = Recipe(
     phases=(
-        Phase("carriers", CARRIERS, 850, image_size=64, batch=32, unmarked=8, learning_rate=1e-3, scaling_start=2.5),
+        # Small images first: a step sees more messages in the same time, and messages are what is learned.
         Phase(
-            "joint-128",
-            JOINT,
-            2000,
-            image_size=128,
+            "carriers-64",
+            CARRIERS,
+            850,
+            image_size=64,
+            batch=32,
+            unmarked=8,
+            learning_rate=1e-3,
+            scaling_start=2.5,
+        ),
+        Phase(
+            "carriers-64-attacked",
+            CARRIERS,
+            1600,
+            image_size=64,
+            batch=48,
+            unmarked=12,
+            learning_rate=1e-3,
+            attacks=VALUE_ATTACKS,
+            scaling_start=1.5,
+            scaling_end=0.5,
+            anneal_above=0.985,
+            anneal_factor=0.995,
+        ),
+        # At 64 pixels the padding of the last stages is in every value: the whole has to be learned at full size too.
+        Phase(
+            "carriers-256",
+            CARRIERS,
+            1000,
+            image_size=256,
             batch=8,
             unmarked=4,
             learning_rate=5e-4,
             attacks=VALUE_ATTACKS,
-            scaling_start=0.8,
-            anneal_above=0.985,
-            anneal_factor=0.998,
-        ),
-        Phase(
-            "joint-256",
-            JOINT,
-            600,
-            image_size=256,
-            batch=4,
-            unmarked=4,
-            learning_rate=2e-4,
-            attacks=VALUE_ATTACKS,
-            anneal_above=0.995,
+            scaling_start=0.85,
+            scaling_end=0.6,
+            anneal_above=0.988,
             anneal_factor=0.998,
             frozen_norm=True,
         ),
     )
 )
-"""Trains from random values; about 80 minutes on two cores."""
+"""Trains from random values in about an hour on two cores; `python -m converters.training.readout` comes after it."""
 
-FINE_TUNE = Recipe(phases=(FROM_NOTHING.phases[-1],))
-"""Goes on from given weights."""
+FINE_TUNE = Recipe(
+    phases=(
+        Phase(
+            "joint-256",
+            JOINT,
+            600,
+            image_size=256,
+            batch=6,
+            unmarked=3,
+            learning_rate=1e-4,
+            attacks=VALUE_ATTACKS,
+            scaling_end=0.6,
+            anneal_above=0.99,
+            anneal_factor=0.998,
+            frozen_norm=True,
+        ),
+    )
+)
+"""Goes on from given weights with both networks together."""
 
 RECIPES = {"from-nothing": FROM_NOTHING, "fine-tune": FINE_TUNE}
