@@ -5,6 +5,7 @@ Everything here is checked before anything is measured; it imports no torch and 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -170,6 +171,8 @@ def _backends(names: Sequence[str]) -> tuple[str, ...]:
     for name in names:
         if name not in BACKENDS:
             raise OptionError(f"--backend {name}: unknown; known: {', '.join(BACKENDS)}")
+    if "tensorflow" in names and find_spec("tensorflow") is None:
+        raise OptionError("--backend tensorflow: not installed; pip install 'sealbench[tensorflow]'")
     return tuple(names)
 
 

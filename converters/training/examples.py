@@ -1,0 +1,66 @@
+"""`python -m converters.training.examples --out FILE.png`: originals, watermarked images, and their difference."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from converters.errors import ConverterError
+from converters.training.evaluate import embed
+from converters.variants import get_variant, variant_names
+from converters.weights import find_weights, load_watermarker
+from datasets.images import write_png
+from datasets.messages import random_messages
+from datasets.photographs import photo_samples
+from datasets.sample import DatasetError
+
+GAIN = 10  # by which the difference is enlarged about mid-gray
+MARGIN = 8  # white pixels between pictures
+
+
+def example_sheet(originals: np.ndarray, watermarked: np.ndarray) -> np.ndarray:
+    """A row for each image: original, watermarked, and 128 + GAIN * (watermarked - original).
+
+    Args:
+        originals: (n, H, W, 3) uint8.
+        watermarked: the same images with their watermark.
+
+    Returns:
+        (n * (H + MARGIN) - MARGIN, 3 * (W + MARGIN) - MARGIN, 3) uint8.
+    """
+    difference = watermarked.astype(np.int16) - originals
+    enlarged = np.clip(128 + GAIN * difference, 0, 255).astype(np.uint8)
+    columns = np.stack([originals, watermarked, enlarged], axis=1)  # (n, 3, H, W, 3)
+    padded = np.pad(columns, ((0, 0), (0, 0), (0, MARGIN), (0, MARGIN), (0, 0)), constant_values=255)
+    count, _, height, width, _ = padded.shape
+    sheet = padded.transpose(0, 2, 1, 3, 4).reshape(count * height, 3 * width, 3)
+    return sheet[:-MARGIN, :-MARGIN]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns 0, or 2 for what the user can mend."""
+    parser = argparse.ArgumentParser(
+        prog="python -m converters.training.examples",
+        description=f"Draws held-out photographs: original, watermarked, difference x {GAIN}.",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the picture, .png")
+    parser.add_argument("--weights", help="`bundled`, `seeded` or the path of a checkpoint; default: the best there is")
+    parser.add_argument("--variant", default="videoseal_nano", help=f"one of: {', '.join(variant_names())}")
+    parser.add_argument("--count", type=int, default=2, help="photographs (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    try:
+        variant = get_variant(options.variant)
+        watermarker = load_watermarker(variant, find_weights(variant, options.weights))
+        size = (variant.image_size, variant.image_size)
+        originals = np.stack([sample.image for sample in photo_samples("evaluation", size, options.count)])
+        messages = random_messages(len(originals), variant.nbits, seed=0)
+        write_png(options.out, example_sheet(originals, embed(watermarker, originals, messages)))
+    except (ConverterError, DatasetError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
