@@ -23,6 +23,7 @@ from scipy import special
 from bench import metrics
 from bench.latency import Speedup, interleaved, speedup, summarize
 from bench.runners import LiteRTRunner, Runner, RunnerError, TorchRunner, to_unit_range
+from converters.embedding import embed_pictures
 from converters.errors import ConverterError
 from converters.image_size import ImageSize, check_image_size
 from converters.variants import get_variant, variant_names
@@ -34,7 +35,7 @@ from reports.errors import ReportError
 from reports.files import write_atomically
 
 if TYPE_CHECKING:
-    from converters.models.watermarker import Watermarker
+    pass
 
 USAGE_ERROR = 2
 DEFAULT_THREADS = 2
@@ -163,7 +164,7 @@ def compare(options: argparse.Namespace) -> Comparison:
     image_path = options.watermarked_image
     if options.input is not None:
         message = random_messages(1, variant.nbits, options.seed)[0] if message is None else message
-        original, picture = picture, embed(watermarker, picture, message)
+        original, (picture,) = picture, embed_pictures(watermarker, [picture], message[None])
         psnr_db = metrics.psnr_db(picture, original)
         image_path = options.output_dir / f"{options.input.stem}_watermarked.png"
     # The whole Watermarker resizes its images before its detector, as a file of that mode does.
@@ -191,16 +192,6 @@ def compare(options: argparse.Namespace) -> Comparison:
     )
     write(comparison, options.output_dir, picture if options.input is not None else None)
     return comparison
-
-
-def embed(watermarker: "Watermarker", picture: np.ndarray, message: np.ndarray) -> np.ndarray:
-    """Watermark a picture (H, W, 3) uint8 with a message (nbits,); the same shape and type, rounded as a file is."""
-    import torch
-
-    image = torch.from_numpy(to_unit_range(picture)).permute(2, 0, 1)[None]  # (1, 3, H, W)
-    with torch.inference_mode():
-        marked = watermarker.embed(image, torch.from_numpy(message)[None].float())
-    return (marked[0].permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()
 
 
 def run(pytorch: Runner, tflite: Runner, image: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, float], Speedup]:

@@ -9,6 +9,7 @@ from bench.metrics import psnr_db
 from bench.options import dataset_name
 from bench.runners import to_unit_range
 from bench.targets import Group
+from converters.embedding import embed_pictures
 from datasets.dead_leaves import dead_leaves_samples
 from datasets.folder import check_message_length, folder_samples
 from datasets.images import resize
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from converters.models.watermarker import Watermarker
 
 MESSAGE_SEED = 1
-EMBED_BATCH = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +74,7 @@ def prepare(dataset: str, samples: list[Sample], group: Group, watermarker: "Wat
         marked, plain, psnr = originals, None, []
     else:
         messages = random_messages(len(samples), group.variant.nbits, MESSAGE_SEED)
-        marked, plain = embed(originals, messages, watermarker), _inputs(originals, group)
+        marked, plain = embed_pictures(watermarker, originals, messages), _inputs(originals, group)
         psnr = [psnr_db(image, original) for image, original in zip(marked, originals, strict=True)]
     return ImageSet(
         name=dataset_name(dataset),
@@ -85,34 +85,6 @@ def prepare(dataset: str, samples: list[Sample], group: Group, watermarker: "Wat
         plain=plain,
         psnr_db=np.array(psnr),
     )
-
-
-def embed(images: list[np.ndarray], messages: np.ndarray, watermarker: "Watermarker") -> list[np.ndarray]:
-    """Watermark images, each at its own size.
-
-    Args:
-        images: (H, W, 3) uint8 each.
-        messages: (n, nbits) bits.
-        watermarker: embeds.
-
-    Returns:
-        Images of the same sizes, uint8, rounded to the nearest level.
-    """
-    import torch
-
-    watermarked: list[np.ndarray] = []
-    alike = len({image.shape for image in images}) == 1
-    batch = EMBED_BATCH if alike else 1
-    for start in range(0, len(images), batch):
-        pixels = np.stack(images[start : start + batch])  # (B, H, W, 3)
-        with torch.inference_mode():
-            marked = watermarker.embed(
-                torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255,  # (B, 3, H, W)
-                torch.from_numpy(messages[start : start + batch]),
-            )
-        levels = (marked * 255).round().to(torch.uint8)  # (B, 3, H, W)
-        watermarked.extend(levels.permute(0, 2, 3, 1).numpy())
-    return watermarked
 
 
 def _inputs(images: list[np.ndarray], group: Group) -> np.ndarray:

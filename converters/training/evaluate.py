@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from scipy.stats import binom, rankdata
 
+from converters.embedding import embed_pictures
 from converters.errors import ConverterError
 from converters.models.watermarker import Watermarker
 from converters.variants import get_variant, variant_names
@@ -130,7 +131,7 @@ def evaluate(
     sources = np.array([sample.source for sample in samples])
     covers = np.stack([sample.image for sample in samples])  # (N, S, S, 3) uint8
     messages = random_messages(images, nbits, seed)  # (N, nbits)
-    marked = embed(watermarker, covers, messages)  # (N, S, S, 3) uint8
+    marked = np.stack(embed_pictures(watermarker, covers, messages))  # (N, S, S, 3) uint8
     error = (marked.astype(np.float64) - covers).reshape(images, -1)
     psnr = 10 * np.log10(255**2 / np.maximum((error**2).mean(axis=1), 1e-10))  # (N,)
     rows = []
@@ -145,17 +146,6 @@ def evaluate(
         null_row("generated", detect(watermarker, generated)[:, 1:]),
     )
     return Evaluation(float(psnr.mean()), float(psnr.min()), tuple(rows), nulls)
-
-
-@torch.no_grad()
-def embed(watermarker: Watermarker, images: np.ndarray, messages: np.ndarray) -> np.ndarray:
-    """Watermark images (N, H, W, 3) uint8 with messages (N, nbits); the same shape and type."""
-    parts = []
-    for first in range(0, len(images), _BATCH):
-        batch = _to_tensor(images[first : first + _BATCH])
-        marked = watermarker.embed(batch, torch.from_numpy(messages[first : first + _BATCH]))
-        parts.append((marked * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy())
-    return np.concatenate(parts)
 
 
 @torch.no_grad()

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from converters.embedding import embed_pictures
 from converters.errors import ConverterError
-from converters.training.evaluate import embed
 from converters.variants import get_variant, variant_names
 from converters.weights import find_weights, load_watermarker
 from datasets.images import write_png
@@ -53,9 +53,10 @@ def main(arguments: list[str] | None = None) -> int:
         variant = get_variant(options.variant)
         watermarker = load_watermarker(variant, find_weights(variant, options.weights))
         size = (variant.image_size, variant.image_size)
-        originals = np.stack([sample.image for sample in photo_samples("evaluation", size, options.count)])
+        originals = [sample.image for sample in photo_samples("evaluation", size, options.count)]
         messages = random_messages(len(originals), variant.nbits, seed=0)
-        write_png(options.out, example_sheet(originals, embed(watermarker, originals, messages)))
+        marked = np.stack(embed_pictures(watermarker, originals, messages))
+        write_png(options.out, example_sheet(np.stack(originals), marked))
     except (ConverterError, DatasetError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from bench.image_set import embed
+from converters.embedding import embed_pictures
 from converters.variants import get_variant
 from converters.weights import find_weights, load_watermarker
 from datasets.images import write_png
@@ -179,7 +179,8 @@ def marked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str], n
     variant = get_variant("videoseal_nano")
     samples = photo_samples("evaluation", (256, 256), 6)
     messages = random_messages(len(samples), variant.nbits, seed=5)
-    images = embed([sample.image for sample in samples], messages, load_watermarker(variant, find_weights(variant)))
+    watermarker = load_watermarker(variant, find_weights(variant))
+    images = embed_pictures(watermarker, [sample.image for sample in samples], messages)
     folder = tmp_path_factory.mktemp("marked")
     names = [f"{sample.id}.png" for sample in samples]
     for name, image in zip(names, images, strict=True):
