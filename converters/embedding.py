@@ -29,7 +29,7 @@ def embed_pictures(
     batch = BATCH if len({picture.shape for picture in pictures}) == 1 else 1
     marked: list[np.ndarray] = []
     for start in range(0, len(pictures), batch):
-        pixels = torch.from_numpy(np.stack(pictures[start : start + batch]))  # (B, H, W, 3)
+        pixels = torch.from_numpy(np.stack(list(pictures[start : start + batch])))  # (B, H, W, 3)
         bits = torch.from_numpy(messages[start : start + batch])  # (B, nbits)
         with torch.inference_mode():
             images = watermarker.embed(pixels.permute(0, 3, 1, 2).float() / 255, bits)  # (B, 3, H, W)
