@@ -59,19 +59,21 @@ def interleaved(
     named_calls: Mapping[str, Callable[[], object]],
     rounds: int,
     warmup: int = 3,
+    settle_ms: float = 20,
     clock: Callable[[], int] = time.perf_counter_ns,
 ) -> tuple[LatencySample, ...]:
     """Time calls in turns, so that what slows the machine down for a while slows all of them down.
 
-    The orders are those of `turn_orders`. Before its timed call each runs once untimed. That settles what the one
-    before it left behind: the threads of PyTorch's pool keep spinning for some milliseconds after their work, and
-    on two cores made an int8 detector 40 % slower when it came right after PyTorch, but not on one thread, nor
-    after a pause.
+    The orders are those of `turn_orders`. Before its timed call each runs untimed, once or until `settle_ms` have
+    passed. That settles what the one before it left behind: the threads of PyTorch's pool keep spinning for some
+    milliseconds after their work, and on two cores made an int8 detector 40 % slower when it came right after
+    PyTorch, but not on one thread, nor after a pause.
 
     Args:
         named_calls: at least one; each call is one unit of work.
         rounds: timed calls of each, at least 1.
         warmup: untimed calls of each before the first round.
+        settle_ms: each turn begins with untimed calls, at least one, until so much time has passed.
         clock: time in nanoseconds.
 
     Returns:
@@ -92,7 +94,10 @@ def interleaved(
         for number in range(rounds):
             for position, index in enumerate(orders[number % len(orders)]):
                 call = named_calls[names[index]]
+                turn = clock()
                 call()
+                while clock() - turn < settle_ms * _NS_PER_MS:
+                    call()
                 start = clock()
                 call()
                 stop = clock()

@@ -1,7 +1,8 @@
 """What the suites share: models, files, images and outputs, each made once and dropped with its group."""
 
 import math
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
     from converters.models.watermarker import Watermarker
 
-LATENCY_ROUNDS = 30  # at least; rounded up so that every order of the calls is taken equally often
+# As many rounds as fit the time, within these bounds; more say more of a small model, whose time varies more.
+LATENCY_SECONDS = 15
+LATENCY_ROUNDS = (30, 100)
 LATENCY_WARMUP = 3
 CONFIDENCE_BIT = -1  # the number under which channel 0 stands in the column `bit` of bits.csv
 
@@ -152,9 +155,7 @@ class GroupBench:
             if base not in self.targets or self._given is not None:
                 runners[_base_name(base)] = self._file_runner(self.float32().path, base)
         calls = {name: (lambda run=run: run(image)) for name, run in runners.items()}
-        orders = len(turn_orders(len(calls)))
-        rounds = orders * math.ceil(LATENCY_ROUNDS / orders)
-        samples = interleaved(calls, rounds, LATENCY_WARMUP)
+        samples = interleaved(calls, _affordable_rounds(calls), LATENCY_WARMUP)
         by_name: Mapping[str, Target] = {str(target): target for target in self.targets}
         self._run.append_latency(_latency_row(by_name[s.name], s) for s in samples if s.name in by_name)
         return samples
@@ -198,6 +199,18 @@ class Workbench:
             targets = tuple(target for target in self._targets if target.group == group)
             self._current = GroupBench(group, targets, *self._parts)
         return self._current
+
+
+def _affordable_rounds(calls: Mapping[str, Callable[[], object]]) -> int:
+    """Rounds that fit LATENCY_SECONDS, in which every order of the calls is taken equally often."""
+    start = time.perf_counter()
+    for call in calls.values():
+        call()
+        call()  # as in a round: one call to settle, one to time
+    least, most = LATENCY_ROUNDS
+    wanted = min(max(LATENCY_SECONDS / (time.perf_counter() - start), least), most)
+    orders = len(turn_orders(len(calls)))
+    return orders * math.ceil(wanted / orders)
 
 
 def _base_name(base: Target) -> str:

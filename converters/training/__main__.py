@@ -31,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"stopped; go on with --resume --out {options.out}", file=sys.stderr)
+        print("stopped; --resume goes on from the last checkpoint, written every two minutes", file=sys.stderr)
         return 130
     return 0
 
@@ -75,6 +75,8 @@ def _run(options: argparse.Namespace) -> None:
     _train_with_progress(trainer, options.out, options.minutes)
     done = "done" if trainer.finished else "time is up"
     print(f"{done} at step {trainer.step}: {options.out / WEIGHTS}; blending.scaling_w = {trainer.scaling:.4f}")
+    if trainer.finished:
+        print(f"next: python -m converters.training.readout --weights {options.out / WEIGHTS} --out FILE.safetensors")
 
 
 def _train_with_progress(trainer: Trainer, folder: Path, minutes: float) -> None:

@@ -39,7 +39,7 @@ def test_latency_is_the_time_of_the_second_of_two_calls() -> None:
     machine = Machine()
     # Odd calls take 1 ms, even ones 5 ms; two warm-up calls, then an untimed (even) and a timed (odd) call a round.
     calls = {"a": machine.work("a", lambda number: 5e6 if number % 2 == 0 else 1e6)}
-    samples = interleaved(calls, rounds=3, warmup=2, clock=machine.clock)
+    samples = interleaved(calls, rounds=3, warmup=2, settle_ms=0, clock=machine.clock)
     assert [sample.latency_ms for sample in samples] == [1.0, 1.0, 1.0]
     assert machine.calls == ["a"] * (2 + 2 * 3)
 
@@ -59,7 +59,7 @@ def test_orders_balance_positions_and_neighbours(count: int) -> None:
 def test_rounds_follow_the_orders() -> None:
     machine = Machine()
     calls = {name: machine.work(name, constant(1e6)) for name in "abc"}
-    samples = interleaved(calls, rounds=12, warmup=1, clock=machine.clock)
+    samples = interleaved(calls, rounds=12, warmup=1, settle_ms=0, clock=machine.clock)
     assert machine.calls[:3] == ["a", "b", "c"]  # warm-up
     assert len(machine.calls) == 3 + 2 * 36
     for number in range(12):
@@ -77,7 +77,7 @@ def test_a_disturbance_that_outlasts_a_call_meets_only_untimed_calls() -> None:
         machine.calls.append("light")
 
     calls = {"heavy": machine.work("heavy", constant(9e6)), "light": light}
-    samples = interleaved(calls, rounds=4, warmup=1, clock=machine.clock)
+    samples = interleaved(calls, rounds=4, warmup=1, settle_ms=0, clock=machine.clock)
     assert {sample.latency_ms for sample in samples if sample.name == "light"} == {1.0}
 
 
@@ -90,7 +90,7 @@ def test_a_call_that_is_twice_as_slow_is_seen() -> None:
         "fast": machine.work("fast", lambda number: 1e6 * noise[0, number] * load(number)),
         "slow": machine.work("slow", lambda number: 2e6 * noise[1, number] * load(number)),
     }
-    samples = interleaved(calls, rounds=30, warmup=2, clock=machine.clock)
+    samples = interleaved(calls, rounds=30, warmup=2, settle_ms=0, clock=machine.clock)
     found = speedup(samples, of="fast", against="slow")
     assert found.rounds == 30
     assert found.interval is not None
@@ -102,6 +102,14 @@ def test_a_call_that_is_twice_as_slow_is_seen() -> None:
     assert back.interval.high < 1
 
 
+def test_a_turn_settles_for_as_long_as_it_is_told() -> None:
+    machine = Machine()
+    calls = {"short": machine.work("short", constant(3e6)), "long": machine.work("long", constant(50e6))}
+    interleaved(calls, rounds=2, warmup=0, settle_ms=10, clock=machine.clock)
+    assert machine.calls.count("short") == 2 * (4 + 1)  # 4 x 3 ms untimed, then the timed one
+    assert machine.calls.count("long") == 2 * (1 + 1)
+
+
 def test_equal_calls_are_not_told_apart() -> None:
     machine = Machine()
     noise = np.random.default_rng(1).lognormal(0, 0.1, (2, 200))
@@ -109,7 +117,7 @@ def test_equal_calls_are_not_told_apart() -> None:
         "a": machine.work("a", lambda number: 1e6 * noise[0, number]),
         "b": machine.work("b", lambda number: 1e6 * noise[1, number]),
     }
-    found = speedup(interleaved(calls, rounds=40, warmup=0, clock=machine.clock), of="a", against="b")
+    found = speedup(interleaved(calls, rounds=40, warmup=0, settle_ms=0, clock=machine.clock), of="a", against="b")
     assert found.interval is not None
     assert found.interval.low < 1 < found.interval.high
 
