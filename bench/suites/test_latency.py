@@ -37,4 +37,4 @@ def test_absolute_time(target: Target, group: GroupBench, benchmark: Any) -> Non
     """Absolute times for pytest-benchmark's own table and JSON; reported, never judged."""
     image = np.random.default_rng(0).random((group.group.size.height, group.group.size.width, 3), dtype=np.float32)
     benchmark.group = f"{group.group.variant.name} at {group.group.size}"
-    benchmark.pedantic(group.runner(target), args=(image,), rounds=20, warmup_rounds=3)
+    benchmark.pedantic(group.runner(target), args=(image,), rounds=10, warmup_rounds=2)
