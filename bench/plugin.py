@@ -62,9 +62,9 @@ class BenchRun:
 
 STATE = pytest.StashKey[BenchRun]()
 # How long PyTorch's idle threads spin before they sleep, in turns of GNU OpenMP's loop, read when torch is loaded. By
-# default it is milliseconds: where both threads land on one core, a call of 120 ms was seen to take 2.9 s, nine rounds in
-# a row, and what runs after PyTorch is slowed as well. At this count PyTorch alone is as fast as by default (21.6 against
-# 20.5 ms a call, median of 30, the bundled model); asleep at once, it would need 45.8.
+# default it is milliseconds: where both threads land on one core, a call of 120 ms was seen to take 2.9 s, nine
+# rounds in a row, and what runs after PyTorch is slowed as well. At this count PyTorch alone is as fast as by default
+# (21.6 against 20.5 ms a call, median of 30, the bundled model); asleep at once, it would need 45.8.
 SPIN_COUNT = "20000"
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from converters.models.watermarker import Watermarker
 
 # As many rounds as fit the time, within these bounds; more say more of a small model, whose time varies more.
-LATENCY_SECONDS = 12
+LATENCY_SECONDS = 8
 LATENCY_ROUNDS = (20, 100)
 LATENCY_WARMUP = 3
 CONFIDENCE_BIT = -1  # the number under which channel 0 stands in the column `bit` of bits.csv
