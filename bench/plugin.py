@@ -23,7 +23,7 @@ from bench.targets import Target, expand
 from converters.errors import ConverterError
 from converters.store import ArtifactStore
 from converters.tflite_file import check_detector_signature, read_model_file
-from converters.weights import read_state
+from converters.weights import load_watermarker
 from datasets.folder import MANIFEST
 from datasets.sample import DatasetError, fingerprint
 from reports.errors import ReportError
@@ -140,9 +140,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 def _begin(state: BenchRun, items: Sequence[pytest.Item]) -> None:
     options = state.options
-    for weights in options.weights.values():
+    for variant in options.variants:
+        weights = options.weights[variant.name]
         if weights.path is not None:
-            read_state(weights.path)
+            load_watermarker(variant, weights)  # a checkpoint of another variant is refused now, not by every suite
     groups = dict.fromkeys(target.group for target in state.targets)
     if options.artifact is not None:
         (group,) = groups

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from converters.weights import BUNDLED
 from datasets.images import write_png
 from tests.bench.main_job import main_job
 
@@ -63,6 +64,11 @@ def test_damaged_checkpoint(tmp_path: Path) -> None:
     path = tmp_path / "cut.safetensors"
     path.write_bytes(b"\xff" * 100)
     assert "cut.safetensors" in refused(tmp_path, "--variant", "videoseal", "--weights", str(path))
+
+
+def test_checkpoint_of_another_variant(tmp_path: Path) -> None:
+    line = refused(tmp_path, "--variant", "videoseal", "--weights", str(BUNDLED / "videoseal_nano.safetensors"))
+    assert "does not fit the variant videoseal;" in line
 
 
 def test_empty_folder(tmp_path: Path) -> None:
