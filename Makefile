@@ -5,10 +5,16 @@ RUN := $(VENV)/bin/python
 BENCH ?=
 TEST ?=
 
-.PHONY: bench test check clean
+# Every variant at every precision, smallest first; made to be interrupted and called again.
+FULL := --variant videoseal_nano,videoseal_0.0,videoseal,pixelseal,chunkyseal --precision all --samples 24,chunkyseal=3
+
+.PHONY: bench bench-full test check clean
 
 bench: $(VENV)/installed
 	$(RUN) -m pytest bench -v --benchmark-columns=median,iqr,rounds $(BENCH)
+
+bench-full: $(VENV)/installed
+	$(RUN) -m pytest bench -v --benchmark-columns=median,iqr,rounds $(FULL) --run-dir reports/out/full --resume $(BENCH)
 
 test: $(VENV)/installed
 	$(RUN) -m pytest $(TEST)

@@ -27,7 +27,7 @@ from converters.embedding import embed_pictures
 from converters.errors import ConverterError
 from converters.image_size import ImageSize, check_image_size
 from converters.variants import get_variant, variant_names
-from converters.weights import find_weights, load_watermarker
+from converters.weights import SOURCES_HELP, find_weights, load_watermarker
 from datasets.images import read_image, resize, write_png
 from datasets.messages import format_bits, message_from_argument, random_messages
 from datasets.sample import DatasetError
@@ -125,8 +125,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--weights",
         metavar="SOURCE",
-        help="of the PyTorch model: bundled, seeded (untrained, deterministic) or a .safetensors or .pth file "
-        "(default: bundled where there are any, else seeded)",
+        help=f"of the PyTorch model: {SOURCES_HELP}",
     )
     parser.add_argument(
         "--no_simple",

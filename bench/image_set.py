@@ -1,5 +1,6 @@
 """The images of a run: read or generated, watermarked once, and brought to the detector's input once."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -63,10 +64,11 @@ def read_samples(dataset: str, group: Group, count: int) -> list[Sample]:
     return samples
 
 
-def prepare(dataset: str, samples: list[Sample], group: Group, watermarker: "Watermarker") -> ImageSet:
+def prepare(dataset: str, samples: list[Sample], group: Group, watermarker: "Callable[[], Watermarker]") -> ImageSet:
     """Watermark what is not watermarked yet and bring everything to the detector's input size.
 
-    Watermarked images are rounded to 8 bits, as a file would hold them, before they are resized.
+    Watermarked images are rounded to 8 bits, as a file would hold them, before they are resized. The watermarker is
+    asked for only where there is something to watermark.
     """
     originals = [sample.image for sample in samples]
     if samples[0].watermarked:
@@ -74,7 +76,7 @@ def prepare(dataset: str, samples: list[Sample], group: Group, watermarker: "Wat
         marked, plain, psnr = originals, None, []
     else:
         messages = random_messages(len(samples), group.variant.nbits, MESSAGE_SEED)
-        marked, plain = embed_pictures(watermarker, originals, messages), _inputs(originals, group)
+        marked, plain = embed_pictures(watermarker(), originals, messages), _inputs(originals, group)
         psnr = [psnr_db(image, original) for image, original in zip(marked, originals, strict=True)]
     return ImageSet(
         name=dataset_name(dataset),

@@ -1,6 +1,7 @@
 """Latency of things that are compared: measured in turns, summarized as medians and ratios with intervals."""
 
 import gc
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +12,14 @@ import numpy as np
 from bench.intervals import Interval, median_ratio_interval, quantile_interval
 
 _NS_PER_MS = 1e6
+_NS_PER_S = 1e9
+SETTLE_MS = 20
+# As many rounds as fit the time, within these bounds; more say more of a small model, whose time varies more.
+TIMED_S = 8
+ROUNDS = (20, 100)
+WARM_UP_CALLS, WARM_UP_S = 3, 1
+# Where the fewest rounds would take longer than this, there are fewer still.
+SLOW_S, SLOW_ROUNDS = 60, 6
 
 
 @dataclass(frozen=True)
@@ -59,7 +68,7 @@ def interleaved(
     named_calls: Mapping[str, Callable[[], object]],
     rounds: int,
     warmup: int = 3,
-    settle_ms: float = 20,
+    settle_ms: float | None = SETTLE_MS,
     clock: Callable[[], int] = time.perf_counter_ns,
 ) -> tuple[LatencySample, ...]:
     """Time calls in turns, so that what slows the machine down for a while slows all of them down.
@@ -73,7 +82,7 @@ def interleaved(
         named_calls: at least one; each call is one unit of work.
         rounds: timed calls of each, at least 1.
         warmup: untimed calls of each before the first round.
-        settle_ms: each turn begins with untimed calls, at least one, until so much time has passed.
+        settle_ms: each turn begins with untimed calls, at least one, until so much time has passed; None for none.
         clock: time in nanoseconds.
 
     Returns:
@@ -95,14 +104,51 @@ def interleaved(
             for position, index in enumerate(orders[number % len(orders)]):
                 call = named_calls[names[index]]
                 turn = clock()
-                call()
-                while clock() - turn < settle_ms * _NS_PER_MS:
+                if settle_ms is not None:
                     call()
+                    while clock() - turn < settle_ms * _NS_PER_MS:
+                        call()
                 start = clock()
                 call()
                 stop = clock()
                 samples.append(LatencySample(names[index], number, position, (stop - start) / _NS_PER_MS))
     return tuple(samples)
+
+
+def affordable_rounds(
+    named_calls: Mapping[str, Callable[[], object]], clock: Callable[[], int] = time.perf_counter_ns
+) -> tuple[LatencySample, ...]:
+    """Time calls in turns, as many rounds as fit the time that the bench gives to them.
+
+    Every order of the calls is taken equally often. Slow calls get fewer rounds (their times vary less), and are not
+    settled: what the call before left behind is milliseconds.
+
+    Args:
+        named_calls: see `interleaved`.
+        clock: time in nanoseconds.
+
+    Returns:
+        The samples in the order they were taken.
+    """
+    round_s = sum(_warm_up(call, clock) for call in named_calls.values())
+    slow = ROUNDS[0] * 2 * round_s > SLOW_S
+    turns_s = round_s if slow else 2 * round_s  # one call to settle, one to time
+    least = SLOW_ROUNDS if slow else ROUNDS[0]
+    wanted = min(max(TIMED_S / turns_s, least), ROUNDS[1])
+    orders = len(turn_orders(len(named_calls)))
+    rounds = orders * math.ceil(wanted / orders)
+    return interleaved(named_calls, rounds, warmup=0, settle_ms=None if slow else SETTLE_MS, clock=clock)
+
+
+def _warm_up(call: Callable[[], object], clock: Callable[[], int]) -> float:
+    """Call until it is warm; how long the last call took, in seconds."""
+    began = clock()
+    for _ in range(WARM_UP_CALLS):
+        start = clock()
+        call()
+        if clock() - began > WARM_UP_S * _NS_PER_S:
+            break
+    return (clock() - start) / _NS_PER_S
 
 
 def turn_orders(count: int) -> tuple[tuple[int, ...], ...]:

@@ -4,7 +4,8 @@ Everything here is checked before anything is measured; it imports no torch and 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,11 +13,14 @@ import pytest
 
 from converters.image_size import ImageSize, check_image_size
 from converters.precisions import PRECISIONS, Precision, get_precision
+from converters.rewrites import REWRITES, choose_rewrites
 from converters.variants import Variant, get_variant, variant_names
-from converters.weights import Weights, find_weights
+from converters.weights import SOURCES_HELP, Weights, find_weights
 from reports.gates import DEFAULT_GATES
 
 DEFAULT_VARIANTS = ("videoseal_nano", "videoseal")
+DEFAULT_PRECISIONS = ("float32", "fp16", "int8", "int8_weight_only")
+ALL = "all"
 GENERATED_DATASETS = ("photographs", "dead-leaves")
 BACKENDS = ("litert", "tensorflow")
 DEFAULT_SAMPLES = 24
@@ -34,26 +38,32 @@ class Options:
     Attributes:
         variants, precisions: the matrix, in the order given.
         image_sizes: sizes of the images; empty for the size each variant was trained at.
+        mode: `simple`, or `resize` if the files resize images inside to the size their variant was trained at.
+        rewrites: choices of exact rewrites before the export, as `converters.rewrites.choose_rewrites` takes them.
         datasets: `photographs`, `dead-leaves` or paths of folders.
         backends: interpreters that run the files.
         weights: for each variant's name where its weights come from.
         artifact: a file made elsewhere that is measured as the one variant and precision, or None.
         threads: for every runner.
-        samples: images of each dataset.
+        samples: for each variant's name how many images of each dataset.
         run_dir: where the results go, or None for a new folder of their own.
+        resume: whether an interrupted run in `run_dir` is gone on with.
         gates: the file of gates, or None to judge nothing.
     """
 
     variants: tuple[Variant, ...]
     precisions: tuple[Precision, ...]
     image_sizes: tuple[ImageSize, ...]
+    mode: str
+    rewrites: tuple[str, ...]
     datasets: tuple[str, ...]
     backends: tuple[str, ...]
     weights: Mapping[str, Weights]
     artifact: Path | None
     threads: int
-    samples: int
+    samples: Mapping[str, int]
     run_dir: Path | None
+    resume: bool
     gates: Path | None
 
     def sizes_of(self, variant: Variant) -> tuple[ImageSize, ...]:
@@ -73,16 +83,33 @@ def add_options(parser: pytest.Parser) -> None:
         "--variant",
         action="append",
         metavar="NAME",
-        help=f"known: {', '.join(variant_names())} (default: {', '.join(DEFAULT_VARIANTS)})",
+        help=f"known: {', '.join(variant_names())}; or {ALL} (default: {', '.join(DEFAULT_VARIANTS)})",
     )
     group.addoption(
-        "--precision", action="append", metavar="NAME", help=f"known: {', '.join(PRECISIONS)} (default: all)"
+        "--precision",
+        action="append",
+        metavar="NAME",
+        help=f"known: {', '.join(PRECISIONS)}; or {ALL} (default: {', '.join(DEFAULT_PRECISIONS)})",
     )
     group.addoption(
         "--image-size",
         action="append",
         metavar="SIZE",
         help="side in pixels, or HEIGHTxWIDTH (default: what the variant was trained at)",
+    )
+    group.addoption(
+        "--no-simple",
+        "--no_simple",
+        action="store_true",
+        help="files that take images of --image-size and resize them inside to the size the variant was trained at",
+    )
+    described = "; ".join(f"{rewrite.name}: {rewrite.description}" for rewrite in REWRITES.values())
+    group.addoption(
+        "--rewrite",
+        action="append",
+        metavar="CHOICE",
+        help="exact rewrites before the export: auto (what was measured to pay for the architecture and the "
+        f"precision), none, or one by name; with none,auto both are measured side by side (default: auto). {described}",
     )
     group.addoption(
         "--dataset",
@@ -95,7 +122,7 @@ def add_options(parser: pytest.Parser) -> None:
         "--weights",
         action="append",
         metavar="[VARIANT=]SOURCE",
-        help="bundled, seeded (untrained), or a .safetensors or .pth file (default: bundled where there are any)",
+        help=SOURCES_HELP,
     )
     group.addoption(
         "--artifact",
@@ -111,10 +138,18 @@ def add_options(parser: pytest.Parser) -> None:
     )
     group.addoption("--threads", type=int, default=DEFAULT_THREADS, metavar="N", help=f"default: {DEFAULT_THREADS}")
     group.addoption(
-        "--samples", type=int, default=DEFAULT_SAMPLES, metavar="N", help=f"images, default: {DEFAULT_SAMPLES}"
+        "--samples",
+        action="append",
+        metavar="[VARIANT=]N",
+        help=f"images of each dataset, of one variant or of all (default: {DEFAULT_SAMPLES})",
     )
     group.addoption(
         "--run-dir", type=Path, metavar="DIR", help="where the results go (default: a new folder in reports/out)"
+    )
+    group.addoption(
+        "--resume",
+        action="store_true",
+        help="go on with the run in --run-dir if it was interrupted: what it has measured is not measured again",
     )
     group.addoption(
         "--gates", type=Path, default=DEFAULT_GATES, metavar="FILE", help="gates in TOML (default: reports/gates.toml)"
@@ -128,28 +163,49 @@ def read_options(config: pytest.Config) -> Options:
     Raises:
         OptionError, ConverterError: an option is wrong; the message says what is known or expected.
     """
-    variants = tuple(get_variant(name) for name in _listed(config, "--variant") or DEFAULT_VARIANTS)
-    precisions = tuple(get_precision(name) for name in _listed(config, "--precision") or PRECISIONS)
+    names = _listed(config, "--variant") or DEFAULT_VARIANTS
+    variants = tuple(get_variant(name) for name in (variant_names() if names == (ALL,) else names))
+    names = _listed(config, "--precision") or DEFAULT_PRECISIONS
+    precisions = tuple(get_precision(name) for name in (PRECISIONS if names == (ALL,) else names))
     sizes = tuple(ImageSize.parse(text) for text in _listed(config, "--image-size"))
     options = Options(
         variants=variants,
         precisions=precisions,
         image_sizes=sizes,
+        mode="resize" if config.getoption("--no-simple") else "simple",
+        rewrites=_listed(config, "--rewrite") or ("auto",),
         datasets=_datasets(_listed(config, "--dataset") or ("photographs",)),
         backends=_backends(_listed(config, "--backend") or ("litert",)),
-        weights=_weights(variants, config.getoption("--weights") or ()),
+        weights={},
         artifact=config.getoption("--artifact"),
         threads=_at_least_one(config, "--threads"),
-        samples=_at_least_one(config, "--samples"),
+        samples=_samples(variants, _listed(config, "--samples")),
         run_dir=config.getoption("--run-dir"),
+        resume=config.getoption("--resume"),
         gates=None if config.getoption("--no-gate") else config.getoption("--gates"),
     )
     for variant in variants:
         for size in options.sizes_of(variant):
-            check_image_size(variant, size, "simple")
+            check_image_size(variant, size, options.mode)
+        for choice in options.rewrites:
+            choose_rewrites(choice, variant, precisions[0].name)  # refuses a choice that there is not
+    if options.resume and options.run_dir is None:
+        raise OptionError("--resume: say which run, with --run-dir DIR")
     if options.artifact is not None:
         _check_artifact(config, options)
-    return options
+    sources = _sources(variants, config.getoption("--weights") or ())
+    if config.option.help or config.option.collectonly:
+        sources = {name: source for name, source in sources.items() if source != "official"}
+    # Last, because it may download: every other mistake is told before.
+    with _uncaptured(config):
+        weights = {variant.name: find_weights(variant, sources.get(variant.name)) for variant in variants}
+    return replace(options, weights=weights)
+
+
+def _uncaptured(config: pytest.Config) -> AbstractContextManager[None]:
+    """Lets the progress of a download through to the terminal."""
+    manager = config.pluginmanager.getplugin("capturemanager")
+    return nullcontext() if manager is None else manager.global_and_fixture_disabled()
 
 
 def _listed(config: pytest.Config, option: str) -> tuple[str, ...]:
@@ -176,7 +232,7 @@ def _backends(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _weights(variants: Sequence[Variant], values: Sequence[str]) -> dict[str, Weights]:
+def _sources(variants: Sequence[Variant], values: Sequence[str]) -> dict[str, str | None]:
     """Sources by variant: `VARIANT=SOURCE` for one, `SOURCE` for all (a file only where there is just one)."""
     sources: dict[str, str | None] = {variant.name: None for variant in variants}
     for value in values:
@@ -185,13 +241,27 @@ def _weights(variants: Sequence[Variant], values: Sequence[str]) -> dict[str, We
             if name not in sources:
                 raise OptionError(f"--weights {value}: {name} is not measured; measured: {', '.join(sources)}")
             sources[name] = source
-        elif value in ("bundled", "seeded") or len(variants) == 1:
+        elif value in ("bundled", "official", "seeded") or len(variants) == 1:
             sources = dict.fromkeys(sources, value)
         else:
             raise OptionError(
                 f"--weights {value}: say whose they are, as VARIANT={value}; measured: {', '.join(sources)}"
             )
-    return {variant.name: find_weights(variant, sources[variant.name]) for variant in variants}
+    return sources
+
+
+def _samples(variants: Sequence[Variant], values: Sequence[str]) -> dict[str, int]:
+    """Numbers of images by variant: `VARIANT=N` for one, `N` for all."""
+    counts = {variant.name: DEFAULT_SAMPLES for variant in variants}
+    # Those of one variant last: `chunkyseal=3,24` means the same as `24,chunkyseal=3`.
+    for value in sorted(values, key=lambda value: "=" in value):
+        name, _, number = value.rpartition("=")
+        if name and name not in counts:
+            raise OptionError(f"--samples {value}: {name} is not measured; measured: {', '.join(counts)}")
+        if not number.isdecimal() or int(number) < 1:
+            raise OptionError(f"--samples {value}: expected a number of at least 1, or VARIANT=NUMBER")
+        counts |= dict.fromkeys([name] if name else counts, int(number))
+    return counts
 
 
 def _at_least_one(config: pytest.Config, option: str) -> int:

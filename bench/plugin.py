@@ -9,7 +9,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,10 +18,11 @@ import pytest
 from bench.environment import describe_environment
 from bench.options import OptionError, Options, add_options, dataset_name, read_options
 from bench.recorder import NO_ATTACK, NO_DATASET, Recorder
+from bench.resume import Promise, can_resume, finished_tests, resume
 from bench.suites import ORDER
 from bench.targets import Target, expand
 from converters.errors import ConverterError
-from converters.store import ArtifactStore
+from converters.store import ArtifactSpec, ArtifactStore
 from converters.tflite_file import check_detector_signature, read_model_file
 from converters.weights import load_watermarker
 from datasets.folder import MANIFEST
@@ -30,6 +31,7 @@ from reports.errors import ReportError
 from reports.gates import Gate, load_gates
 from reports.records import Expectation
 from reports.run_directory import RunDirectory
+from reports.run_reader import load_bits, load_results
 
 if TYPE_CHECKING:
     from bench.workbench import GroupBench, Workbench
@@ -48,6 +50,7 @@ class BenchRun:
         run: the open run directory, once there is something to measure.
         workbench: what the suites share.
         started: clock reading at the start, in seconds.
+        promises: what every test of the bench promises, the finished ones of a resumed run too.
         summary: lines for the terminal at the end.
     """
 
@@ -57,7 +60,13 @@ class BenchRun:
     run: RunDirectory | None = None
     workbench: Workbench | None = None
     started: float = field(default_factory=time.perf_counter)
+    promises: list[Promise] = field(default_factory=list)
     summary: list[str] = field(default_factory=list)
+
+    @property
+    def resumed(self) -> bool:
+        """Whether an earlier run is gone on with."""
+        return self.options.resume and self.options.run_dir is not None and can_resume(self.options.run_dir)
 
 
 STATE = pytest.StashKey[BenchRun]()
@@ -98,6 +107,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("reference_target", [t for t in state.targets if t.is_reference], ids=str)
     if "file_target" in names:
         metafunc.parametrize("file_target", [t for t in state.targets if not t.is_reference], ids=str)
+    if "quantized_target" in names:
+        quantized = [t for t in state.targets if not t.is_reference and t.precision.weight_bits < 32]
+        metafunc.parametrize("quantized_target", quantized, ids=str)
+    if "rewritten_target" in names:
+        metafunc.parametrize("rewritten_target", _rewritten(state.targets), ids=str)
+    if "second_target" in names:
+        metafunc.parametrize("second_target", _second(state.targets), ids=str)
     if "conversion_target" in names:
         metafunc.parametrize("conversion_target", _conversions(state), ids=str)
     if "dataset" in names:
@@ -106,6 +122,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("plain_dataset", _plain(state.options.datasets), ids=dataset_name)
 
 
+@pytest.hookimpl(trylast=True)  # after -k and -m: what they leave out is not promised
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Sort the bench group by group and, within one, suite by suite; other tests keep their places.
 
@@ -116,29 +133,35 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if empty:
         config.hook.pytest_deselected(items=empty)
         items[:] = [item for item in items if item not in empty]
-    groups = list(dict.fromkeys(target.group for target in config.stash[STATE].targets))
+    state = config.stash[STATE]
+    groups = list(dict.fromkeys(target.group for target in state.targets))
 
     def place(item: pytest.Item) -> tuple[int, int]:
-        suite = item.path.stem.removeprefix("test_")
-        return groups.index(item_target(item).group), ORDER.index(suite)
+        return groups.index(item_target(item).group), ORDER.index(_suite(item))
 
     bench = sorted((item for item in items if _is_bench(item)), key=place)
+    state.promises = [_promise(item) for item in bench]
     items[:] = [item for item in items if not _is_bench(item)] + bench
+    if state.resumed:
+        assert state.options.run_dir is not None
+        finished = finished_tests(state.promises, load_results(state.options.run_dir))
+        done = [item for item in bench if item.nodeid in finished]
+        config.hook.pytest_deselected(items=done)
+        items[:] = [item for item in items if item not in done]
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Check all inputs and open the run directory, before the first measurement."""
-    items = [item for item in session.items if _is_bench(item)]
-    if not items or session.config.option.collectonly:
-        return
     state = session.config.stash[STATE]
+    if not state.promises or session.config.option.collectonly:
+        return
     try:
-        _begin(state, items)
+        _begin(state)
     except INPUT_ERRORS as error:
         raise pytest.UsageError(str(error)) from error
 
 
-def _begin(state: BenchRun, items: Sequence[pytest.Item]) -> None:
+def _begin(state: BenchRun) -> None:
     options = state.options
     for variant in options.variants:
         weights = options.weights[variant.name]
@@ -149,35 +172,43 @@ def _begin(state: BenchRun, items: Sequence[pytest.Item]) -> None:
         (group,) = groups
         model = read_model_file(options.artifact)
         check_detector_signature(model, group.variant.nbits, group.size.height, group.size.width)
+    # The suites need torch, which is not loaded before there is something to measure.
     from bench.image_set import read_samples
     from bench.workbench import Workbench
 
     data = {
         f"{dataset_name(dataset)} for {group.variant.name} at {group.size}": fingerprint(
-            read_samples(dataset, group, options.samples)
+            read_samples(dataset, group, options.samples[group.variant.name])
         )
         for group in groups
         for dataset in options.datasets
     }
     store = ArtifactStore()
-    state.run = RunDirectory.open(run_dir=options.run_dir)
+    environment = describe_environment() | {
+        "threads": options.threads,
+        "GOMP_SPINCOUNT": os.environ["GOMP_SPINCOUNT"],
+        "samples": dict(options.samples),
+        "weights": {
+            name: {"kind": weights.kind, "fingerprint": weights.fingerprint}
+            for name, weights in options.weights.items()
+        },
+        "data": data,
+        "artifacts": {}
+        if options.artifact is not None
+        else {str(target): target.spec.key for target in state.targets if not target.is_reference},
+    }
+    recorded = None
+    if state.resumed:
+        assert options.run_dir is not None
+        state.run = resume(options.run_dir, state.promises, environment)
+        recorded = load_bits(options.run_dir)
+    else:
+        state.run = RunDirectory.open(run_dir=options.run_dir)
     if options.gates is not None:
         state.run.keep_gates(options.gates)
-    state.run.write_plan([promise for item in items for promise in _promises(item)])
-    state.run.write_environment(
-        describe_environment()
-        | {
-            "threads": options.threads,
-            "GOMP_SPINCOUNT": os.environ["GOMP_SPINCOUNT"],
-            "samples": options.samples,
-            "weights": {
-                name: {"kind": weights.kind, "fingerprint": weights.fingerprint}
-                for name, weights in options.weights.items()
-            },
-            "data": data,
-        }
-    )
-    state.workbench = Workbench(state.targets, options.samples, state.run, store, options.artifact)
+    state.run.write_plan([expectation for promise in state.promises for expectation in promise.expectations])
+    state.run.write_environment(environment)
+    state.workbench = Workbench(state.targets, options.samples, state.run, store, options.artifact, recorded)
 
 
 @pytest.fixture
@@ -281,14 +312,35 @@ def _dataset(item: pytest.Item) -> str:
     return NO_DATASET if dataset is None else dataset_name(dataset)
 
 
+def _promise(item: pytest.Item) -> Promise:
+    return Promise(item.nodeid, _suite(item), str(item_target(item).group), tuple(_promises(item)))
+
+
+def _suite(item: pytest.Item) -> str:
+    return item.path.stem.removeprefix("test_")
+
+
+def _rewritten(targets: Sequence[Target]) -> list[Target]:
+    """Files that are measured without their rewrites as well."""
+    names = {str(target) for target in targets}
+    return [target for target in targets if target.rewrites and str(target.plain) in names]
+
+
+def _second(targets: Sequence[Target]) -> list[Target]:
+    """Files that another interpreter than LiteRT runs, where LiteRT runs them as well."""
+    return [
+        target for target in targets if target.backend == "tensorflow" and replace(target, backend="litert") in targets
+    ]
+
+
 def _conversions(state: BenchRun) -> list[Target]:
     """Files that are converted here: none if one was given."""
     if state.options.artifact is not None:
         return []
-    conversions: dict[tuple[object, str], Target] = {}
+    conversions: dict[ArtifactSpec, Target] = {}
     for target in state.targets:
         if not target.is_reference:
-            conversions.setdefault((target.group, target.precision.name), target)
+            conversions.setdefault(target.spec, target)
     return list(conversions.values())
 
 

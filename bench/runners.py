@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from converters.errors import ModelFileError
+from converters.tflite_file import check_is_model
+
 if TYPE_CHECKING:
     from torch import nn
-
-_IDENTIFIER = b"TFL3"  # bytes 4 to 8 of every TFLite flatbuffer
 
 
 class RunnerError(ValueError):
@@ -64,7 +65,10 @@ class _InterpreterRunner:
     def __init__(self, interpreter_class: Callable[..., Any], path: str | Path, threads: int, nbits: int | None):
         _check_threads(threads)
         path = Path(path)
-        _check_is_model(path)
+        try:  # the interpreters do not tell a file that is no model from one that is damaged
+            check_is_model(path)
+        except ModelFileError as error:
+            raise RunnerError(str(error)) from error
         try:
             # From the path, not from its bytes: the weights are mapped, not copied.
             interpreter = interpreter_class(model_path=str(path), num_threads=threads)
@@ -193,21 +197,6 @@ def _check_image(image: np.ndarray, size: tuple[int, int]) -> None:
             f"found an image of shape {image.shape} and type {image.dtype}; "
             f"expected ({size[0]}, {size[1]}, 3) float32 in [0, 1]"
         )
-
-
-def _check_is_model(path: Path) -> None:
-    """Tell a file that is no model from one that is damaged, which the interpreters do not."""
-    if path.is_dir() or not path.exists():
-        raise RunnerError(f"{path}: {'a folder' if path.is_dir() else 'no such file'}; expected a .tflite file")
-    try:
-        with path.open("rb") as file:
-            head = file.read(8)
-    except OSError as error:
-        raise RunnerError(f"{path}: cannot be read ({error.strerror or error})") from error
-    if not head:
-        raise RunnerError(f"{path}: the file is empty; expected a .tflite model")
-    if head[4:] != _IDENTIFIER:
-        raise RunnerError(f"{path}: not a .tflite model; expected {_IDENTIFIER!r} at byte 4, found {head[4:]!r}")
 
 
 def _read_signature(

@@ -1,37 +1,71 @@
 """What is measured: every file of the matrix, and the PyTorch reference of each group."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.options import Options
 from converters.image_size import ImageSize
 from converters.precisions import Precision, get_precision
+from converters.rewrites import choose_rewrites
 from converters.store import ArtifactSpec
 from converters.variants import Variant
 from converters.weights import Weights
-from reports.records import Case
+from reports.records import NO_REWRITES, Case
 
 
 @dataclass(frozen=True)
 class Group:
-    """One variant with its weights at one image size: what its targets share is computed once."""
+    """One variant with its weights at one image size: what its targets share is computed once.
+
+    Attributes:
+        variant, weights: the model.
+        size: of the images that the detector is given.
+        mode: `simple`, or `resize` if they are resized inside the model.
+    """
 
     variant: Variant
     weights: Weights
     size: ImageSize
-
-    def spec(self, precision: Precision) -> ArtifactSpec:
-        """The artifact of this group at a precision."""
-        return ArtifactSpec(self.variant, self.weights, precision, self.size)
+    mode: str = "simple"
 
 
 @dataclass(frozen=True)
 class Target:
-    """One thing to measure: a precision of a group on a backend, or its reference (float32 on `torch`)."""
+    """One thing to measure: a file of a group on a backend, or the group's reference (float32 on `torch`).
+
+    Attributes:
+        group: see `Group`.
+        precision: of the file.
+        backend: `torch`, `litert` or `tensorflow`.
+        threads: of the runner.
+        rewrite: the choice of rewrites that the file was asked for with; `none` for the reference.
+    """
 
     group: Group
     precision: Precision
     backend: str
     threads: int
+    rewrite: str = "none"
+
+    @property
+    def rewrites(self) -> tuple[str, ...]:
+        """Names of the rewrites that the choice comes to for this variant and precision."""
+        return choose_rewrites(self.rewrite, self.group.variant, self.precision.name)
+
+    @property
+    def spec(self) -> ArtifactSpec:
+        """The artifact that is measured."""
+        group = self.group
+        return ArtifactSpec(group.variant, group.weights, self.precision, group.size, group.mode, self.rewrites)
+
+    @property
+    def float32(self) -> "Target":
+        """The float32 file of the same backend and choice of rewrites, which sizes and speeds are compared with."""
+        return replace(self, precision=get_precision("float32"))
+
+    @property
+    def plain(self) -> "Target":
+        """The same file without rewrites."""
+        return replace(self, rewrite="none")
 
     @property
     def case(self) -> Case:
@@ -41,9 +75,10 @@ class Target:
             weights=self.group.weights.kind,
             precision=self.precision.name,
             image_size=str(self.group.size),
-            mode="simple",
+            mode=self.group.mode,
             backend=self.backend,
             threads=self.threads,
+            rewrites="+".join(self.rewrites) or NO_REWRITES,
         )
 
     @property
@@ -53,19 +88,27 @@ class Target:
 
     def __str__(self) -> str:
         case = self.case
-        return f"{case.variant}-{case.image_size}-{case.precision}-{case.backend}"
+        rewrites = "" if case.rewrites == NO_REWRITES else f"-{case.rewrites}"
+        resize = "-resize" if case.mode == "resize" else ""
+        return f"{case.variant}-{case.image_size}{resize}-{case.precision}{rewrites}-{case.backend}"
 
 
 def expand(options: Options) -> tuple[Target, ...]:
-    """All targets of a run, group by group, the reference of a group first."""
-    targets: list[Target] = []
+    """All targets of a run, group by group, the reference of a group first.
+
+    Where two choices of rewrites come to the same file it is measured once.
+    """
+    targets: dict[str, Target] = {}
     for variant in options.variants:
         for size in options.sizes_of(variant):
-            group = Group(variant, options.weights[variant.name], size)
-            targets.append(Target(group, get_precision("float32"), "torch", options.threads))
-            targets.extend(
-                Target(group, precision, backend, options.threads)
+            group = Group(variant, options.weights[variant.name], size, options.mode)
+            reference = Target(group, get_precision("float32"), "torch", options.threads)
+            files = (
+                Target(group, precision, backend, options.threads, rewrite)
                 for precision in options.precisions
+                for rewrite in options.rewrites
                 for backend in options.backends
             )
-    return tuple(targets)
+            for target in (reference, *files):
+                targets.setdefault(str(target), target)
+    return tuple(targets.values())

@@ -1,52 +1,28 @@
 """What the suites share: models, files, images and outputs, each made once and dropped with its group."""
 
-import math
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bench.bit_rows import Outputs, bit_rows, recorded_outputs
 from bench.image_set import ImageSet, prepare, read_samples
-from bench.latency import LatencySample, interleaved, turn_orders
+from bench.latency import LatencySample, affordable_rounds
 from bench.runners import LiteRTRunner, Runner, TensorFlowRunner, TorchRunner
 from bench.targets import Group, Target
-from converters.precisions import Precision, get_precision
-from converters.store import Artifact, ArtifactStore
-from converters.weights import load_watermarker
+from converters.lazy_model import LazyModel
+from converters.store import Artifact, ArtifactSpec, ArtifactStore
 from reports.run_directory import RunDirectory
 
 if TYPE_CHECKING:
-    from torch import nn
+    import pandas as pd
 
-    from converters.models.watermarker import Watermarker
-
-# As many rounds as fit the time, within these bounds; more say more of a small model, whose time varies more.
-LATENCY_SECONDS = 8
-LATENCY_ROUNDS = (20, 100)
-LATENCY_WARMUP = 3
-CONFIDENCE_BIT = -1  # the number under which channel 0 stands in the column `bit` of bits.csv
-
-
-@dataclass(frozen=True, eq=False)
-class Outputs:
-    """What a model says of an image set.
-
-    Attributes:
-        watermarked: logits (n, 1 + nbits) of the watermarked images, channel 0 the detection confidence.
-        plain: the same of the images without a watermark, or None where there are none.
-    """
-
-    watermarked: np.ndarray
-    plain: np.ndarray | None
-
-    @property
-    def everything(self) -> np.ndarray:
-        """All logits, (n or 2n, 1 + nbits)."""
-        return self.watermarked if self.plain is None else np.concatenate([self.watermarked, self.plain])
+# Files of more bytes than this, the float32 file among them, are not timed side by side: each interpreter holds a copy
+# of its weights, packed for its kernels and up to four times the size of an int8 file.
+HEAT_BYTES = 5_000_000_000
 
 
 class GroupBench:
@@ -59,6 +35,7 @@ class GroupBench:
         run: where raw samples are written.
         store: makes artifacts.
         artifact: the file to measure instead of converting, or None.
+        recorded: what an interrupted run has left of samples/bits.csv, or None.
     """
 
     def __init__(
@@ -69,63 +46,60 @@ class GroupBench:
         run: RunDirectory,
         store: ArtifactStore,
         artifact: Path | None,
+        recorded: "pd.DataFrame | None",
     ):
         self.group = group
         self.targets = targets
+        self._model = LazyModel(group.variant, group.weights)
         self._samples = samples
         self._run = run
         self._store = store
         self._given = artifact
-        self._artifacts: dict[Precision, Artifact | Exception] = {}
+        self._recorded = recorded
+        self._artifacts: dict[ArtifactSpec, Artifact | Exception] = {}
         self._images: dict[str, ImageSet] = {}
         self._outputs: dict[tuple[Target, str], Outputs] = {}
-
-    @cached_property
-    def watermarker(self) -> "Watermarker":
-        """The PyTorch embedder and detector."""
-        return load_watermarker(self.group.variant, self.group.weights)
 
     @property
     def reference(self) -> Target:
         """The PyTorch target that all others are compared with."""
         return next(target for target in self.targets if target.is_reference)
 
-    def convert(self, precision: Precision) -> Artifact:
-        """The group's file at a precision from the store, converted if it is not there.
+    def convert(self, target: Target) -> Artifact:
+        """The file of a target of this group from the store, converted if it is not there.
 
         Raises:
             Exception: whatever the converter raised; it is not tried again for every suite.
         """
-        if precision not in self._artifacts:
+        spec = target.spec
+        if spec not in self._artifacts:
             try:
-                self._artifacts[precision] = self._store.get(self.group.spec(precision), self._detector)
+                self._artifacts[spec] = self._store.get(spec, self._model)
             except Exception as error:
-                self._artifacts[precision] = error
-        artifact = self._artifacts[precision]
+                self._artifacts[spec] = error
+        artifact = self._artifacts[spec]
         if isinstance(artifact, Exception):
             raise artifact
         return artifact
 
-    def float32(self) -> Artifact:
-        """The float32 file of this group, which sizes and speeds are compared with."""
-        return self.convert(get_precision("float32"))
-
     def path(self, target: Target) -> Path:
         """The file that a target measures: the one that was given, or the converted one."""
-        return self._given or self.convert(target.precision).path
+        return self._given or self.convert(target).path
 
     def runner(self, target: Target) -> Runner:
         """A runner for a target, ready for its first image."""
         if target.is_reference:
             size = (self.group.size.height, self.group.size.width)
-            return TorchRunner(self._detector(), size, self.group.variant.nbits, target.threads)
+            # The whole Watermarker resizes its images before its detector, as a file of that mode does.
+            module = self._model.watermarker() if self.group.mode == "resize" else self._model.detector
+            return TorchRunner(module, size, self.group.variant.nbits, target.threads)
         return self._file_runner(self.path(target), target)
 
     def images(self, dataset: str) -> ImageSet:
         """A dataset's images, watermarked with this group's embedder."""
         if dataset not in self._images:
             samples = read_samples(dataset, self.group, self._samples)
-            self._images[dataset] = prepare(dataset, samples, self.group, self.watermarker)
+            self._images[dataset] = prepare(dataset, samples, self.group, self._model.watermarker)
         return self._images[dataset]
 
     def outputs(self, target: Target, dataset: str) -> Outputs:
@@ -133,44 +107,69 @@ class GroupBench:
         if (target, dataset) not in self._outputs:
             images = self.images(dataset)
             reference = None if target.is_reference else self.outputs(self.reference, dataset)
-            run = self.runner(target)
-            outputs = Outputs(
-                watermarked=np.stack([run(image) for image in images.watermarked]),
-                plain=None if images.plain is None else np.stack([run(image) for image in images.plain]),
-            )
+            outputs = None if self._recorded is None else recorded_outputs(self._recorded, target.case, images)
+            if outputs is None:
+                run = self.runner(target)
+                outputs = Outputs(
+                    watermarked=np.stack([run(image) for image in images.watermarked]),
+                    plain=None if images.plain is None else np.stack([run(image) for image in images.plain]),
+                )
+                self._run.append_bits(bit_rows(target.case, images, outputs, reference or outputs))
             self._outputs[target, dataset] = outputs
-            self._run.append_bits(_bit_rows(target, images, outputs, reference or outputs))
         return self._outputs[target, dataset]
 
     @cached_property
     def latencies(self) -> tuple[LatencySample, ...]:
         """Interleaved latency of all targets of the group, on one image; written to samples/latency.csv.
 
-        The float32 file takes part even where it is not a target, since speed-ups are relative to it.
+        The float32 file takes part even where it is not a target, since speed-ups are relative to it. Files that are
+        too large to be run side by side take their turns in several heats, each with PyTorch and float32.
         """
         image = np.random.default_rng(0).random((self.group.size.height, self.group.size.width, 3), dtype=np.float32)
-        runners = {str(target): self.runner(target) for target in self.targets}
-        for backend in {target.backend for target in self.targets if not target.is_reference}:
-            base = self.float32_target(backend)
-            if base not in self.targets or self._given is not None:
-                runners[_base_name(base)] = self._file_runner(self.float32().path, base)
-        calls = {name: (lambda run=run: run(image)) for name, run in runners.items()}
-        samples = interleaved(calls, _affordable_rounds(calls), LATENCY_WARMUP)
-        by_name: Mapping[str, Target] = {str(target): target for target in self.targets}
-        self._run.append_latency(_latency_row(by_name[s.name], s) for s in samples if s.name in by_name)
-        return samples
+        by_name = {str(target): target for target in self.targets}
+        samples: list[LatencySample] = []
+        for heat in self._heats():
+            runners = {str(target): self.runner(target) for target in heat}
+            for base in {str(target.float32): target.float32 for target in heat if not target.is_reference}.values():
+                runners.setdefault(self.float32_name(base), self._file_runner(self.convert(base).path, base))
+            calls = {name: (lambda run=run: run(image)) for name, run in runners.items()}
+            first = samples[-1].round + 1 if samples else 0
+            timed = [replace(sample, round=first + sample.round) for sample in affordable_rounds(calls)]
+            self._run.append_latency(_latency_row(by_name[s.name], s) for s in timed if s.name in by_name)
+            samples += timed
+        return tuple(samples)
 
     def float32_name(self, target: Target) -> str:
         """The name in `latencies` of the float32 file that a target's speed is compared with."""
-        base = self.float32_target(target.backend)
-        return _base_name(base) if base not in self.targets or self._given is not None else str(base)
+        name = str(target.float32)
+        measured = self._given is None and any(str(other) == name for other in self.targets)
+        return name if measured else f"{name} (converted)"
 
-    def float32_target(self, backend: str) -> Target:
-        """The float32 file of this group as a target."""
-        return Target(self.group, get_precision("float32"), backend, self.reference.threads)
+    def source_state(self) -> Mapping[str, np.ndarray]:
+        """The PyTorch detector's weights by name, with those of every rewrite, whatever the target's file has."""
+        from converters.weight_slopes import source_state
 
-    def _detector(self) -> "nn.Module":
-        return self.watermarker.detector
+        return source_state(self._model.detector)
+
+    def _heats(self) -> list[list[Target]]:
+        """Targets that are timed side by side: all of them, unless their files are too large together.
+
+        The files of one precision stay together; the reference is in every heat.
+        """
+        by_precision: dict[str, list[Target]] = {}
+        for target in self.targets:
+            if not target.is_reference:
+                by_precision.setdefault(target.precision.name, []).append(target)
+        heats: list[list[Target]] = []
+        room = 0
+        for targets in by_precision.values():
+            needed = sum(self.path(target).stat().st_size for target in targets if target != target.float32)
+            if not heats or needed > room:
+                heats.append([self.reference])
+                room = HEAT_BYTES - self.convert(targets[0].float32).size_bytes
+            heats[-1] += targets
+            room -= needed
+        return heats
 
     def _file_runner(self, path: Path, target: Target) -> Runner:
         kind = TensorFlowRunner if target.backend == "tensorflow" else LiteRTRunner
@@ -182,14 +181,22 @@ class Workbench:
 
     Args:
         targets: of the whole run.
-        samples, run, store, artifact: see `GroupBench`.
+        samples: for each variant's name how many images of a dataset.
+        run, store, artifact, recorded: see `GroupBench`.
     """
 
     def __init__(
-        self, targets: tuple[Target, ...], samples: int, run: RunDirectory, store: ArtifactStore, artifact: Path | None
+        self,
+        targets: tuple[Target, ...],
+        samples: Mapping[str, int],
+        run: RunDirectory,
+        store: ArtifactStore,
+        artifact: Path | None,
+        recorded: "pd.DataFrame | None" = None,
     ):
         self._targets = targets
-        self._parts = (samples, run, store, artifact)
+        self._samples = samples
+        self._parts = (run, store, artifact, recorded)
         self._current: GroupBench | None = None
 
     def group(self, group: Group) -> GroupBench:
@@ -197,25 +204,8 @@ class Workbench:
         if self._current is None or self._current.group != group:
             self._current = None  # before the next is made: never two large models at once
             targets = tuple(target for target in self._targets if target.group == group)
-            self._current = GroupBench(group, targets, *self._parts)
+            self._current = GroupBench(group, targets, self._samples[group.variant.name], *self._parts)
         return self._current
-
-
-def _affordable_rounds(calls: Mapping[str, Callable[[], object]]) -> int:
-    """Rounds that fit LATENCY_SECONDS, in which every order of the calls is taken equally often."""
-    start = time.perf_counter()
-    for call in calls.values():
-        call()
-        call()  # as in a round: one call to settle, one to time
-    least, most = LATENCY_ROUNDS
-    wanted = min(max(LATENCY_SECONDS / (time.perf_counter() - start), least), most)
-    orders = len(turn_orders(len(calls)))
-    return orders * math.ceil(wanted / orders)
-
-
-def _base_name(base: Target) -> str:
-    """A name for the converted float32 file where the target of that name is another file or none."""
-    return f"{base} (converted)"
 
 
 def _latency_row(target: Target, sample: LatencySample) -> dict[str, object]:
@@ -229,24 +219,5 @@ def _latency_row(target: Target, sample: LatencySample) -> dict[str, object]:
         "round": sample.round,
         "position": sample.position,
         "latency_ms": sample.latency_ms,
+        "rewrites": case.rewrites,
     }
-
-
-def _bit_rows(target: Target, images: ImageSet, outputs: Outputs, reference: Outputs) -> list[tuple[object, ...]]:
-    """Rows of bits.csv: watermarked images with their message, then plain ones, which have none."""
-    case = target.case
-    head = (case.variant, case.precision, case.backend, "none")
-    rows: list[tuple[object, ...]] = []
-
-    def add(suffix: str, messages: np.ndarray | None, logits: np.ndarray, reference_logits: np.ndarray) -> None:
-        for index, name in enumerate(images.ids):
-            sample = f"{images.name}/{name}{suffix}"
-            for channel, (expected, found) in enumerate(zip(reference_logits[index], logits[index], strict=True)):
-                bit = channel - 1
-                message = None if messages is None or bit == CONFIDENCE_BIT else int(messages[index, bit])
-                rows.append((*head, sample, bit, message, expected, found, case.image_size))
-
-    add("", images.messages, outputs.watermarked, reference.watermarked)
-    if outputs.plain is not None and reference.plain is not None:
-        add("/plain", None, outputs.plain, reference.plain)
-    return rows

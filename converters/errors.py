@@ -16,6 +16,10 @@ class WeightsError(ConverterError):
     """A checkpoint that is missing, unreadable or of another variant."""
 
 
+class DownloadError(WeightsError):
+    """A checkpoint that cannot be downloaded, or is not the one that was downloaded before."""
+
+
 class ImageSizeError(ConverterError):
     """An image size that is not a size, or that the architecture cannot take."""
 

@@ -82,7 +82,9 @@ def export_float32(detector: nn.Module, variant: Variant, size: ImageSize, mode:
     with quiet_unless_failing():
         import litert_torch
 
-        litert_torch.convert(module, (sample,)).export(str(path))
+        # Constants of more than a million values stay where PyTorch has them instead of being copied from pass to pass:
+        # the peak of memory for chunkyseal (2.95 GB of weights) is 10.2 GB, not 15.9 GB, and the graph is no worse.
+        litert_torch.convert(module, (sample,), lightweight_conversion=True).export(str(path))
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from converters.errors import ImageSizeError
-from converters.variants import Variant
+from converters.variants import Variant, ViTCard
 
 LARGEST_SIDE = 8192  # beyond this a typing error is likelier than a detector's input
 
@@ -40,15 +40,23 @@ class ImageSize:
 def check_image_size(variant: Variant, size: ImageSize, mode: str) -> None:
     """Refuse a size that the detector cannot take.
 
-    In mode `resize` any size is taken, since the image is resized inside the model; in mode `simple` every stage of
-    the detector must keep a pixel grid.
+    In mode `resize` any size is taken, since the image is resized inside the model. In mode `simple` every stage of a
+    convolutional detector must keep a pixel grid, and a transformer takes only the size it was trained at.
 
     Raises:
-        ImageSizeError: the size is too small; the message names the smallest one.
+        ImageSizeError: the size is too small, or not the only one; the message names what is taken.
     """
+    if mode != "simple":
+        return
     smallest = variant.detector.smallest_side
-    if mode == "simple" and min(size.height, size.width) < smallest:
+    if isinstance(variant.detector, ViTCard):
+        fits = (size.height, size.width) == (smallest, smallest)
+        reason = f"its position embeddings fit {smallest} x {smallest} pixels alone"
+    else:
+        fits = min(size.height, size.width) >= smallest
+        reason = f"each side must be at least {smallest} pixels"
+    if not fits:
         raise ImageSizeError(
-            f"{variant.name} cannot take images of {size}: each side must be at least {smallest} pixels; "
+            f"{variant.name} cannot take images of {size}: {reason}; "
             f"--no_simple resizes inside the model to the {variant.image_size} it was trained at"
         )

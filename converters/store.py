@@ -4,30 +4,29 @@ import functools
 import hashlib
 import importlib.metadata
 import json
-import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from filelock import FileLock
 
+from converters.cache_folder import cache_folder
 from converters.errors import StoreError
+from converters.file_hashes import remembered_sha256
 from converters.image_size import ImageSize, check_image_size
+from converters.lazy_model import LazyModel
 from converters.precisions import Precision, get_precision
+from converters.rewrites import apply_rewrites
 from converters.variants import Variant
-from converters.weights import Weights, file_sha256
-
-if TYPE_CHECKING:
-    from torch import nn
+from converters.weights import Weights
 
 TOOLS = ("ai-edge-litert", "ai-edge-quantizer", "litert-converter", "litert-torch", "torch")
 PROVENANCE = "provenance.json"
 # Raise this when `export.py` gives another graph for the same weights: stored artifacts are then made anew.
-EXPORT_VERSION = 1
+EXPORT_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,7 @@ class ArtifactSpec:
         precision: how they are stored.
         size: of the images it takes.
         mode: `simple`, or `resize` if images are resized inside the model.
+        rewrites: names of the exact rewrites that are made before the export; see `converters.rewrites`.
     """
 
     variant: Variant
@@ -47,6 +47,7 @@ class ArtifactSpec:
     precision: Precision
     size: ImageSize
     mode: str = "simple"
+    rewrites: tuple[str, ...] = ()
 
     @property
     def file_name(self) -> str:
@@ -60,12 +61,21 @@ class ArtifactSpec:
             "card": asdict(self.variant),
             "weights_fingerprint": self.weights.fingerprint,
             "precision": self.precision.name,
-            "recipe": list(self.precision.recipe),
+            "recipe": list(self.precision.recipe_for(self.rewrites)),
+            "calibration": self._calibration_fingerprint(),
+            "rewrites": list(self.rewrites),
             "image_size": str(self.size),
             "mode": self.mode,
             "export_version": EXPORT_VERSION,
             "tools": tool_versions(),
         }
+
+    def _calibration_fingerprint(self) -> str | None:
+        if not self.precision.needs_calibration:
+            return None
+        from converters.calibration import calibration_fingerprint
+
+        return calibration_fingerprint(self.variant.nbits, self.size)
 
     @property
     def key(self) -> str:
@@ -99,12 +109,6 @@ def tool_versions() -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in TOOLS}
 
 
-def default_root() -> Path:
-    """`$XDG_CACHE_HOME/sealbench/artifacts`, by default below `~/.cache`."""
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "sealbench" / "artifacts"
-
-
 class ArtifactStore:
     """Converts on demand and keeps what was converted.
 
@@ -113,14 +117,14 @@ class ArtifactStore:
     for the first instead of converting the same thing.
 
     Args:
-        root: the store's folder; made when missing.
+        root: the store's folder, by default `artifacts` in the cache; made when missing.
 
     Raises:
         StoreError: the folder cannot be made or written.
     """
 
     def __init__(self, root: Path | None = None):
-        self.root = root or default_root()
+        self.root = root or cache_folder("artifacts")
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.root):
@@ -131,12 +135,12 @@ class ArtifactStore:
                 "set XDG_CACHE_HOME to a folder that can"
             ) from error
 
-    def get(self, spec: ArtifactSpec, detector: "Callable[[], nn.Module]") -> Artifact:
+    def get(self, spec: ArtifactSpec, model: LazyModel) -> Artifact:
         """The artifact of `spec`, converted if it is not there yet.
 
         Args:
             spec: what to make.
-            detector: gives the PyTorch detector; called only if a float32 export is due.
+            model: the PyTorch model; asked for its networks only for a float32 export and for calibration images.
 
         Raises:
             ImageSizeError: the variant cannot take images of that size.
@@ -146,19 +150,18 @@ class ArtifactStore:
         if (artifact := self._load(folder, spec)) is not None:
             return artifact
         source = None
-        if spec.precision.recipe:
-            float32 = ArtifactSpec(spec.variant, spec.weights, get_precision("float32"), spec.size, spec.mode)
-            source = self.get(float32, detector).path
+        if spec.precision.recipe_for(spec.rewrites):
+            source = self.get(replace(spec, precision=get_precision("float32")), model).path
         with FileLock(f"{folder}.lock"):
             if (artifact := self._load(folder, spec)) is not None:  # another process made it while we waited
                 return artifact
-            self._make(folder, spec, source, detector)
+            self._make(folder, spec, source, model)
         made = self._load(folder, spec)
         if made is None:
             raise StoreError(f"{folder}: the artifact that was just written does not read back; is the disk full?")
         return Artifact(made.path, made.size_bytes, made.sha256, made.convert_s, reused=False)
 
-    def _make(self, folder: Path, spec: ArtifactSpec, source: Path | None, detector: "Callable[[], nn.Module]") -> None:
+    def _make(self, folder: Path, spec: ArtifactSpec, source: Path | None, model: LazyModel) -> None:
         unfinished = folder.with_name(f"{folder.name}.converting")
         for remains in (folder, unfinished):  # what did not read back, and what a killed conversion left
             shutil.rmtree(remains, ignore_errors=True)
@@ -169,15 +172,21 @@ class ArtifactStore:
             if source is None:
                 from converters.export import export_float32
 
-                export_float32(detector(), spec.variant, spec.size, spec.mode, path)
+                rewritten = apply_rewrites(model.detector, spec.rewrites)
+                export_float32(rewritten, spec.variant, spec.size, spec.mode, path)
             else:
                 from converters.quantize import quantize
 
-                quantize(source, spec.precision, path)
+                images = None
+                if spec.precision.needs_calibration:
+                    from converters.calibration import calibration_images
+
+                    images = calibration_images(model.watermarker(), spec.variant.nbits, spec.size)
+                quantize(source, spec.precision.recipe_for(spec.rewrites), path, images)
             provenance = spec.provenance() | {
                 "convert_s": round(time.perf_counter() - start, 3),
                 "size_bytes": path.stat().st_size,
-                "sha256": file_sha256(path),
+                "sha256": remembered_sha256(path),
             }
             (unfinished / PROVENANCE).write_text(json.dumps(provenance, indent=1), encoding="utf-8")
             unfinished.rename(folder)
@@ -191,6 +200,6 @@ class ArtifactStore:
         try:
             provenance = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
             found = Artifact(path, provenance["size_bytes"], provenance["sha256"], provenance["convert_s"], reused=True)
-            return found if file_sha256(path) == found.sha256 else None
+            return found if remembered_sha256(path) == found.sha256 else None
         except (OSError, ValueError, KeyError, TypeError):
             return None

@@ -1,10 +1,10 @@
 """Variant cards: what each detector is. Imports no torch, so that `--help` and errors come at once."""
 
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from converters.errors import UnknownNameError
 
@@ -12,18 +12,20 @@ CARDS = Path(__file__).parent / "cards"
 
 
 @dataclass(frozen=True)
-class DetectorCard:
-    """Architecture of a ConvNeXt V2 detector.
+class ConvNeXtCard:
+    """Architecture of a ConvNeXt V2 detector; see `converters.models.convnext.ConvNeXtDetector`.
 
     Attributes:
         depths: blocks in each of the four stages.
         dims: channels of each stage.
         stem_stride: stride in pixels of the 4 x 4 stem.
+        architecture: `convnext`.
     """
 
     depths: tuple[int, ...]
     dims: tuple[int, ...]
     stem_stride: int
+    architecture: str = field(default="convnext", init=False)
 
     @property
     def smallest_side(self) -> int:
@@ -36,6 +38,53 @@ class DetectorCard:
 
 
 @dataclass(frozen=True)
+class ViTCard:
+    """Architecture of a vision transformer detector; see `converters.models.vit.ImageEncoderViT`.
+
+    Attributes:
+        grid: tokens a side; position embeddings are learned for each, so that no other grid is possible.
+        patch_size: side in pixels of a token's patch.
+        dim: channels of a token.
+        depth: number of blocks.
+        heads: of each attention.
+        mlp_ratio: hidden over outer channels of each perceptron.
+        window_size: side in tokens of the squares within which attention works.
+        global_blocks: indices of the blocks whose attention works on the whole image.
+        out_channels: channels of the features.
+        architecture: `vit`.
+
+    Raises:
+        ValueError: windows do not fill the grid, or heads do not share the channels.
+    """
+
+    grid: int
+    patch_size: int
+    dim: int
+    depth: int
+    heads: int
+    mlp_ratio: int
+    window_size: int
+    global_blocks: tuple[int, ...]
+    out_channels: int
+    architecture: str = field(default="vit", init=False)
+
+    def __post_init__(self) -> None:
+        for whole, part in (("grid", "window_size"), ("dim", "heads")):
+            if getattr(self, whole) % getattr(self, part):
+                raise ValueError(f"ViTCard: expected {whole} {getattr(self, whole)} to be a multiple of {part}")
+
+    @property
+    def smallest_side(self) -> int:
+        """The one image side in pixels that fits the grid."""
+        return self.grid * self.patch_size
+
+
+# To add an architecture, add its card here and what it builds in `models/build.py`.
+DetectorCard = ConvNeXtCard | ViTCard
+_DETECTOR_CARDS = {kind.architecture: kind for kind in get_args(DetectorCard)}
+
+
+@dataclass(frozen=True)
 class EmbedderCard:
     """Architecture of a UNet embedder; see `converters.models.unet.UNetEmbedder`."""
 
@@ -44,11 +93,19 @@ class EmbedderCard:
     widths: tuple[int, ...]
     num_blocks: int
     upsampling: str
+    normalization: str = "batch"
+    activation: str = "relu"
 
 
 @dataclass(frozen=True)
 class Blending:
-    """How a watermark is laid on an image; see `converters.models.watermarker.Watermarker`."""
+    """How a watermark is laid on an image; see `converters.models.watermarker.Watermarker`.
+
+    Attributes:
+        jnd_in_channels, jnd_out_channels: of the map that attenuates the watermark (`converters.models.jnd.JND`);
+            0 where nothing does.
+        scaling_w: strength of the watermark.
+    """
 
     jnd_in_channels: int
     jnd_out_channels: int
@@ -67,6 +124,9 @@ class Variant:
         detector, embedder, blending: architecture parameters.
         official_weights: address of the publisher's checkpoint, if there is one.
         bundled_weights: name of the file in converters/weights, if the model is shipped here.
+
+    Raises:
+        ValueError: the detector takes one image size only, and it is another.
     """
 
     name: str
@@ -79,6 +139,12 @@ class Variant:
     official_weights: str | None = None
     bundled_weights: str | None = None
 
+    def __post_init__(self) -> None:
+        if isinstance(self.detector, ViTCard) and self.detector.smallest_side != self.image_size:
+            raise ValueError(
+                f"{self.name}: image_size {self.image_size}; expected grid * patch_size = {self.detector.smallest_side}"
+            )
+
 
 def variant_names() -> tuple[str, ...]:
     """Names of all cards, sorted."""
@@ -90,13 +156,17 @@ def get_variant(name: str) -> Variant:
     """Read the card called `name`.
 
     Raises:
-        UnknownNameError: there is no such card.
+        UnknownNameError: there is no such card, or its detector is of an unknown architecture.
     """
     if name not in variant_names():
         raise UnknownNameError("variant", name, variant_names())
     card = tomllib.loads((CARDS / f"{name}.toml").read_text(encoding="utf-8"))
+    detector = card.pop("detector")
+    architecture = detector.pop("architecture", "")
+    if architecture not in _DETECTOR_CARDS:
+        raise UnknownNameError("architecture", architecture, tuple(_DETECTOR_CARDS))
     parts = {
-        "detector": _frozen(DetectorCard, card.pop("detector")),
+        "detector": _frozen(_DETECTOR_CARDS[architecture], detector),
         "embedder": _frozen(EmbedderCard, card.pop("embedder")),
         "blending": _frozen(Blending, card.pop("blending")),
     }
@@ -105,7 +175,8 @@ def get_variant(name: str) -> Variant:
 
 def _frozen(kind: type, table: dict[str, Any]) -> Any:
     """An instance of the dataclass `kind` from a TOML table; lists become tuples, so that it is hashable."""
-    known = {field.name for field in fields(kind)}
-    if set(table) != known:
+    known = {part.name for part in fields(kind) if part.init}
+    needed = {part.name for part in fields(kind) if part.init and part.default is MISSING}
+    if not needed <= set(table) <= known:
         raise ValueError(f"{kind.__name__}: expected the keys {sorted(known)}, found {sorted(table)}")
     return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in table.items()})

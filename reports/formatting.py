@@ -2,11 +2,13 @@
 
 import math
 import re
+from collections.abc import Iterable
 
 from reports.metric_registry import METRICS
-from reports.records import Case, Measurement
+from reports.records import NO_REWRITES, Case, Measurement
 
 NOT_APPLICABLE_TEXT = "n/a"
+REWRITTEN_MARK = "*"
 _MEGABYTE = 1e6
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -86,13 +88,39 @@ def case_label(case: Case) -> str:
         case: Any case.
 
     Returns:
-        For example "videoseal (seeded) 256 int8", with mode and backend only where they are not the usual.
+        For example "videoseal (seeded) 256 int8*", with mode and backend only where they are not the usual.
     """
     seeded = f" ({case.weights})" if case.weights != "bundled" else ""
     resize = " resize" if case.mode != "simple" else ""
-    name = "PyTorch" if case.is_reference else case.precision
+    name = "PyTorch" if case.is_reference else precision_name(case.precision, case.rewrites)
     other = f" on {case.backend}" if case.backend not in {"torch", "litert"} else ""
     return f"{case.variant}{seeded} {case.image_size}{resize} {name}{other}"
+
+
+def precision_name(precision: str, rewrites: str) -> str:
+    """Name a precision, with a star where the network was rewritten before its export.
+
+    Args:
+        precision: Name from the registry of precisions.
+        rewrites: See Case.
+
+    Returns:
+        For example "int8*".
+    """
+    return precision + ("" if rewrites == NO_REWRITES else REWRITTEN_MARK)
+
+
+def rewrites_note(rewrites: Iterable[str]) -> str:
+    """Explain the star.
+
+    Args:
+        rewrites: See Case; those of any cases.
+
+    Returns:
+        One line that names the rewrites, or "" when there are none.
+    """
+    names = sorted({name for joined in rewrites if joined != NO_REWRITES for name in joined.split("+")})
+    return f"{REWRITTEN_MARK} exactly rewritten before the export: {', '.join(names)}" if names else ""
 
 
 def images_label(dataset: str, attack: str) -> str:

@@ -32,7 +32,7 @@ OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
 }
 JUDGE_BY = ("value", "interval")
-CASE_KEYS = ("variant", "weights", "precision", "image_size", "mode", "backend")
+CASE_KEYS = ("variant", "weights", "precision", "image_size", "mode", "backend", "rewrites")
 IMAGE_KEYS = ("dataset", "attack")
 WHERE_KEYS = (*CASE_KEYS, *IMAGE_KEYS)
 GATE_KEYS = ("metric", "where", "op", "limit", "reason", "judge_by")

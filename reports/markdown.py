@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from reports.formatting import case_label, format_value, images_label, markdown_text
+from reports.formatting import case_label, format_value, images_label, markdown_text, rewrites_note
 from reports.gates import GateResult, Verdict
 from reports.tables import HEADLINES, model_label, precision_label
 
@@ -44,6 +44,7 @@ def summary_markdown(
         answer(rows, results, measured),
         *(f"> **Note:** {markdown_text(note)}" for note in notes),
         _summary_table(rows) if rows else "",
+        markdown_text(rewrites_note(row["rewrites"] for row in rows)),
         _SEEDED_NOTE if any(row["weights"] == "seeded" for row in rows) else "",
         _gate_table("Failed gates", [item for item in results if item.verdict is Verdict.FAIL]),
         _gate_table("Inconclusive gates", [item for item in results if item.verdict is Verdict.INCONCLUSIVE]),

@@ -59,7 +59,34 @@ _ALL = (
         "quantized_weight_pct",
         "%",
         "neither",
-        "Share of the file's weight bytes stored below 32 bits; read from its tensors, not its name.",
+        "Share of the file's weights stored below 32 bits; read from its tensors, not its name.",
+    ),
+    _metric("int4_weight_pct", "%", "neither", "Share of the file's weights stored at 4 bits; read from its tensors."),
+    _metric(
+        "quantize_operations",
+        "count",
+        "neither",
+        "Number of QUANTIZE and DEQUANTIZE operations: changes of the number type while the model runs.",
+    ),
+    _metric("xnnpack_partitions", "count", "lower", "Parts of the graph that XNNPACK runs; 0 where it takes nothing."),
+    _metric("delegated_operation_pct", "%", "higher", "Share of the file's operations that XNNPACK runs."),
+    _metric(
+        "weight_slope_error",
+        "fraction",
+        "lower",
+        "Largest |slope - 1| over the layers, slope of the dequantized weights on PyTorch's by least squares.",
+    ),
+    _metric(
+        "weight_channel_slope_error",
+        "fraction",
+        "lower",
+        "Largest |slope - 1| over the single output channels of all layers.",
+    ),
+    _metric(
+        "unmatched_weight_pct",
+        "%",
+        "lower",
+        "Share of the weights stored below 32 bits that resemble none of PyTorch's of their shape.",
     ),
     _metric(
         "bit_accuracy",
@@ -80,6 +107,12 @@ _ALL = (
     _metric("logits_mae", "logit", "lower", "Mean absolute difference of the bit logits to the reference."),
     _metric("logits_rmse", "logit", "lower", "Root mean square difference of the bit logits to the reference."),
     _metric("logits_max_abs", "logit", "lower", "Largest absolute difference of a bit logit to the reference."),
+    _metric(
+        "litert_max_abs_diff",
+        "logit",
+        "lower",
+        "Largest absolute difference of a logit to what LiteRT gives for the same file and image.",
+    ),
     _metric("logits_mae_rel_pct", "%", "lower", "100 * logits MAE / mean |reference logit|."),
     _metric(
         "snr_db",
@@ -145,6 +178,12 @@ _ALL = (
         "x",
         "higher",
         "Latency of the float32 file / latency, both medians from the same interleaved rounds.",
+    ),
+    _metric(
+        "speedup_vs_plain",
+        "x",
+        "higher",
+        "Latency of the same file without rewrites / latency, both medians from the same interleaved rounds.",
     ),
     _metric("converted", "count", "higher", "1 where the variant converted at this precision, 0 where it failed."),
     _metric(

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
-from reports.formatting import plain_text
+from reports.formatting import REWRITTEN_MARK, plain_text, precision_name
 from reports.records import Case
 
 PYTORCH = "PyTorch"
@@ -99,11 +99,25 @@ def bar_label(case: Case) -> str:
         case: Any case.
 
     Returns:
-        "PyTorch", or the precision, with the backend when it is not litert.
+        "PyTorch", or what `file_label` gives.
     """
     if case.is_reference:
         return PYTORCH
-    return case.precision + ("" if case.backend == "litert" else f" ({case.backend})")
+    return file_label(case.precision, case.rewrites, case.backend)
+
+
+def file_label(precision: str, rewrites: str, backend: str) -> str:
+    """Name a file within its facet.
+
+    Args:
+        precision: See Case, as the two after it.
+        rewrites: See Case.
+        backend: See Case.
+
+    Returns:
+        The precision, starred where rewritten, with the backend when it is not litert.
+    """
+    return precision_name(precision, rewrites) + ("" if backend == "litert" else f" ({backend})")
 
 
 def style_of(label: str) -> tuple[str, str]:
@@ -115,7 +129,7 @@ def style_of(label: str) -> tuple[str, str]:
     Returns:
         The colour as "#RRGGBB" and Matplotlib's marker.
     """
-    return _STYLES.get(label.partition(" ")[0], _OTHER)
+    return _STYLES.get(_precision_of(label), _OTHER)
 
 
 def in_order(labels: Iterable[str]) -> list[str]:
@@ -129,7 +143,11 @@ def in_order(labels: Iterable[str]) -> list[str]:
     """
     known = list(_STYLES)
     place = {label: index for index, label in enumerate(known)}
-    return sorted(set(labels), key=lambda label: (place.get(label.partition(" ")[0], len(known)), label))
+    return sorted(set(labels), key=lambda label: (place.get(_precision_of(label), len(known)), label))
+
+
+def _precision_of(label: str) -> str:
+    return label.partition(" ")[0].removesuffix(REWRITTEN_MARK)
 
 
 def picture_text(text: str) -> str:

@@ -20,6 +20,7 @@ from reports.plot_style import (
     bar_label,
     blank_grid,
     facets,
+    file_label,
     in_order,
     legend_below,
     model_of,
@@ -36,6 +37,7 @@ _SAMPLED_POINTS = 1500
 _MEGABYTE = 1e6
 _SCATTER_SEED = 0
 _DPI = 130
+_FILE = ["precision", "rewrites", "backend"]
 _INK = "#333333"
 
 
@@ -208,7 +210,9 @@ def logits_scatter(measurements: Sequence[Measurement], bits: pd.DataFrame) -> F
         (str(name), str(size)): group for (name, size), group in pairs.groupby(["variant", "image_size"], sort=False)
     }
     labels = {
-        key: group["precision"].where(group["backend"] == "litert", group["precision"] + " (" + group["backend"] + ")")
+        key: pd.Series(
+            [file_label(*row) for row in group[_FILE].itertuples(index=False)], index=group.index, dtype=object
+        )
         for key, group in groups.items()
     }
     columns = in_order(label for series in labels.values() for label in series.unique())

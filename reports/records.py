@@ -12,6 +12,7 @@ from reports.metric_registry import metric_named
 WEIGHTS = ("bundled", "official", "file", "seeded")
 MODES = ("simple", "resize")
 BACKENDS = ("torch", "litert", "tensorflow")
+NO_REWRITES = "none"
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Case:
         mode: "simple" (input at the image size) or "resize" (resized inside the model).
         backend: "torch", "litert" or "tensorflow".
         threads: Threads of the runtime, at least 1.
+        rewrites: Exact rewrites of the network before its export, joined by "+"; "none" where it was exported as it is.
     """
 
     variant: str
@@ -37,6 +39,7 @@ class Case:
     mode: str
     backend: str
     threads: int
+    rewrites: str = NO_REWRITES
 
     @property
     def is_reference(self) -> bool:
@@ -82,6 +85,7 @@ class Measurement:
         ci_low: Lower end of the 95 % interval in `unit`, or None.
         ci_high: Upper end of the 95 % interval in `unit`, or None.
         n: How many samples the value rests on (images, rounds; 1 for a file).
+        rewrites: See Case.
     """
 
     run_id: str
@@ -100,6 +104,7 @@ class Measurement:
     ci_low: float | None
     ci_high: float | None
     n: int
+    rewrites: str = NO_REWRITES
 
     @property
     def case(self) -> Case:
@@ -126,6 +131,7 @@ BIT_COLUMNS = (
     "reference_logit",
     "logit",
     "image_size",
+    "rewrites",
 )
 LATENCY_COLUMNS = (
     "variant",
@@ -136,6 +142,7 @@ LATENCY_COLUMNS = (
     "round",
     "position",
     "latency_ms",
+    "rewrites",
 )
 
 
@@ -192,4 +199,5 @@ def measurement(
         ci_low=low,
         ci_high=high,
         n=int(n),
+        rewrites=case.rewrites,
     )

@@ -12,7 +12,7 @@ from reports.gates import EXIT_INCONCLUSIVE, EXIT_PASS, Gate, GateResult, exit_c
 from reports.markdown import summary_markdown
 from reports.plots import write_plots
 from reports.records import BIT_COLUMNS, Expectation, Measurement
-from reports.run_directory import PLAN, load_bits, load_plan, load_results
+from reports.run_reader import PLAN, load_bits, load_plan, load_results
 from reports.tables import summary_frame, write_summary_csv, write_verdicts_csv
 
 

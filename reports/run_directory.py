@@ -1,11 +1,7 @@
-"""The folder of one run: what is appended while it measures, and reading it back.
-
-Cheap to import: pandas is imported only by the functions that return frames.
-"""
+"""The folder of one run: what is written while it measures. Cheap to import."""
 
 from __future__ import annotations
 
-import csv
 import gzip
 import io
 import json
@@ -16,28 +12,27 @@ from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from reports.errors import ReportError
 from reports.files import ENCODING_ERRORS, csv_text, remove, write_atomically
 from reports.metric_registry import metric_named
-from reports.records import (
-    BIT_COLUMNS,
-    LATENCY_COLUMNS,
-    PLAN_COLUMNS,
-    RESULT_COLUMNS,
-    Case,
-    Expectation,
-    Measurement,
-    measurement,
+from reports.records import BIT_COLUMNS, LATENCY_COLUMNS, PLAN_COLUMNS, RESULT_COLUMNS, Expectation, Measurement
+from reports.run_reader import (
+    BITS,
+    ENVIRONMENT,
+    GATES,
+    LATENCY,
+    PLAN,
+    RESULTS,
+    complete_lines,
+    is_run,
+    load_results,
+    packed_name,
+    table_rows,
+    told,
 )
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 DEFAULT_ROOT = Path(__file__).parent / "out"
-RESULTS, PLAN, ENVIRONMENT, GATES = "results.csv", "plan.csv", "environment.json", "gates.toml"
-BITS, LATENCY = "samples/bits.csv", "samples/latency.csv"
 PLOTS = (
     "plots/size_by_precision.png",
     "plots/latency_by_precision.png",
@@ -49,19 +44,7 @@ PLOTS = (
 RENDERED = ("summary.csv", "verdicts.csv", "summary.md", *PLOTS)
 # Up to here a table opens in an editor and is small enough to attach to a CI run; beyond, `finish` packs it.
 PLAIN_LIMIT_BYTES = 16 * 1024 * 1024
-# Columns of samples that are numbers; a message may be missing, so it is a float in frames.
-_NUMBERS: dict[str, Callable[[str], float]] = {
-    "bit": int,
-    "message": float,
-    "reference_logit": float,
-    "logit": float,
-    "threads": int,
-    "round": int,
-    "position": int,
-    "latency_ms": float,
-}
 _RUN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
-_HEADER = ",".join(RESULT_COLUMNS)
 
 Row = Mapping[str, object] | Sequence[object]
 
@@ -114,7 +97,7 @@ class RunDirectory:
             raise ReportError(f"run id {name!r}: expected letters, digits, '.', '_' and '-', and not 'latest'")
         path = Path(root) / name if run_dir is None else Path(run_dir)
         run = cls(path, name)
-        with _told(path):
+        with told(path):
             if path.exists() and not path.is_dir():
                 raise ReportError(f"run directory {path} is not a folder")
             if path.is_dir() and any(path.iterdir()) and not is_run(path):
@@ -122,7 +105,7 @@ class RunDirectory:
             path.mkdir(parents=True, exist_ok=True)
         # First, because it is what makes the folder a run: whatever dies after this can be begun anew.
         write_atomically(path / RESULTS, csv_text([RESULT_COLUMNS]))
-        with _told(path):
+        with told(path):
             for file in (PLAN, ENVIRONMENT, GATES, BITS + ".gz", LATENCY + ".gz", *RENDERED):
                 remove(path / file)
             (path / "samples").mkdir(exist_ok=True)
@@ -133,6 +116,50 @@ class RunDirectory:
             _point_latest(Path(root), name)
         return run
 
+    @classmethod
+    def resume(cls, run_dir: Path | str) -> RunDirectory:
+        """Go on with a run that was interrupted: nothing of it is removed but a last line that was cut off.
+
+        Args:
+            run_dir: The folder of the run.
+
+        Returns:
+            The run, ready for appends, under the name that its rows have.
+
+        Raises:
+            ReportError: The folder holds no run, its record is damaged, or a file cannot be written.
+        """
+        path = Path(run_dir)
+        rows = load_results(path)
+        run = cls(path, rows[0].run_id if rows else new_run_id())
+        for name in (RESULTS, BITS, LATENCY):
+            write_atomically(path / name, complete_lines(path / name))
+            with told(path):
+                remove(packed_name(path / name))
+        return run
+
+    def keep_only(
+        self,
+        measurement: Callable[[Measurement], bool],
+        bit_row: Callable[[Mapping[str, str]], bool],
+        latency_row: Callable[[Mapping[str, str]], bool],
+    ) -> None:
+        """Drop from a resumed run what will be measured again.
+
+        Args:
+            measurement: Says of a row of results.csv whether it stays.
+            bit_row: The same of samples/bits.csv; its mappings have BIT_COLUMNS as text.
+            latency_row: The same of samples/latency.csv; its mappings have LATENCY_COLUMNS as text.
+
+        Raises:
+            ReportError: A table is damaged or cannot be written.
+        """
+        kept = [astuple(row) for row in load_results(self.path) if measurement(row)]
+        write_atomically(self.path / RESULTS, csv_text([RESULT_COLUMNS, *kept]))
+        for name, columns, stays in ((BITS, BIT_COLUMNS, bit_row), (LATENCY, LATENCY_COLUMNS, latency_row)):
+            rows = [tuple(row.values()) for _, row in table_rows(self.path / name, columns) if stays(row)]
+            write_atomically(self.path / name, csv_text([columns, *rows]))
+
     def append(self, measurements: Iterable[Measurement]) -> None:
         """Append rows to results.csv, each flushed before the next.
 
@@ -142,7 +169,7 @@ class RunDirectory:
         Raises:
             ReportError: A row is of another run, its metric is unknown, or the file cannot be written.
         """
-        with _told(self.path / RESULTS), _appending(self.path / RESULTS) as stream:
+        with told(self.path / RESULTS), _appending(self.path / RESULTS) as stream:
             for row in measurements:
                 metric_named(row.metric)
                 if row.run_id != self.run_id:
@@ -207,7 +234,7 @@ class RunDirectory:
         Raises:
             ReportError: The file cannot be read or the copy not written.
         """
-        with _told(gates_file):
+        with told(gates_file):
             content = gates_file.read_bytes()
         write_atomically(self.path / GATES, content)
 
@@ -219,191 +246,17 @@ class RunDirectory:
         """
         for name in (BITS, LATENCY):
             plain = self.path / name
-            with _told(plain):
+            with told(plain):
                 if plain.is_file() and plain.stat().st_size > PLAIN_LIMIT_BYTES:
                     # No time stamp inside: the same samples give the same file.
                     packed = gzip.compress(plain.read_bytes(), compresslevel=6, mtime=0)
-                    write_atomically(_packed(plain), packed)
+                    write_atomically(packed_name(plain), packed)
                     plain.unlink()
 
     def _append_rows(self, name: str, columns: tuple[str, ...], rows: Iterable[Row]) -> None:
         path = self.path / name
-        with _told(path), _appending(path) as stream:
+        with told(path), _appending(path) as stream:
             stream.write(csv_text(_ordered(row, columns, path) for row in rows))
-
-
-def is_run(path: Path) -> bool:
-    """Whether a folder holds a run of ours.
-
-    Args:
-        path: Any path.
-
-    Returns:
-        True when it has a results.csv whose header is the contract's.
-    """
-    try:
-        with (path / RESULTS).open(encoding="utf-8", errors=ENCODING_ERRORS) as stream:
-            return stream.readline().rstrip("\n") == _HEADER
-    except OSError:
-        return False
-
-
-def load_results(run_dir: Path) -> list[Measurement]:
-    """Read results.csv, also of a run that was killed: a last line that was cut off is left out.
-
-    Args:
-        run_dir: A run's folder.
-
-    Returns:
-        The measurements in the order of the file; floats equal those written bit by bit.
-
-    Raises:
-        ReportError: The folder holds no run, or a row is not what the contract says (with its line).
-    """
-    path = run_dir / RESULTS
-    if not is_run(run_dir):
-        raise ReportError(f"{run_dir} is no run directory: expected {RESULTS} with the columns {_HEADER}")
-    return [_parse_measurement(row, f"{path}, row {number}") for number, row in _rows(path, RESULT_COLUMNS)]
-
-
-def load_plan(run_dir: Path) -> list[Expectation] | None:
-    """Read plan.csv.
-
-    Args:
-        run_dir: A run's folder.
-
-    Returns:
-        What the run promised, or None when the run died before it promised anything.
-
-    Raises:
-        ReportError: A row is not what the contract says.
-    """
-    path = run_dir / PLAN
-    if not path.is_file():
-        return None
-    return [
-        Expectation(_parse_case(row, f"{path}, row {number}"), row["dataset"], row["attack"], row["metric"])
-        for number, row in _rows(path, PLAN_COLUMNS)
-    ]
-
-
-def results_frame(measurements: Iterable[Measurement]) -> pd.DataFrame:
-    """Put measurements into a long frame.
-
-    Args:
-        measurements: Any measurements.
-
-    Returns:
-        One row each, columns RESULT_COLUMNS.
-    """
-    import pandas as pd
-
-    return pd.DataFrame([astuple(item) for item in measurements], columns=list(RESULT_COLUMNS))
-
-
-def load_bits(run_dir: Path) -> pd.DataFrame:
-    """Read samples/bits.csv or its compressed form.
-
-    Args:
-        run_dir: A run's folder.
-
-    Returns:
-        Columns BIT_COLUMNS; `message` is NaN where unknown, logits are raw. Empty when there are no samples.
-
-    Raises:
-        ReportError: The table has other columns, or a cell is no number where one is expected.
-    """
-    return _sample_frame(run_dir / BITS, BIT_COLUMNS)
-
-
-def load_latency(run_dir: Path) -> pd.DataFrame:
-    """Read samples/latency.csv or its compressed form.
-
-    Args:
-        run_dir: A run's folder.
-
-    Returns:
-        Columns LATENCY_COLUMNS, one timing a row in milliseconds. Empty when there are no samples.
-
-    Raises:
-        ReportError: The table has other columns, or a cell is no number where one is expected.
-    """
-    return _sample_frame(run_dir / LATENCY, LATENCY_COLUMNS)
-
-
-def _sample_frame(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    # Not by pandas' reader: which of its parsers keeps every digit and every file name differs between versions.
-    import pandas as pd
-
-    rows = [list(row.values()) for _, row in _rows(path, columns)] if path.is_file() or _packed(path).is_file() else []
-    cells: dict[str, list[object]] = {}
-    for name, texts in zip(columns, zip(*rows, strict=True) if rows else ((),) * len(columns), strict=True):
-        kind = _NUMBERS.get(name)
-        try:
-            cells[name] = list(texts) if kind is None else [kind(text or "nan") for text in texts]
-        except ValueError as error:
-            raise ReportError(f"{path}, column {name}: {error}") from error
-    return pd.DataFrame(cells, columns=list(columns))
-
-
-def _packed(path: Path) -> Path:
-    return path.with_name(path.name + ".gz")
-
-
-def _complete_lines(path: Path) -> str:
-    """Read the lines that were written to their end; "" when there is no such file."""
-    packed = _packed(path)
-    with _told(path):
-        if path.is_file():
-            data = path.read_bytes()
-        elif packed.is_file():
-            data = gzip.decompress(packed.read_bytes())
-        else:
-            return ""
-    return data[: data.rfind(b"\n") + 1].decode("utf-8", ENCODING_ERRORS)
-
-
-def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Number the rows of a table from 1, after its header; the contract's columns or an error."""
-    reader = csv.reader(io.StringIO(_complete_lines(path), newline=""))
-    header = next(reader, [])
-    if tuple(header) != columns:
-        raise ReportError(f"{path}: found columns {','.join(header)}, expected {','.join(columns)}")
-    for number, row in enumerate(reader, start=1):
-        if len(row) != len(columns):
-            raise ReportError(f"{path}, row {number}: found {len(row)} cells, expected {len(columns)}")
-        yield number, dict(zip(columns, row, strict=True))
-
-
-def _parse_case(row: Mapping[str, str], place: str) -> Case:
-    try:
-        threads = int(row["threads"])
-    except ValueError as error:
-        raise ReportError(f"{place}: threads is {row['threads']!r}, expected a whole number") from error
-    return Case(
-        variant=row["variant"],
-        weights=row["weights"],
-        precision=row["precision"],
-        image_size=row["image_size"],
-        mode=row["mode"],
-        backend=row["backend"],
-        threads=threads,
-    )
-
-
-def _parse_measurement(row: Mapping[str, str], place: str) -> Measurement:
-    case = _parse_case(row, place)
-    try:
-        unit = metric_named(row["metric"]).unit
-        value = float(row["value"]) if row["value"] else float("nan")  # no value never passes a gate
-        low, high = (float(row[name]) if row[name] else None for name in ("ci_low", "ci_high"))
-        n = int(row["n"])
-    except ValueError as error:
-        raise ReportError(f"{place}: {error}") from error
-    if row["unit"] != unit:
-        raise ReportError(f"{place}: unit of {row['metric']} is {row['unit']!r}, expected {unit!r}")
-    ci = None if low is None or high is None else (low, high)
-    return measurement(row["run_id"], case, row["dataset"], row["attack"], row["metric"], value, n, ci)
 
 
 def _ordered(row: Row, columns: tuple[str, ...], path: Path) -> Sequence[object]:
@@ -431,12 +284,3 @@ def _point_latest(root: Path, name: str) -> None:
 def _appending(path: Path) -> Iterator[io.TextIOWrapper]:
     with path.open("a", encoding="utf-8", errors=ENCODING_ERRORS, newline="") as stream:
         yield stream
-
-
-@contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """Turn the operating system's refusal into one clear error that names the path."""
-    try:
-        yield
-    except OSError as error:
-        raise ReportError(f"cannot use {path}: {error.strerror or error}") from error

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from reports.files import csv_text, write_atomically
-from reports.formatting import NOT_APPLICABLE_TEXT, format_value, plain_text
+from reports.formatting import NOT_APPLICABLE_TEXT, format_value, plain_text, precision_name, rewrites_note
 from reports.gates import GateResult, Verdict
 from reports.metric_registry import METRICS, SEEDED, reason_not_applicable
 from reports.records import CASE_COLUMNS, Case, Measurement
@@ -161,6 +161,8 @@ def console_summary(frame: pd.DataFrame, width: int = CONSOLE_WIDTH, color: bool
         for model, rows in models.items():
             console.print(Text(model, style="bold", overflow="ellipsis", no_wrap=True))
             console.print(_console_table(rows))
+        if note := rewrites_note(frame["rewrites"]):
+            console.print(Text(note))
         if (frame["weights"] == SEEDED).any():
             console.print(Text("(seeded) untrained weights: size, latency and fidelity count, accuracy does not"))
     return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
@@ -209,11 +211,13 @@ def precision_label(row: dict) -> str:
         row: A row of the summary frame.
 
     Returns:
-        "PyTorch" for the reference, else the precision, with the backend when it is not litert.
+        "PyTorch" for the reference, else the precision, starred where rewritten, with the backend when not litert.
     """
     if row["backend"] == "torch":
         return "PyTorch"
-    return row["precision"] + ("" if row["backend"] == "litert" else f" {row['backend']}")
+    return precision_name(row["precision"], row["rewrites"]) + (
+        "" if row["backend"] == "litert" else f" {row['backend']}"
+    )
 
 
 def _summary_row(case: Case, rows: Sequence[Measurement], verdicts: Sequence[Verdict]) -> dict:

@@ -11,7 +11,7 @@ from bench.workbench import GroupBench
 def test_conversion(conversion_target: Target, group: GroupBench, record: Recorder) -> None:
     """A conversion that fails is a row as well; the rest of the run goes on."""
     try:
-        artifact = group.convert(conversion_target.precision)
+        artifact = group.convert(conversion_target)
     except Exception:
         record("converted", 0, n=1)
         raise

@@ -1,5 +1,7 @@
 """How close are the logits to the PyTorch reference's, on watermarked images?"""
 
+from dataclasses import replace
+
 import pytest
 
 from bench import metrics
@@ -33,3 +35,11 @@ def test_fidelity(file_target: Target, dataset: str, group: GroupBench, record: 
     record("logits_mae_rel_pct", metrics.logits_mae_rel_pct(found, expected), n)
     record("snr_db", metrics.snr_db(found, expected), n)
     record("nan_count", metrics.nan_count(outputs.everything), len(outputs.everything))
+
+
+@pytest.mark.measures("litert_max_abs_diff")
+def test_backends(second_target: Target, dataset: str, group: GroupBench, record: Recorder) -> None:
+    """How far another interpreter's kernels are from LiteRT's on the same file, in logits."""
+    found = group.outputs(second_target, dataset).everything
+    expected = group.outputs(replace(second_target, backend="litert"), dataset).everything
+    record("litert_max_abs_diff", metrics.logits_max_abs(found, expected), len(found))

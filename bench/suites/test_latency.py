@@ -32,6 +32,13 @@ def test_speedup(file_target: Target, group: GroupBench, record: Recorder) -> No
         record(metric, found.ratio, found.rounds, found.interval)
 
 
+@pytest.mark.measures("speedup_vs_plain")
+def test_speedup_of_rewrites(rewritten_target: Target, group: GroupBench, record: Recorder) -> None:
+    """What the rewrites gain over the same file without them."""
+    found = speedup(group.latencies, of=str(rewritten_target), against=str(rewritten_target.plain))
+    record("speedup_vs_plain", found.ratio, found.rounds, found.interval)
+
+
 @pytest.mark.measures()
 def test_absolute_time(target: Target, group: GroupBench, benchmark: Any) -> None:
     """Absolute times for pytest-benchmark's own table and JSON; reported, never judged."""

@@ -13,5 +13,5 @@ def test_size(file_target: Target, group: GroupBench, record: Recorder) -> None:
     """Size, saving against the converted float32 file, and storage of the weights, from the file itself."""
     model = read_model_file(group.path(file_target))
     record("size_bytes", model.size_bytes, n=1)
-    record("size_reduction_pct", 100 * (1 - model.size_bytes / group.float32().size_bytes), n=1)
+    record("size_reduction_pct", 100 * (1 - model.size_bytes / group.convert(file_target.float32).size_bytes), n=1)
     record("quantized_weight_pct", model.quantized_weight_pct, n=1)

@@ -5,7 +5,8 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from converters.models.layers import NORM_EPS, ChannelNorm, GlobalResponseNorm, Upsample
+from converters.models.layers import NORM_EPS, ChannelNorm, GlobalResponseNorm
+from converters.models.pixel_decoder import PixelDecoder
 
 
 class Block(nn.Module):
@@ -54,21 +55,6 @@ class ConvNeXtV2(nn.Module):
         for downsample, stage in zip(self.downsample_layers, self.stages, strict=True):
             x = stage(downsample(x))
         return x
-
-
-class PixelDecoder(nn.Module):
-    """From the encoder's features to one logit each for the detection confidence and every bit."""
-
-    def __init__(self, channels: int, nbits: int):
-        super().__init__()
-        # Upstream's cards all use one "upsampling" of factor 1: in effect a 3 x 3 convolution.
-        self.output_upscaling = nn.Sequential(Upsample("bilinear", channels, channels, 1, nn.GELU))
-        self.linear = nn.Linear(channels, 1 + nbits)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """(B, C, h, w) to (B, 1 + nbits): channel 0 the confidence, then the bit logits."""
-        refined = self.output_upscaling(features)  # (B, C, h, w)
-        return self.linear(refined.mean(dim=(-2, -1)))  # (B, 1 + nbits)
 
 
 class ConvNeXtDetector(nn.Module):

@@ -34,7 +34,8 @@ class _Filter(nn.Module):
 
     def __init__(self, kernel: list[list[int]], channels: int):
         super().__init__()
-        weight = torch.tensor(kernel, dtype=torch.float32).expand(channels, 1, -1, -1).clone()
+        # On the CPU even where the networks are built on the meta device: no checkpoint brings these values.
+        weight = torch.tensor(kernel, dtype=torch.float32, device="cpu").expand(channels, 1, -1, -1).clone()
         self.weight = nn.Parameter(weight, requires_grad=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -79,3 +80,11 @@ class JND(nn.Module):
         if self.out_channels == 1 and self.in_channels == 3:
             return visible.mean(dim=1, keepdim=True)
         return visible
+
+
+class FullStrength(nn.Module):
+    """The map of a variant that does not attenuate: 1 everywhere."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Ones (B, 1, H, W) for images (B, 3, H, W)."""
+        return torch.ones_like(images[:, :1])

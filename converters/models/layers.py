@@ -23,6 +23,18 @@ class ChannelNorm(nn.Module):
         return self.weight[:, None, None] * normalized + self.bias[:, None, None]
 
 
+class ChannelRMSNorm(nn.Module):
+    """Scales each pixel's channel vector of a (B, C, H, W) tensor to root mean square 1, then by a gain a channel."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.gamma = nn.Parameter(torch.ones(channels, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalize each pixel's channel vector, (B, C, H, W) to the same shape."""
+        return F.normalize(x, dim=1) * len(self.gamma) ** 0.5 * self.gamma
+
+
 class GlobalResponseNorm(nn.Module):
     """Global response normalization of ConvNeXt V2 (Woo et al. 2023, section 3.2), channels last.
 

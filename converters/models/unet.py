@@ -1,29 +1,68 @@
 """The UNet embedder: an image and a message to a watermark; parameter names equal upstream's."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
-from converters.models.layers import Upsample
+from converters.models.layers import ChannelRMSNorm, Upsample
 
 # Each skip connection is scaled by 1 / sqrt(2), so that a concatenation keeps the variance (as in Imagen's UNet).
 SKIP_SCALE = 2**-0.5
 
+_NORMALIZATIONS: dict[str, Callable[[int], nn.Module]] = {"batch": nn.BatchNorm2d, "rms": ChannelRMSNorm}
+_ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU}
+
+
+@dataclass(frozen=True)
+class Style:
+    """What all blocks of a UNet have in common.
+
+    Attributes:
+        normalization: `batch` or `rms`.
+        activation: `relu` or `silu`.
+        upsampling: `bilinear` as in the released cards, or `conv`; see `layers.Upsample`.
+
+    Raises:
+        ValueError: the normalization or the activation is unknown.
+    """
+
+    normalization: str
+    activation: str
+    upsampling: str
+
+    def __post_init__(self) -> None:
+        for kind, name, known in (
+            ("normalization", self.normalization, _NORMALIZATIONS),
+            ("activation", self.activation, _ACTIVATIONS),
+        ):
+            if name not in known:
+                raise ValueError(f"{kind} {name!r} is unknown; known: {', '.join(known)}")
+
+    def norm(self, channels: int) -> nn.Module:
+        """A normalization of (B, channels, H, W)."""
+        return _NORMALIZATIONS[self.normalization](channels)
+
+    @property
+    def act(self) -> type[nn.Module]:
+        """The activation's class."""
+        return _ACTIVATIONS[self.activation]
+
 
 class ResnetBlock(nn.Module):
-    """Twice 3 x 3 convolution, batch norm and ReLU, beside a 1 x 1 convolution."""
+    """Twice 3 x 3 convolution, normalization and activation, beside a 1 x 1 convolution."""
 
-    def __init__(self, in_channels: int, out_channels: int):
+    def __init__(self, in_channels: int, out_channels: int, style: Style):
         super().__init__()
         self.double_conv = nn.Sequential(
             nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1, bias=False),
-            nn.BatchNorm2d(out_channels),
-            nn.ReLU(),
+            style.norm(out_channels),
+            style.act(),
             nn.Conv2d(out_channels, out_channels, kernel_size=3, padding=1, bias=False),
-            nn.BatchNorm2d(out_channels),
-            nn.ReLU(),
+            style.norm(out_channels),
+            style.act(),
         )
         self.res_conv = nn.Conv2d(in_channels, out_channels, kernel_size=1)
 
@@ -35,10 +74,10 @@ class ResnetBlock(nn.Module):
 class DownBlock(nn.Module):
     """A 3 x 3 convolution of stride 2, then a residual block."""
 
-    def __init__(self, in_channels: int, out_channels: int):
+    def __init__(self, in_channels: int, out_channels: int, style: Style):
         super().__init__()
         self.down = nn.Conv2d(in_channels, out_channels, kernel_size=3, stride=2, padding=1)
-        self.conv = ResnetBlock(out_channels, out_channels)
+        self.conv = ResnetBlock(out_channels, out_channels, style)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, in_channels, H, W) to (B, out_channels, H / 2, W / 2)."""
@@ -48,10 +87,10 @@ class DownBlock(nn.Module):
 class UpBlock(nn.Module):
     """An upsampling by 2, then a residual block."""
 
-    def __init__(self, in_channels: int, out_channels: int, upsampling: str):
+    def __init__(self, in_channels: int, out_channels: int, style: Style):
         super().__init__()
-        self.up = Upsample(upsampling, in_channels, out_channels, 2, nn.ReLU)
-        self.conv = ResnetBlock(out_channels, out_channels)
+        self.up = Upsample(style.upsampling, in_channels, out_channels, 2, style.act)
+        self.conv = ResnetBlock(out_channels, out_channels, style)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, in_channels, H, W) to (B, out_channels, 2H, 2W)."""
@@ -61,9 +100,9 @@ class UpBlock(nn.Module):
 class Bottleneck(nn.Module):
     """A chain of residual blocks of constant width."""
 
-    def __init__(self, channels: int, num_blocks: int):
+    def __init__(self, channels: int, num_blocks: int, style: Style):
         super().__init__()
-        self.model = nn.Sequential(*(ResnetBlock(channels, channels) for _ in range(num_blocks)))
+        self.model = nn.Sequential(*(ResnetBlock(channels, channels, style) for _ in range(num_blocks)))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, h, w) to the same shape."""
@@ -104,7 +143,7 @@ class UNet(nn.Module):
         channels: image channels in and watermark channels out (1: luminance; 3: RGB).
         widths: channels at each resolution, the first at full size.
         num_blocks: residual blocks at the bottleneck.
-        upsampling: `bilinear` as in the released cards, or `conv`.
+        style: of every block.
     """
 
     def __init__(
@@ -113,17 +152,15 @@ class UNet(nn.Module):
         channels: int,
         widths: Sequence[int],
         num_blocks: int,
-        upsampling: str = "bilinear",
+        style: Style,
     ):
         super().__init__()
         self.msg_processor = message_processor
-        self.inc = ResnetBlock(channels, widths[0])
-        self.downs = nn.ModuleList(DownBlock(before, after) for before, after in pairwise(widths))
+        self.inc = ResnetBlock(channels, widths[0], style)
+        self.downs = nn.ModuleList(DownBlock(before, after, style) for before, after in pairwise(widths))
         mixed = [*widths[:-1], widths[-1] + message_processor.hidden_size]
-        self.bottleneck = Bottleneck(mixed[-1], num_blocks)
-        self.ups = nn.ModuleList(
-            UpBlock(2 * below, above, upsampling) for above, below in reversed(list(pairwise(mixed)))
-        )
+        self.bottleneck = Bottleneck(mixed[-1], num_blocks, style)
+        self.ups = nn.ModuleList(UpBlock(2 * below, above, style) for above, below in reversed(list(pairwise(mixed))))
         self.outc = nn.Conv2d(widths[0], channels, kernel_size=1)
 
     def forward(self, images: Tensor, messages: Tensor) -> Tensor:
@@ -145,7 +182,7 @@ class UNetEmbedder(nn.Module):
         nbits: message length in bits.
         hidden_size: length of the learned vector of a message.
         channels: 1 where the watermark lives in the luminance, 3 where in RGB.
-        widths, num_blocks, upsampling: see `UNet`.
+        widths, num_blocks, style: see `UNet`.
     """
 
     def __init__(
@@ -155,11 +192,11 @@ class UNetEmbedder(nn.Module):
         channels: int,
         widths: Sequence[int],
         num_blocks: int,
-        upsampling: str = "bilinear",
+        style: Style,
     ):
         super().__init__()
         processor = MessageProcessor(nbits, hidden_size)
-        self.unet = UNet(processor, channels, widths, num_blocks, upsampling)
+        self.unet = UNet(processor, channels, widths, num_blocks, style)
         # Upstream registers the processor twice, so its checkpoints hold these keys twice: so do we.
         self.msg_processor = processor
         self.channels = channels

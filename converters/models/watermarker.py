@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from converters.models.jnd import JND, luminance
+from converters.models.jnd import luminance
 from converters.models.layers import resize
 
 
@@ -14,12 +14,14 @@ class Watermarker(nn.Module):
         embedder: images (B, C, S, S) and messages to a watermark in [-1, 1]; its `channels` says whether C is 1
             (luminance) or 3 (RGB).
         detector: images (B, 3, S, S) in [0, 1] to logits (B, 1 + nbits).
-        attenuation: the JND map.
+        attenuation: images (B, 3, H, W) in [0, 1] to how much of the watermark each pixel takes, (B, 1 or 3, H, W).
         image_size: S, the side in pixels at which both networks were trained.
-        scaling_w: strength of the watermark. `embed` returns image + scaling_w * JND map * watermark.
+        scaling_w: strength of the watermark. `embed` returns image + scaling_w * attenuation * watermark.
     """
 
-    def __init__(self, embedder: nn.Module, detector: nn.Module, attenuation: JND, image_size: int, scaling_w: float):
+    def __init__(
+        self, embedder: nn.Module, detector: nn.Module, attenuation: nn.Module, image_size: int, scaling_w: float
+    ):
         super().__init__()
         self.embedder = embedder
         self.detector = detector

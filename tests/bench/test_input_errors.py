@@ -27,7 +27,7 @@ def refused(tmp_path: Path, *arguments: str) -> str:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--variant", "videoseal2"), "known: videoseal, videoseal_nano"),
+        (("--variant", "videoseal2"), "known: chunkyseal, pixelseal, videoseal, videoseal_0.0, videoseal_nano"),
         (("--precision", "int9"), "known: float32, fp16, int8, int8_weight_only"),
         (("--backend", "onnx"), "known: litert, tensorflow"),
         (("--dataset", "holiday"), "known: photographs, dead-leaves"),
@@ -37,7 +37,7 @@ def refused(tmp_path: Path, *arguments: str) -> str:
         (("--weights", "nowhere.pth", "--variant", "videoseal"), "nowhere.pth: no such file"),
         (("--weights", "mine.pth"), "say whose they are"),
         (("--threads", "0"), "expected at least 1"),
-        (("--samples", "0"), "expected at least 1"),
+        (("--samples", "0"), "expected a number of at least 1"),
         (("--artifact", "x.tflite"), "exactly one --variant"),
         (("--gates", "nowhere.toml"), "nowhere.toml"),
     ],

@@ -118,7 +118,7 @@ def test_a_file_from_elsewhere_is_measured_as_what_it_is_said_to_be(
 def test_a_copy_of_float32_is_no_int8(files: dict[str, Path], cache: Path, tmp_path: Path) -> None:
     job = judge_file(files["float32"], "int8", cache, tmp_path / "run")
     assert job.code == 1
-    assert failed_metrics(job) == {"size_reduction_pct", "quantized_weight_pct"}
+    assert {"size_reduction_pct", "quantized_weight_pct"} <= failed_metrics(job)
 
 
 def test_a_file_with_one_layer_zeroed_fails(files: dict[str, Path], cache: Path, tmp_path: Path) -> None:

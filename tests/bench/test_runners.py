@@ -132,8 +132,8 @@ def test_no_threads_are_refused() -> None:
     ("content", "told"),
     [
         (b"", "empty"),
-        (b"TF", "not a .tflite model"),
-        (b"a text that is longer than eight bytes", "not a .tflite model"),
+        (b"TF", "not a TFLite model"),
+        (b"a text that is longer than eight bytes", "not a TFLite model"),
         (b"\x1c\x00\x00\x00TFL3" + bytes(100), "cannot be run"),
     ],
 )

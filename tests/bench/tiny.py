@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from converters.image_size import ImageSize
-from converters.variants import Blending, DetectorCard, EmbedderCard, Variant
+from converters.variants import Blending, ConvNeXtCard, EmbedderCard, Variant
 from converters.weights import find_weights, load_watermarker
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ TINY = Variant(
     task="watermark",
     nbits=NBITS,
     image_size=32,
-    detector=DetectorCard(depths=(1, 1, 1, 1), dims=(8, 8, 8, 8), stem_stride=1),
+    detector=ConvNeXtCard(depths=(1, 1, 1, 1), dims=(8, 8, 8, 8), stem_stride=1),
     embedder=EmbedderCard(hidden_size=4, channels=1, widths=(4, 4, 4, 4), num_blocks=1, upsampling="conv"),
     blending=Blending(jnd_in_channels=1, jnd_out_channels=1, scaling_w=0.2),
 )

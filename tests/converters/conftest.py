@@ -9,12 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from converters.calibration import calibration_images
 from converters.export import export_float32
 from converters.image_size import ImageSize
 from converters.models.watermarker import Watermarker
 from converters.precisions import PRECISIONS
 from converters.quantize import quantize
-from converters.variants import Blending, DetectorCard, EmbedderCard, Variant
+from converters.variants import Blending, ConvNeXtCard, EmbedderCard, Variant
 from converters.weights import find_weights, load_watermarker
 
 FloatArray = NDArray[np.float32]
@@ -24,7 +25,7 @@ TINY = Variant(
     task="watermark",
     nbits=16,
     image_size=32,
-    detector=DetectorCard(depths=(1, 1), dims=(8, 16), stem_stride=4),
+    detector=ConvNeXtCard(depths=(1, 1), dims=(8, 16), stem_stride=4),
     embedder=EmbedderCard(hidden_size=4, channels=1, widths=(4, 8), num_blocks=1, upsampling="bilinear"),
     blending=Blending(jnd_in_channels=1, jnd_out_channels=1, scaling_w=0.2),
 )
@@ -84,9 +85,10 @@ def run_tflite() -> Callable[[Path, Tensor], FloatArray]:
 def _all_precisions(folder: Path, watermarker: Watermarker, size: ImageSize, mode: str) -> dict[str, Path]:
     files = {name: folder / f"{name}.tflite" for name in PRECISIONS}
     export_float32(watermarker.detector, TINY, size, mode, files["float32"])
+    images = calibration_images(watermarker, TINY.nbits, size, 0, 2)
     for name, precision in PRECISIONS.items():
-        if precision.recipe:
-            quantize(files["float32"], precision, files[name])
+        if name != "float32":
+            quantize(files["float32"], precision.recipe_for(()), files[name], images)
     return files
 
 

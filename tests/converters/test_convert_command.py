@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import converters
-from converters.convert_detector_to_tflite import copy_whole, main
+from converters.command_line import copy_whole
+from converters.convert_detector_to_tflite import main
 from converters.errors import StoreError
 from converters.precisions import PRECISIONS
 from converters.tflite_file import check_detector_signature, read_model_file
@@ -55,7 +56,7 @@ NANO = ["--model_name", "videoseal_nano", "--weights", "seeded"]
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--model_name", "videosael"], "error: unknown variant 'videosael'; known: .*videoseal, videoseal_nano"),
+        (["--model_name", "videosael"], "error: unknown variant 'videosael'; known: .*videoseal, .*videoseal_nano"),
         (
             [*NANO, "--quantize", "int9"],
             "error: unknown precision 'int9'; known: float32, fp16, int8, int8_weight_only",

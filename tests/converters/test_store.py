@@ -13,13 +13,16 @@ import torch
 from torch import Tensor, nn
 
 from converters import store as store_module
+from converters.cache_folder import cache_folder
 from converters.errors import ImageSizeError, StoreError
+from converters.file_hashes import file_sha256
 from converters.image_size import ImageSize
+from converters.lazy_model import LazyModel
 from converters.precisions import get_precision
-from converters.store import PROVENANCE, Artifact, ArtifactSpec, ArtifactStore, default_root
+from converters.store import PROVENANCE, Artifact, ArtifactSpec, ArtifactStore
 from converters.tflite_file import check_detector_signature, read_model_file
-from converters.variants import Blending, DetectorCard, Variant
-from converters.weights import Weights, file_sha256
+from converters.variants import Blending, ConvNeXtCard, Variant
+from converters.weights import Weights
 
 WEIGHTS = Weights("file", Path("w.pth"), "0" * 64)
 
@@ -32,11 +35,11 @@ from torch import nn
 from converters.image_size import ImageSize
 from converters.precisions import get_precision
 from converters.store import ArtifactSpec, ArtifactStore
-from converters.variants import Blending, DetectorCard, EmbedderCard, Variant
+from converters.variants import Blending, ConvNeXtCard, EmbedderCard, Variant
 from converters.weights import Weights
 
 root, log, way = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
-variant = Variant("tiny", "watermark", 16, 32, DetectorCard((1, 1), (8, 16), 4),
+variant = Variant("tiny", "watermark", 16, 32, ConvNeXtCard((1, 1), (8, 16), 4),
                   EmbedderCard(4, 1, (4, 8), 1, "bilinear"), Blending(1, 1, 0.2))
 spec = ArtifactSpec(variant, Weights("file", Path("w.pth"), "0" * 64), get_precision("float32"), ImageSize(32, 32))
 
@@ -53,17 +56,19 @@ class Detector(nn.Module):
         return self.linear(images.mean(dim=(2, 3)))
 
 
-def detector():
-    with log.open("a") as file:
-        file.write(f"{os.getpid()}\\n")
-    return Detector().eval()
+class Model:
+    @property
+    def detector(self):
+        with log.open("a") as file:
+            file.write(f"{os.getpid()}\\n")
+        return Detector().eval()
 
 
 store = ArtifactStore(root)
 log.with_name(f"ready-{os.getpid()}").touch()
 while way == "wait" and len(list(log.parent.glob("ready-*"))) < 2:
     time.sleep(0.01)
-artifact = store.get(spec, detector)
+artifact = store.get(spec, Model())
 print(artifact.reused, artifact.sha256)
 """
 
@@ -81,13 +86,14 @@ class MeanDetector(nn.Module):
         return logits
 
 
-class Detectors:
+class MeanModel(LazyModel):
     """Gives a detector and counts how often it was asked for one."""
 
     def __init__(self) -> None:
         self.calls = 0
 
-    def __call__(self) -> nn.Module:
+    @property
+    def detector(self) -> nn.Module:
         self.calls += 1
         return MeanDetector().eval()
 
@@ -105,9 +111,9 @@ def start(root: Path, log: Path, way: str) -> "subprocess.Popen[str]":
 def filled(tmp_path_factory: pytest.TempPathFactory, tiny: Variant) -> tuple[ArtifactStore, Artifact]:
     """A store that holds the float32 file, so that the tests with a quantized one need no export."""
     store = ArtifactStore(tmp_path_factory.mktemp("store"))
-    detectors = Detectors()
-    artifact = store.get(spec_of(tiny), detectors)
-    assert detectors.calls == 1
+    model = MeanModel()
+    artifact = store.get(spec_of(tiny), model)
+    assert model.calls == 1
     return store, artifact
 
 
@@ -143,7 +149,7 @@ def test_whatever_shapes_the_bytes_changes_the_key(tiny: Variant, monkeypatch: p
         dataclasses.replace(spec, size=ImageSize(32, 33)),
         dataclasses.replace(spec, size=ImageSize(33, 32)),
         dataclasses.replace(spec, mode="resize"),
-        card(detector=DetectorCard((1, 1), (8, 16), 2)),
+        card(detector=ConvNeXtCard((1, 1), (8, 16), 2)),
         card(nbits=17),
         card(blending=Blending(1, 1, 0.3)),
         card(name="other"),
@@ -166,12 +172,12 @@ def test_whatever_shapes_the_bytes_changes_the_key(tiny: Variant, monkeypatch: p
 
 
 def test_root_follows_the_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert default_root() == tmp_path / "cache" / "sealbench" / "artifacts"
+    assert cache_folder("artifacts") == tmp_path / "cache" / "sealbench" / "artifacts"
     assert ArtifactStore().root.is_dir()
     assert (tmp_path / "cache" / "sealbench" / "artifacts").is_dir()
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert default_root() == tmp_path / "home" / ".cache" / "sealbench" / "artifacts"
+    assert cache_folder("artifacts") == tmp_path / "home" / ".cache" / "sealbench" / "artifacts"
 
 
 def test_root_that_cannot_be_written(tmp_path: Path) -> None:
@@ -182,10 +188,10 @@ def test_root_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_too_small_an_image_is_refused_before_anything_is_made(tiny: Variant, tmp_path: Path) -> None:
-    store, detectors = ArtifactStore(tmp_path / "store"), Detectors()
+    store, model = ArtifactStore(tmp_path / "store"), MeanModel()
     with pytest.raises(ImageSizeError, match="at least 16 pixels"):
-        store.get(spec_of(tiny, "int8", side=15), detectors)
-    assert detectors.calls == 0
+        store.get(spec_of(tiny, "int8", side=15), model)
+    assert model.calls == 0
     assert list(store.root.iterdir()) == []
 
 
@@ -195,20 +201,20 @@ def test_too_small_an_image_is_refused_before_anything_is_made(tiny: Variant, tm
 @pytest.mark.convert
 def test_a_second_request_converts_nothing(tiny: Variant, filled: tuple[ArtifactStore, Artifact]) -> None:
     store, float32 = filled
-    detectors = Detectors()
+    model = MeanModel()
     assert not float32.reused
     assert float32.convert_s > 0
     assert float32.size_bytes == float32.path.stat().st_size
     assert float32.sha256 == file_sha256(float32.path)
     before = float32.path.stat().st_mtime_ns
-    assert store.get(spec_of(tiny), detectors) == dataclasses.replace(float32, reused=True)
+    assert store.get(spec_of(tiny), model) == dataclasses.replace(float32, reused=True)
 
-    int8 = store.get(spec_of(tiny, "int8"), detectors)
+    int8 = store.get(spec_of(tiny, "int8"), model)
     assert not int8.reused
     int8_made = int8.path.stat().st_mtime_ns
-    again = ArtifactStore(store.root).get(spec_of(tiny, "int8"), detectors)
+    again = ArtifactStore(store.root).get(spec_of(tiny, "int8"), model)
     assert again == dataclasses.replace(int8, reused=True)
-    assert detectors.calls == 0
+    assert model.calls == 0
     assert (float32.path.stat().st_mtime_ns, int8.path.stat().st_mtime_ns) == (before, int8_made)
 
 
@@ -216,7 +222,7 @@ def test_a_second_request_converts_nothing(tiny: Variant, filled: tuple[Artifact
 def test_an_artifact_tells_where_it_comes_from(tiny: Variant, filled: tuple[ArtifactStore, Artifact]) -> None:
     store, _ = filled
     spec = spec_of(tiny, "int8_weight_only")
-    artifact = store.get(spec, Detectors())
+    artifact = store.get(spec, MeanModel())
     provenance = json.loads((artifact.path.parent / PROVENANCE).read_text())
     assert provenance["weights_fingerprint"] == "0" * 64
     assert provenance["precision"] == "int8_weight_only"
@@ -226,7 +232,7 @@ def test_an_artifact_tells_where_it_comes_from(tiny: Variant, filled: tuple[Arti
     assert {path.name for path in artifact.path.parent.iterdir()} == {PROVENANCE, spec.file_name}
     model = read_model_file(artifact.path)
     check_detector_signature(model, 16, 32, 32)
-    assert model.weight_counts["INT8"] == 3 * 17
+    assert model.weight_counts["FLOAT16"] == 3 * 17
 
 
 def _flip(path: Path) -> None:
@@ -255,13 +261,13 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_artifact_is_made_anew(tiny: Variant, filled: tuple[ArtifactStore, Artifact], damage: str) -> None:
     store, _ = filled
-    good = store.get(spec_of(tiny, "fp16"), Detectors())
+    good = store.get(spec_of(tiny, "fp16"), MeanModel())
     DAMAGES[damage](good.path)
-    mended = store.get(spec_of(tiny, "fp16"), Detectors())
+    mended = store.get(spec_of(tiny, "fp16"), MeanModel())
     assert not mended.reused
     assert (mended.path, mended.sha256) == (good.path, good.sha256)
     assert file_sha256(mended.path) == good.sha256
-    assert store.get(spec_of(tiny, "fp16"), Detectors()).reused
+    assert store.get(spec_of(tiny, "fp16"), MeanModel()).reused
 
 
 @pytest.mark.convert
@@ -273,9 +279,9 @@ def test_remains_of_a_conversion_are_not_taken(tiny: Variant, filled: tuple[Arti
         folder.mkdir()
         (folder / spec.file_name).write_bytes(float32.path.read_bytes()[:1000])
         (folder / source.file_name).write_bytes(float32.path.read_bytes()[:1000])
-    detectors = Detectors()
-    artifact = store.get(spec, detectors)
-    assert detectors.calls == 1
+    model = MeanModel()
+    artifact = store.get(spec, model)
+    assert model.calls == 1
     assert not artifact.reused
     assert read_model_file(artifact.path).weight_counts["FLOAT16"] == 3 * 17
     assert list(store.root.glob("*.converting")) == []
@@ -286,11 +292,20 @@ class Failing(nn.Module):
         raise RuntimeError(f"no logits for {tuple(images.shape)}")
 
 
+class FailingModel(LazyModel):
+    def __init__(self) -> None:
+        pass
+
+    @property
+    def detector(self) -> nn.Module:
+        return Failing().eval()
+
+
 @pytest.mark.convert
 def test_a_failing_conversion_leaves_nothing(tiny: Variant, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     store = ArtifactStore(tmp_path / "store")
     with pytest.raises(Exception, match=r"no logits for \(1, 3, 32, 32\)"):
-        store.get(spec_of(tiny, "int8"), lambda: Failing().eval())
+        store.get(spec_of(tiny, "int8"), FailingModel())
     assert [path for path in store.root.iterdir() if path.is_dir()] == []
     assert list(store.root.rglob("*.tflite")) == []
 

@@ -1,6 +1,7 @@
 import math
 import random
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import flatbuffers  # type: ignore[import-untyped]
@@ -11,6 +12,7 @@ from converters.errors import ModelFileError
 from converters.tflite_file import IDENTIFIER, ModelFile, check_detector_signature, read_model_file
 
 TYPES = schema.TensorType
+BITS = {TYPES.FLOAT32: 32, TYPES.FLOAT16: 16, TYPES.INT16: 16, TYPES.INT32: 32, TYPES.INT4: 4, TYPES.INT2: 2}
 
 
 def write_model(path: Path, weights: list[tuple[int, bytes]], outside: bytes = b"") -> None:
@@ -32,7 +34,8 @@ def write_model(path: Path, weights: list[tuple[int, bytes]], outside: bytes = b
         buffer = schema.BufferT()
         buffer.data = list(content)
         model.buffers.append(buffer)
-        graph.tensors.append(tensor("weight", dtype, [1], len(model.buffers) - 1))
+        bits = BITS.get(dtype, 8)
+        graph.tensors.append(tensor("weight", dtype, [len(content) * 8 // bits], len(model.buffers) - 1))
     operator, code = schema.OperatorT(), schema.OperatorCodeT()
     code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.FULLY_CONNECTED
     operator.opcodeIndex, operator.inputs, operator.outputs = 0, [0, 2], [1]
@@ -41,7 +44,7 @@ def write_model(path: Path, weights: list[tuple[int, bytes]], outside: bytes = b
         buffer = schema.BufferT()
         buffer.offset, buffer.size = 1 << 20, len(outside)
         model.buffers.append(buffer)
-        graph.tensors.append(tensor("far", TYPES.FLOAT32, [1], len(model.buffers) - 1))
+        graph.tensors.append(tensor("far", TYPES.FLOAT32, [len(outside) // 4], len(model.buffers) - 1))
     builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), IDENTIFIER)
     content = bytes(builder.Output())
@@ -59,6 +62,9 @@ def test_counts_weights_by_the_type_they_are_stored_in(made: Path) -> None:
     model = read_model_file(made)
     assert model.weight_counts == {"FLOAT32": 100, "INT8": 250, "INT4": 50}
     assert model.quantized_weight_pct == pytest.approx(75)
+    assert model.int4_weight_pct == pytest.approx(12.5)
+    assert model.weight_bytes == {"FLOAT32": 400, "INT8": 250, "INT4": 25}
+    assert model.quantize_operations == 0
     assert model.operations == {"FULLY_CONNECTED": 3}
     assert model.size_bytes == made.stat().st_size
     assert [str(tensor) for tensor in (*model.inputs, *model.outputs)] == ["float32 (1, 8, 9, 3)", "float32 (1, 17)"]
@@ -131,9 +137,58 @@ def test_what_is_no_model_is_refused(tmp_path: Path, content: bytes) -> None:
 
 
 def test_missing_file_and_folder_are_refused(tmp_path: Path) -> None:
-    for path in (tmp_path / "missing.tflite", tmp_path, tmp_path / ("x" * 300)):
-        with pytest.raises(ModelFileError, match=f"^{path}: cannot be read"):
+    for path, told in (
+        (tmp_path / "missing.tflite", "no such file; expected"),
+        (tmp_path, "a folder; expected"),
+        (tmp_path / ("x" * 300), "cannot be read"),
+    ):
+        with pytest.raises(ModelFileError, match=f"^{path}: {told}"):
             read_model_file(path)
+
+
+def test_a_constant_of_more_or_fewer_bytes_than_its_shape_is_refused(made: Path, tmp_path: Path) -> None:
+    content = bytearray(made.read_bytes())
+    place = content.index((250).to_bytes(4, "little") * 1 + bytes(0), 0)
+    lying = [
+        index for index in range(place, len(content) - 4) if content[index : index + 4] == (250).to_bytes(4, "little")
+    ]
+    refused = 0
+    for index in lying:  # the shape's 250 and the length of the data, 250
+        changed = content.copy()
+        changed[index] = 249
+        (tmp_path / "m.tflite").write_bytes(changed)
+        with pytest.raises(ModelFileError, match="INT8"):
+            read_model_file(tmp_path / "m.tflite")
+        refused += 1
+    assert refused == 2
+
+
+def test_shared_lists_do_not_keep_the_reader_busy(tmp_path: Path) -> None:
+    """Thousands of graphs that are all one graph of thousands of tensors: seconds to refuse, or hours to read."""
+    path = tmp_path / "loop.tflite"
+    builder = flatbuffers.Builder(1024)
+
+    def list_of(count: int, entry: int, start: Callable[[flatbuffers.Builder, int], None]) -> int:
+        start(builder, count)
+        for _ in range(count):
+            builder.PrependUOffsetTRelative(entry)
+        return int(builder.EndVector())
+
+    schema.TensorStart(builder)
+    tensors = list_of(20_000, schema.TensorEnd(builder), schema.SubGraphStartTensorsVector)
+    schema.SubGraphStart(builder)
+    schema.SubGraphAddTensors(builder, tensors)
+    graphs = list_of(20_000, schema.SubGraphEnd(builder), schema.ModelStartSubgraphsVector)
+    schema.BufferStart(builder)
+    buffers = list_of(1, schema.BufferEnd(builder), schema.ModelStartBuffersVector)
+    schema.ModelStart(builder)
+    schema.ModelAddSubgraphs(builder, graphs)
+    schema.ModelAddBuffers(builder, buffers)
+    builder.Finish(schema.ModelEnd(builder), IDENTIFIER)
+    path.write_bytes(bytes(builder.Output()))
+    assert path.stat().st_size < 200_000
+    with pytest.raises(ModelFileError, match=r"its lists name \d+ entries or more, expected at most"):
+        read_model_file(path)
 
 
 def assert_truncations_are_refused(source: Path, path: Path) -> None:

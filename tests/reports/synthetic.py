@@ -71,7 +71,27 @@ def _model_rows(base: Case, numbers: dict[str, tuple[float, float, float, float,
             _row(case, "false_positive_rate_excess", -0.1, 12),
             _row(case, "nan_count", 0, 12),
         ]
+        if precision != "float32":
+            rows += _weight_rows(case, slope_error=0.0002, channel_error=0.004)
     return rows
+
+
+def _weight_rows(case: Case, slope_error: float, channel_error: float) -> list[Measurement]:
+    return [
+        replace(_row(case, metric, value, 42), dataset="")
+        for metric, value in (
+            ("weight_slope_error", slope_error),
+            ("weight_channel_slope_error", channel_error),
+            ("unmatched_weight_pct", 0.0),
+        )
+    ]
+
+
+def int4_rows() -> list[Measurement]:
+    """What the weights alone say of an int4 file of the nano model."""
+    case = replace(NANO, precision="int4")
+    share = replace(_row(case, "int4_weight_pct", 96.1), dataset="")
+    return [share, *_weight_rows(case, slope_error=0.0063, channel_error=0.047)]
 
 
 def healthy_rows() -> list[Measurement]:
@@ -126,6 +146,7 @@ def bit_rows(images: int = 6, seed: int = 5) -> list[tuple[object, ...]]:
                         float(reference[bit]),
                         logits[bit],
                         "256",
+                        "none",
                     )
                     for bit in range(nbits)
                 ]

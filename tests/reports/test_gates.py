@@ -9,7 +9,7 @@ import pytest
 from reports.errors import GateError
 from reports.gates import DEFAULT_GATES, Gate, GateResult, Verdict, exit_code, judge, load_gates
 from reports.records import Case, Expectation, Measurement, measurement
-from tests.reports.synthetic import FULL, NANO, altered, healthy_rows, plan_of, torch_of, without
+from tests.reports.synthetic import FULL, NANO, altered, healthy_rows, int4_rows, plan_of, torch_of, without
 
 INT8 = replace(NANO, precision="int8")
 
@@ -232,9 +232,10 @@ def failures(rows: list[Measurement]) -> list[tuple[str, str, str]]:
 
 
 def test_a_healthy_run_passes_the_default_gates() -> None:
-    results = judged(healthy_rows())
+    rows = healthy_rows() + int4_rows()
+    results = judged(rows, plan_of(rows))
     assert {r.verdict for r in results} == {Verdict.PASS, Verdict.NOT_APPLICABLE}
-    assert exit_code(results, len(healthy_rows())) == 0
+    assert exit_code(results, len(rows)) == 0
     # Every default gate really judged something in the run that the issue describes.
     assert {r.gate for r in results if r.verdict is Verdict.PASS} == set(load_gates(DEFAULT_GATES))
 
@@ -243,6 +244,9 @@ def test_a_healthy_run_passes_the_default_gates() -> None:
     ("variant", "precision", "metric", "value"),
     [
         ("videoseal", "int8", "converted", 0),
+        ("videoseal", "int8", "weight_slope_error", 1.0),
+        ("videoseal_nano", "fp16", "weight_channel_slope_error", 0.5),
+        ("videoseal", "int8_weight_only", "unmatched_weight_pct", 1.8),
         ("videoseal", "int8", "size_reduction_pct", 73.9),
         ("videoseal_nano", "int8", "size_reduction_pct", 69.9),
         ("videoseal", "fp16", "size_reduction_pct", 48.9),
@@ -264,7 +268,7 @@ def test_each_promise_fails_when_it_is_broken(variant: str, precision: str, metr
     assert failures(altered(healthy_rows(), variant, precision, metric, value=value)) == [(metric, variant, precision)]
 
 
-@pytest.mark.parametrize(("metric", "limit"), [("speedup_vs_torch", 1.2), ("speedup_vs_float32", 1.3)])
+@pytest.mark.parametrize(("metric", "limit"), [("speedup_vs_torch", 1.2), ("speedup_vs_float32", 1.2)])
 def test_speed_is_judged_by_its_interval(metric: str, limit: float) -> None:
     slow = altered(healthy_rows(), "videoseal", "int8", metric, value=1.1, ci_low=1.0, ci_high=limit - 0.01)
     assert failures(slow) == [(metric, "videoseal", "int8")]

@@ -16,12 +16,14 @@ CASE = Case("videoseal", "seeded", "int8", "256", "simple", "litert", 2)
 def test_the_columns_are_those_of_the_contract() -> None:
     assert ",".join(RESULT_COLUMNS) == (
         "run_id,variant,weights,precision,image_size,mode,backend,threads,dataset,attack,"
-        "metric,value,unit,ci_low,ci_high,n"
+        "metric,value,unit,ci_low,ci_high,n,rewrites"
     )
     assert ",".join(BIT_COLUMNS) == (
-        "variant,precision,backend,attack,sample,bit,message,reference_logit,logit,image_size"
+        "variant,precision,backend,attack,sample,bit,message,reference_logit,logit,image_size,rewrites"
     )
-    assert ",".join(LATENCY_COLUMNS) == "variant,precision,image_size,backend,threads,round,position,latency_ms"
+    assert (
+        ",".join(LATENCY_COLUMNS) == "variant,precision,image_size,backend,threads,round,position,latency_ms,rewrites"
+    )
 
 
 def test_a_measurement_takes_its_unit_from_the_registry_and_keeps_its_case() -> None:

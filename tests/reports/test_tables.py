@@ -79,7 +79,7 @@ def test_the_csv_files_keep_digits_and_tell_nan_from_missing(tmp_path: Path) -> 
     with write_verdicts_csv(results, tmp_path / "verdicts.csv").open(newline="") as stream:
         verdicts = list(csv.DictReader(stream))
     assert ",".join(VERDICT_COLUMNS) == (
-        "verdict,metric,variant,weights,precision,image_size,mode,backend,threads,dataset,attack,"
+        "verdict,metric,variant,weights,precision,image_size,mode,backend,threads,rewrites,dataset,attack,"
         "value,ci_low,ci_high,unit,op,limit,judge_by,reason,explanation"
     )
     assert tuple(verdicts[0]) == VERDICT_COLUMNS

@@ -1,0 +1,172 @@
+"""The recipes that each precision's was chosen from, as plain data; `python -m bench candidates` measures them.
+
+The one in use is not repeated here: it is what `converters.precisions` says, and the first of every list.
+"""
+
+from dataclasses import dataclass, field
+
+from converters.calibration import CALIBRATION_SAMPLES
+from converters.precisions import (
+    FLOAT_BATCH_MATMUL,
+    FLOAT_INPUT_AND_OUTPUT,
+    GPTQ,
+    HALF_FLOAT_ENDS,
+    OCTAV,
+    PRECISIONS,
+    SPLIT_DEPTHWISE,
+    Precision,
+    Rule,
+    dynamic,
+    half_float,
+    static,
+    weight_only,
+)
+
+MSE = "MSE"
+SPLIT = (SPLIT_DEPTHWISE,)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to make a precision.
+
+    Attributes:
+        precision: its name.
+        name: what differs from the recipe in use; `in use` for that itself.
+        recipe: rules, in the form of `converters.precisions`; empty for float32.
+        rewrites: made before the export.
+        crops: numbers of the first calibration crop and of the one after the last.
+    """
+
+    precision: str
+    name: str
+    recipe: tuple[Rule, ...] = field(hash=False)
+    rewrites: tuple[str, ...] = SPLIT
+    crops: tuple[int, int] = (0, CALIBRATION_SAMPLES)
+
+    @property
+    def in_use(self) -> bool:
+        """Whether this is what the registry makes."""
+        return self.name == IN_USE
+
+
+IN_USE = "in use"
+_DEPTHWISE = weight_only(8, "DEPTHWISE_CONV_2D")
+
+
+def _int8() -> tuple[Candidate, ...]:
+    return (
+        Candidate("int8", "published recipe", (dynamic(8), FLOAT_BATCH_MATMUL), ()),
+        Candidate("int8", "published recipe, split", (dynamic(8), FLOAT_BATCH_MATMUL)),
+        Candidate("int8", "ends int8", (dynamic(8), FLOAT_BATCH_MATMUL, _DEPTHWISE)),
+        Candidate("int8", "head int8", (dynamic(8), FLOAT_BATCH_MATMUL, HALF_FLOAT_ENDS[0], _DEPTHWISE)),
+        Candidate("int8", "stem int8", (dynamic(8), FLOAT_BATCH_MATMUL, HALF_FLOAT_ENDS[1], _DEPTHWISE)),
+        Candidate("int8", "not split", (dynamic(8), FLOAT_BATCH_MATMUL, *HALF_FLOAT_ENDS), ()),
+        Candidate("int8", "depthwise dynamic", (dynamic(8), FLOAT_BATCH_MATMUL, *HALF_FLOAT_ENDS)),
+        Candidate(
+            "int8",
+            "depthwise fp16",
+            (dynamic(8), FLOAT_BATCH_MATMUL, *HALF_FLOAT_ENDS, half_float("DEPTHWISE_CONV_2D")),
+        ),
+        Candidate(
+            "int8",
+            "OCTAV",
+            (
+                dynamic(8, algorithm=OCTAV),
+                FLOAT_BATCH_MATMUL,
+                *HALF_FLOAT_ENDS,
+                weight_only(8, "DEPTHWISE_CONV_2D", OCTAV),
+            ),
+        ),
+        Candidate("int8", "MSE", (dynamic(8, algorithm=MSE), FLOAT_BATCH_MATMUL, *HALF_FLOAT_ENDS, _DEPTHWISE)),
+    )
+
+
+def _int8_weight_only() -> tuple[Candidate, ...]:
+    return (
+        Candidate("int8_weight_only", "published recipe", (weight_only(8),), ()),
+        Candidate("int8_weight_only", "ends int8", (weight_only(8), FLOAT_BATCH_MATMUL)),
+        Candidate("int8_weight_only", "OCTAV", (weight_only(8, algorithm=OCTAV), FLOAT_BATCH_MATMUL, *HALF_FLOAT_ENDS)),
+    )
+
+
+def _int8_static() -> tuple[Candidate, ...]:
+    in_use = PRECISIONS["int8_static"].recipe
+    kept = (FLOAT_BATCH_MATMUL, *FLOAT_INPUT_AND_OUTPUT, *HALF_FLOAT_ENDS)
+    convolutions = (static("CONV_2D"), static("DEPTHWISE_CONV_2D"))
+    disjoint = [
+        (start, start + CALIBRATION_SAMPLES) for start in range(CALIBRATION_SAMPLES, 5 * CALIBRATION_SAMPLES, 8)
+    ]
+    return (
+        Candidate("int8_static", "not split", in_use, ()),
+        Candidate("int8_static", "only CONV_2D static", (dynamic(8), static("CONV_2D"), *kept, _DEPTHWISE)),
+        Candidate(
+            "int8_static", "FULLY_CONNECTED static", (dynamic(8), *convolutions, static("FULLY_CONNECTED"), *kept)
+        ),
+        Candidate("int8_static", "everything static", (static("*"), FLOAT_BATCH_MATMUL, *FLOAT_INPUT_AND_OUTPUT)),
+        Candidate("int8_static", "ends int8", (dynamic(8), *convolutions, FLOAT_BATCH_MATMUL, *FLOAT_INPUT_AND_OUTPUT)),
+        *(Candidate("int8_static", f"calibration crops {a} to {b - 1}", in_use, crops=(a, b)) for a, b in disjoint),
+        Candidate("int8_static", "calibration crops 0 to 1", in_use, crops=(0, 2)),
+        Candidate("int8_static", "calibration crops 0 to 31", in_use, crops=(0, 32)),
+    )
+
+
+def _int4() -> tuple[Candidate, ...]:
+    def four(convolution: str, linear: str) -> tuple[Rule, ...]:
+        return (dynamic(8), dynamic(4, "CONV_2D", convolution), dynamic(4, "FULLY_CONNECTED", linear))
+
+    kept = (FLOAT_BATCH_MATMUL, *HALF_FLOAT_ENDS, _DEPTHWISE)
+    in_use = PRECISIONS["int4"].recipe
+    return (
+        Candidate("int4", "ends int4", (*four(OCTAV, OCTAV), FLOAT_BATCH_MATMUL, _DEPTHWISE)),
+        Candidate("int4", "min-max", (dynamic(8), dynamic(4, "CONV_2D"), dynamic(4, "FULLY_CONNECTED"), *kept)),
+        Candidate("int4", "MSE", (*four(MSE, MSE), *kept)),
+        Candidate("int4", "GPTQ in FULLY_CONNECTED", (*four(OCTAV, GPTQ), *kept)),
+        Candidate("int4", "convolutions int8", (dynamic(8), dynamic(4, "FULLY_CONNECTED", OCTAV), *kept)),
+        Candidate("int4", "not split", in_use, ()),
+    )
+
+
+def _int4_weight_only() -> tuple[Candidate, ...]:
+    rules = (weight_only(8), weight_only(4, "CONV_2D"), weight_only(4, "FULLY_CONNECTED"))
+    return (Candidate("int4_weight_only", "min-max", (*rules, FLOAT_BATCH_MATMUL, *HALF_FLOAT_ENDS)),)
+
+
+def _int4_block32() -> tuple[Candidate, ...]:
+    kept = (FLOAT_BATCH_MATMUL, *HALF_FLOAT_ENDS, _DEPTHWISE)
+    convolutions = dynamic(4, "CONV_2D", OCTAV)
+    octav = dynamic(4, "FULLY_CONNECTED", OCTAV, "BLOCKWISE_32")
+    min_max = dynamic(4, "FULLY_CONNECTED", granularity="BLOCKWISE_32")
+    return (
+        Candidate("int4_block32", "OCTAV", (dynamic(8), convolutions, octav, *kept)),
+        Candidate("int4_block32", "convolutions int8", (dynamic(8), min_max, *kept)),
+    )
+
+
+_OTHERS = {
+    "int8": _int8,
+    "int8_weight_only": _int8_weight_only,
+    "int8_static": _int8_static,
+    "int4": _int4,
+    "int4_weight_only": _int4_weight_only,
+    "int4_block32": _int4_block32,
+}
+
+
+def candidates(precision: Precision, rewrites: tuple[str, ...]) -> tuple[Candidate, ...]:
+    """The recipe in use of a precision, then what it was chosen from.
+
+    Args:
+        precision: any of the registry.
+        rewrites: those that are made for the recipe in use; where an architecture has none, the others go without as
+            well, and those that would then be the same are left out.
+    """
+    first = Candidate(precision.name, IN_USE, precision.recipe_for(rewrites), rewrites)
+    others = _OTHERS[precision.name]() if precision.name in _OTHERS else ()
+    found = [first]
+    for other in others:
+        if other.rewrites and not rewrites:
+            continue
+        if (other.recipe, other.rewrites, other.crops) not in [(c.recipe, c.rewrites, c.crops) for c in found]:
+            found.append(other)
+    return tuple(found)

@@ -1,0 +1,63 @@
+"""What the conversion commands share: their options, output files and exit codes. Imports no torch."""
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from converters.errors import ConverterError, StoreError
+from converters.variants import variant_names
+from converters.weights import SOURCES_HELP
+
+USAGE_ERROR = 2
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """The options that say which model is converted, and where the file goes."""
+    parser.add_argument("--model_name", required=True, metavar="VARIANT", help=f"one of: {', '.join(variant_names())}")
+    parser.add_argument(
+        "--weights",
+        metavar="SOURCE",
+        help=SOURCES_HELP,
+    )
+    parser.add_argument("--output_dir", type=Path, default=Path("models"), help="default: ./models")
+
+
+def writable_folder(folder: Path) -> Path:
+    """Make a folder for outputs, before any work is done for them.
+
+    Raises:
+        StoreError: it cannot be made or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise StoreError(f"{folder}: cannot be written ({error.strerror}); choose another --output_dir") from error
+    return folder
+
+
+def copy_whole(source: Path, target: Path) -> None:
+    """Copy a file so that the target is there whole or not at all.
+
+    Raises:
+        StoreError: the target cannot be written.
+    """
+    try:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as folder:
+            shutil.copyfile(source, Path(folder) / target.name).replace(target)
+    except OSError as error:
+        raise StoreError(f"{target}: cannot be written ({error.strerror})") from error
+
+
+def exit_code(convert: Callable[[argparse.Namespace], Path], options: argparse.Namespace) -> int:
+    """Run a command: 0, or 2 with one line on standard error for wrong input."""
+    try:
+        convert(options)
+    except ConverterError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    return 0
