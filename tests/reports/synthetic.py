@@ -87,11 +87,20 @@ def _weight_rows(case: Case, slope_error: float, channel_error: float) -> list[M
     ]
 
 
-def int4_rows() -> list[Measurement]:
-    """What the weights alone say of an int4 file of the nano model."""
-    case = replace(NANO, precision="int4")
-    share = replace(_row(case, "int4_weight_pct", 96.1), dataset="")
-    return [share, *_weight_rows(case, slope_error=0.0063, channel_error=0.047)]
+def other_rows() -> list[Measurement]:
+    """Of the other precisions and variants what the gates that are theirs alone judge."""
+    int4 = replace(NANO, precision="int4")
+    vit = replace(FULL, variant="videoseal_0.0", precision="int8")
+    chunky = replace(FULL, variant="chunkyseal", precision="int8")
+    return [
+        replace(_row(int4, "int4_weight_pct", 96.1), dataset=""),
+        *_weight_rows(int4, slope_error=0.0063, channel_error=0.047),
+        _row(int4, "bit_agreement", 0.9974, 3072, 0.001),
+        _row(replace(FULL, precision="int4"), "size_reduction_pct", 86.1),
+        _row(vit, "speedup_vs_float32", 2.69, 40, 0.05),
+        _row(chunky, "size_reduction_pct", 74.7),
+        _row(chunky, "speedup_vs_float32", 3.4, 40, 0.1),
+    ]
 
 
 def healthy_rows() -> list[Measurement]:

@@ -9,7 +9,7 @@ import pytest
 from reports.errors import GateError
 from reports.gates import DEFAULT_GATES, Gate, GateResult, Verdict, exit_code, judge, load_gates
 from reports.records import Case, Expectation, Measurement, measurement
-from tests.reports.synthetic import FULL, NANO, altered, healthy_rows, int4_rows, plan_of, torch_of, without
+from tests.reports.synthetic import FULL, NANO, altered, healthy_rows, other_rows, plan_of, torch_of, without
 
 INT8 = replace(NANO, precision="int8")
 
@@ -232,7 +232,7 @@ def failures(rows: list[Measurement]) -> list[tuple[str, str, str]]:
 
 
 def test_a_healthy_run_passes_the_default_gates() -> None:
-    rows = healthy_rows() + int4_rows()
+    rows = healthy_rows() + other_rows()
     results = judged(rows, plan_of(rows))
     assert {r.verdict for r in results} == {Verdict.PASS, Verdict.NOT_APPLICABLE}
     assert exit_code(results, len(rows)) == 0
@@ -258,6 +258,10 @@ def test_a_healthy_run_passes_the_default_gates() -> None:
         ("videoseal_nano", "int8", "bit_accuracy_delta", -1.01),
         ("videoseal", "int8", "logits_mae_rel_pct", 5.0),
         ("videoseal_nano", "int8_weight_only", "logits_mae_rel_pct", 5.0),
+        ("videoseal_nano", "int8", "bit_agreement", 0.998),
+        ("videoseal_nano", "int4", "bit_agreement", 0.989),
+        ("videoseal", "int4", "size_reduction_pct", 85.6),
+        ("chunkyseal", "int8", "size_reduction_pct", 74.3),
         ("videoseal_nano", "int8", "confidence_delta", 0.021),
         ("videoseal_nano", "int8", "false_positive_rate_excess", 0.01),
         ("videoseal_nano", "int8_weight_only", "nan_count", 1),
@@ -265,16 +269,26 @@ def test_a_healthy_run_passes_the_default_gates() -> None:
     ],
 )
 def test_each_promise_fails_when_it_is_broken(variant: str, precision: str, metric: str, value: float) -> None:
-    assert failures(altered(healthy_rows(), variant, precision, metric, value=value)) == [(metric, variant, precision)]
+    rows = altered(healthy_rows() + other_rows(), variant, precision, metric, value=value)
+    assert failures(rows) == [(metric, variant, precision)]
 
 
-@pytest.mark.parametrize(("metric", "limit"), [("speedup_vs_torch", 1.2), ("speedup_vs_float32", 1.2)])
-def test_speed_is_judged_by_its_interval(metric: str, limit: float) -> None:
-    slow = altered(healthy_rows(), "videoseal", "int8", metric, value=1.1, ci_low=1.0, ci_high=limit - 0.01)
-    assert failures(slow) == [(metric, "videoseal", "int8")]
-    unsure = altered(healthy_rows(), "videoseal", "int8", metric, ci_low=limit - 0.1, ci_high=limit + 0.1)
+@pytest.mark.parametrize(
+    ("variant", "metric", "limit"),
+    [
+        ("videoseal", "speedup_vs_torch", 1.2),
+        ("videoseal", "speedup_vs_float32", 1.2),
+        ("videoseal_0.0", "speedup_vs_float32", 1.5),
+        ("chunkyseal", "speedup_vs_float32", 2.5),
+    ],
+)
+def test_speed_is_judged_by_its_interval(variant: str, metric: str, limit: float) -> None:
+    rows = healthy_rows() + other_rows()
+    slow = altered(rows, variant, "int8", metric, value=limit - 0.02, ci_low=limit - 0.03, ci_high=limit - 0.01)
+    assert (metric, variant, "int8") in failures(slow)
+    unsure = altered(rows, variant, "int8", metric, ci_low=limit - 0.1, ci_high=limit + 0.1)
     assert exit_code(judged(unsure), len(unsure)) == 10
-    lost = altered(healthy_rows(), "videoseal", "int8", metric, ci_low=None, ci_high=None)
+    lost = altered(rows, variant, "int8", metric, ci_low=None, ci_high=None)
     assert exit_code(judged(lost), len(lost)) == 1
 
 
@@ -290,6 +304,7 @@ def test_the_bundled_reference_must_read_its_own_watermark() -> None:
 def test_a_suite_that_died_fails_every_gate_it_owed() -> None:
     rows = without(healthy_rows(), "videoseal_nano", "int8", "bit_agreement", "logits_mae_rel_pct")
     assert failures(rows) == [
+        ("bit_agreement", "videoseal_nano", "int8"),
         ("bit_agreement", "videoseal_nano", "int8"),
         ("logits_mae_rel_pct", "videoseal_nano", "int8"),
     ]
