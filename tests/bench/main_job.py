@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 
@@ -19,22 +20,30 @@ class MainJob:
     output: str
 
 
+def bench_command(run_dir: Path, *arguments: str) -> list[str]:
+    """`pytest bench` into `run_dir`."""
+    return [sys.executable, "-m", "pytest", "bench", "-p", "no:cacheprovider", "--run-dir", str(run_dir), *arguments]
+
+
+def environment(cache: Path) -> dict[str, Any]:
+    """Where a process of `subprocess` runs, with its own artifact store in `cache`."""
+    return {"cwd": ROOT, "env": {**os.environ, "XDG_CACHE_HOME": str(cache)}}
+
+
 def main_job(run_dir: Path, cache: Path, *arguments: str) -> MainJob:
     """Run `pytest bench` into `run_dir`, with its own artifact store in `cache`."""
-    command = [sys.executable, "-m", "pytest", "bench", "-p", "no:cacheprovider", "--run-dir", str(run_dir), *arguments]
-    return _run(run_dir, command, {"XDG_CACHE_HOME": str(cache)})
+    return _run(run_dir, bench_command(run_dir, *arguments), environment(cache))
 
 
 def render_again(run_dir: Path) -> MainJob:
     """Run `python -m reports` on a folder."""
-    return _run(run_dir, [sys.executable, "-m", "reports", str(run_dir)], {})
+    return _run(run_dir, [sys.executable, "-m", "reports", str(run_dir)], {"cwd": ROOT})
 
 
-def _run(run_dir: Path, command: Sequence[str], extra: dict[str, str]) -> MainJob:
+def _run(run_dir: Path, command: Sequence[str], where: dict[str, Any]) -> MainJob:
     found = subprocess.run(
         command,
-        cwd=ROOT,
-        env={**os.environ, **extra},
+        **where,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

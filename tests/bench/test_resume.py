@@ -1,0 +1,85 @@
+"""Going on with a run that was killed: nothing is lost, nothing is measured twice, nothing is mixed up."""
+
+import csv
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from bench.resume import Promise, finished_tests
+from reports.records import Case, Expectation, Measurement, measurement
+from tests.bench.main_job import bench_command, environment, main_job
+
+CASE = Case("videoseal_nano", "bundled", "int8", "256", "simple", "litert", 2)
+OPTIONS = ("--variant", "videoseal_nano", "--precision", "float32,int8", "--samples", "4", "-k", "not latency")
+
+
+def promise(test: str, suite: str, *metrics: str) -> Promise:
+    return Promise(test, suite, "group", tuple(Expectation(CASE, "", "none", metric) for metric in metrics))
+
+
+def row(metric: str) -> Measurement:
+    return measurement("run", CASE, "", "none", metric, 1.0, 1, None)
+
+
+def test_a_test_is_finished_when_all_it_promised_is_there() -> None:
+    promises = [
+        promise("size", "size", "size_bytes", "size_reduction_pct"),
+        promise("convert", "conversion", "converted"),
+    ]
+    assert finished_tests(promises, [row("size_bytes"), row("converted")]) == {"convert"}
+
+
+def test_latencies_of_a_group_are_finished_together_or_not_at_all() -> None:
+    promises = [
+        promise("latency", "latency", "latency_ms"),
+        promise("speedup", "latency", "speedup_vs_torch"),
+        promise("absolute", "latency"),
+    ]
+    assert finished_tests(promises, [row("latency_ms")]) == set()
+    assert finished_tests(promises, [row("latency_ms"), row("speedup_vs_torch")]) == {"latency", "speedup", "absolute"}
+
+
+def rows(path: Path) -> list[list[str]]:
+    """Of a CSV all but its first column (the name of the run, or the variant), in an order of their own."""
+    with path.open() as file:
+        return sorted(row[1:] for row in csv.reader(file))
+
+
+@pytest.mark.convert
+@pytest.mark.main_job
+def test_a_killed_run_is_gone_on_with(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    whole = main_job(tmp_path / "whole", cache, *OPTIONS)
+    assert whole.code == 0, whole.output[-3000:]
+
+    killed = tmp_path / "killed"
+    process = subprocess.Popen(
+        bench_command(killed, *OPTIONS), **environment(cache), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    wait_for(killed / "results.csv", "bit_agreement", process)
+    process.kill()
+    process.wait()
+    done = len(rows(killed / "results.csv"))
+    assert not (killed / "summary.md").exists()
+
+    other = main_job(killed, cache, *OPTIONS, "--samples", "5", "--resume")
+    assert other.code == 4
+    assert "was measured with other" in other.output
+    assert len(rows(killed / "results.csv")) == done  # a run that cannot be gone on with is left as it is
+
+    resumed = main_job(killed, cache, *OPTIONS, "--resume")
+    assert resumed.code == 0, resumed.output[-3000:]
+    assert "deselected" in resumed.output
+    for name in ("results.csv", "samples/bits.csv"):
+        assert rows(killed / name) == rows(whole.run_dir / name), name
+
+
+def wait_for(path: Path, text: str, process: subprocess.Popen[bytes], seconds: float = 300) -> None:
+    """Until `text` is in the file that a running process writes."""
+    deadline = time.monotonic() + seconds
+    while not (path.exists() and text in path.read_text()):
+        assert process.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < deadline, f"{path} never had {text!r}"
+        time.sleep(0.02)
