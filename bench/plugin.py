@@ -9,7 +9,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ import pytest
 
 from bench.environment import describe_environment
 from bench.options import OptionError, Options, add_options, dataset_name, read_options
+from bench.progress import Progress, Step, last_of_each, measured_durations
 from bench.recorder import NO_ATTACK, NO_DATASET, Recorder
 from bench.resume import Promise, can_resume, finished_tests, resume
 from bench.suites import ORDER
@@ -51,6 +52,8 @@ class BenchRun:
         workbench: what the suites share.
         started: clock reading at the start, in seconds.
         promises: what every test of the bench promises, the finished ones of a resumed run too.
+        progress: how far it is.
+        milestones: tests after which that is told: the last of each suite of a group.
         summary: lines for the terminal at the end.
     """
 
@@ -61,6 +64,8 @@ class BenchRun:
     workbench: Workbench | None = None
     started: float = field(default_factory=time.perf_counter)
     promises: list[Promise] = field(default_factory=list)
+    progress: Progress = field(default_factory=lambda: Progress((), {}))
+    milestones: set[str] = field(default_factory=set)
     summary: list[str] = field(default_factory=list)
 
     @property
@@ -148,6 +153,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         done = [item for item in bench if item.nodeid in finished]
         config.hook.pytest_deselected(items=done)
         items[:] = [item for item in items if item not in done]
+        bench = [item for item in bench if item not in done]
+    ends = last_of_each(str(place(item)) for item in bench)
+    state.milestones = {bench[index].nodeid for index in ends}
+    state.progress = Progress([_step(item, state.options) for item in bench], measured_durations())
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -241,6 +250,25 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
     return result
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Write down how long a test took; after the last one of a suite and group, say how long the rest will take."""
+    started = time.perf_counter()
+    result = yield
+    if _is_bench(item):
+        state = item.config.stash[STATE]
+        assert state.run is not None
+        seconds = time.perf_counter() - started
+        step = _step(item, state.options)
+        state.run.append_duration((*astuple(step), round(seconds, 3)))
+        state.progress.finished(step, seconds)
+        terminal = item.config.pluginmanager.getplugin("terminalreporter")
+        if terminal is not None and item.nodeid in state.milestones:
+            terminal.ensure_newline()
+            terminal.write_line(f"{item_target(item).group} {_suite(item)}: {state.progress}")
+    return result
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Give every test of the bench its recorder."""
     if not _is_bench(item):
@@ -314,6 +342,13 @@ def _dataset(item: pytest.Item) -> str:
 
 def _promise(item: pytest.Item) -> Promise:
     return Promise(item.nodeid, _suite(item), str(item_target(item).group), tuple(_promises(item)))
+
+
+def _step(item: pytest.Item, options: Options) -> Step:
+    target = item_target(item)
+    variant = target.group.variant.name
+    precision = "PyTorch" if target.is_reference else target.precision.name
+    return Step(variant, _suite(item), precision, options.samples[variant] if _dataset(item) else 0)
 
 
 def _suite(item: pytest.Item) -> str:

@@ -27,6 +27,9 @@ class Group:
     size: ImageSize
     mode: str = "simple"
 
+    def __str__(self) -> str:
+        return f"{self.variant.name} {self.size}{' resize' if self.mode == 'resize' else ''}"
+
 
 @dataclass(frozen=True)
 class Target:

@@ -133,6 +133,7 @@ BIT_COLUMNS = (
     "image_size",
     "rewrites",
 )
+DURATION_COLUMNS = ("variant", "suite", "precision", "samples", "seconds")
 LATENCY_COLUMNS = (
     "variant",
     "precision",

@@ -16,9 +16,18 @@ from pathlib import Path
 from reports.errors import ReportError
 from reports.files import ENCODING_ERRORS, csv_text, remove, write_atomically
 from reports.metric_registry import metric_named
-from reports.records import BIT_COLUMNS, LATENCY_COLUMNS, PLAN_COLUMNS, RESULT_COLUMNS, Expectation, Measurement
+from reports.records import (
+    BIT_COLUMNS,
+    DURATION_COLUMNS,
+    LATENCY_COLUMNS,
+    PLAN_COLUMNS,
+    RESULT_COLUMNS,
+    Expectation,
+    Measurement,
+)
 from reports.run_reader import (
     BITS,
+    DURATIONS,
     ENVIRONMENT,
     GATES,
     LATENCY,
@@ -112,6 +121,7 @@ class RunDirectory:
             (path / "plots").mkdir(exist_ok=True)
         write_atomically(path / BITS, csv_text([BIT_COLUMNS]))
         write_atomically(path / LATENCY, csv_text([LATENCY_COLUMNS]))
+        write_atomically(path / DURATIONS, csv_text([DURATION_COLUMNS]))
         if run_dir is None:
             _point_latest(Path(root), name)
         return run
@@ -132,7 +142,7 @@ class RunDirectory:
         path = Path(run_dir)
         rows = load_results(path)
         run = cls(path, rows[0].run_id if rows else new_run_id())
-        for name in (RESULTS, BITS, LATENCY):
+        for name in (RESULTS, BITS, LATENCY, DURATIONS):
             write_atomically(path / name, complete_lines(path / name))
             with told(path):
                 remove(packed_name(path / name))
@@ -200,6 +210,17 @@ class RunDirectory:
             ReportError: A row has other columns, or the file cannot be written.
         """
         self._append_rows(LATENCY, LATENCY_COLUMNS, rows)
+
+    def append_duration(self, row: Row) -> None:
+        """Append to samples/durations.csv how long a test took.
+
+        Args:
+            row: A mapping with exactly DURATION_COLUMNS, or a sequence in that order.
+
+        Raises:
+            ReportError: The row has other columns, or the file cannot be written.
+        """
+        self._append_rows(DURATIONS, DURATION_COLUMNS, [row])
 
     def write_environment(self, environment: Mapping[str, object]) -> None:
         """Write environment.json, replacing what was there.

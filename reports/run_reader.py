@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RESULTS, PLAN, ENVIRONMENT, GATES = "results.csv", "plan.csv", "environment.json", "gates.toml"
-BITS, LATENCY = "samples/bits.csv", "samples/latency.csv"
+BITS, LATENCY, DURATIONS = "samples/bits.csv", "samples/latency.csv", "samples/durations.csv"
 # Columns of samples that are numbers; a message may be missing, so it is a float in frames.
 _NUMBERS: dict[str, Callable[[str], float]] = {
     "bit": int,

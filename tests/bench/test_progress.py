@@ -1,0 +1,50 @@
+"""The estimate of what is left: from a full run at first, then from the run itself."""
+
+from pathlib import Path
+
+import pytest
+
+from bench.progress import Progress, Step, duration_text, expected_s, last_of_each, measured_durations
+
+CONVERT = Step("videoseal", "conversion", "int8", 0)
+READ = Step("videoseal", "bit_accuracy", "int8", 12)
+DURATIONS = {("videoseal", "conversion", "int8"): (0, 30.0), ("videoseal", "bit_accuracy", "int8"): (24, 60.0)}
+
+
+def test_time_on_images_grows_with_their_number() -> None:
+    assert expected_s(CONVERT, DURATIONS) == 30
+    assert expected_s(READ, DURATIONS) == 30
+    assert expected_s(Step("mine", "conversion", "int8", 0), DURATIONS) == 30  # as the variant that it is taken for
+    assert expected_s(Step("mine", "new_suite", "int8", 0), DURATIONS) == 1
+
+
+def test_the_estimate_follows_the_run() -> None:
+    progress = Progress([CONVERT, READ, READ], DURATIONS)
+    assert progress.remaining_s == pytest.approx(60)
+    progress.finished(CONVERT, 30)
+    assert progress.remaining_s == pytest.approx(30)
+    assert str(progress) == "1 of 3 tests, about 30 s to go"
+    progress.finished(READ, 105)  # seven times as long as expected
+    assert progress.remaining_s == pytest.approx(15 * (135 + 60) / (45 + 60))
+    progress.finished(READ, 1)
+    assert progress.remaining_s == 0
+    assert str(progress) == "3 of 3 tests"
+
+
+def test_durations_of_tests_of_one_step_add_up(tmp_path: Path) -> None:
+    path = tmp_path / "durations.csv"
+    path.write_text("variant,suite,precision,samples,seconds\na,latency,int8,0,2.5\na,latency,int8,0,1.5\n")
+    assert measured_durations(path) == {("a", "latency", "int8"): (0, 4.0)}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "0 s"), (89, "89 s"), (90, "2 min"), (3540, "59 min"), (3599, "1 h 00 min"), (3900, "1 h 05 min")],
+)
+def test_durations_are_told_for_people(seconds: float, text: str) -> None:
+    assert duration_text(seconds) == text
+
+
+def test_the_end_of_each_run_of_equal_names() -> None:
+    assert last_of_each("aabba") == {1, 3, 4}
+    assert last_of_each([]) == set()
