@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PRECISIONS = ("float32", "fp16")
 COMPARED = 4  # evaluation photographs, each with a message of its own
+READ = 24  # crops of evaluation photographs that are watermarked and read, likewise
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -60,6 +61,7 @@ def convert(options: argparse.Namespace) -> Path:
             made = Path(folder) / "quantized.tflite"
             quantize(float32, recipe, made)
         difference = largest_difference(watermarker, variant, made)
+        read = None if weights.path is None else bits_read(watermarker, variant, made)
         copy_whole(made, path)
         size, saving = path.stat().st_size, 100 * (1 - made.stat().st_size / float32.stat().st_size)
     print(f"{path}")
@@ -68,6 +70,8 @@ def convert(options: argparse.Namespace) -> Path:
     if recipe:
         print(f"float32:   {saving:.1f} % smaller")
     print(f"watermark: off by at most {difference:.2g}, in a range from -1 to 1 ({COMPARED} photographs)")
+    if read is not None:
+        print(f"read:      {read[0]:.2f} % of its bits, of PyTorch's watermark {read[1]:.2f} % ({READ} photographs)")
     return path
 
 
@@ -89,6 +93,30 @@ def largest_difference(watermarker: "Watermarker", variant: Variant, path: Path)
     with torch.inference_mode():
         expected = watermarker.embedder(pixels, messages)
         return float((TFLiteEmbedder(path)(images, messages) - expected).abs().max())
+
+
+def bits_read(watermarker: "Watermarker", variant: Variant, path: Path) -> tuple[float, float]:
+    """Percent of bits that PyTorch's detector reads right: of the file's watermark, and of PyTorch's."""
+    import torch
+
+    from converters.embedding import embed_pictures
+    from converters.tflite_embedder import tflite_watermarker
+    from datasets.messages import random_messages
+    from datasets.photographs import photo_samples
+
+    side = variant.image_size
+    photos = [sample.image for sample in photo_samples("evaluation", (side, side), READ)]
+    messages = random_messages(READ, variant.nbits, seed=0)  # (READ, nbits)
+
+    def read(embedding: "Watermarker") -> float:
+        right = 0
+        for picture, message in zip(embed_pictures(embedding, photos, messages), messages, strict=True):
+            with torch.inference_mode():
+                logits = watermarker.detect(torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255)
+            right += int(((logits[0, 1:].numpy() > 0) == message).sum())
+        return 100 * right / messages.size
+
+    return read(tflite_watermarker(variant, path)), read(watermarker)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -67,3 +67,6 @@ def test_converts_and_tells_the_difference(
     difference = re.search(r"at most ([\d.e-]+),", lines["watermark"])
     assert difference is not None
     assert 1e-5 < float(difference[1]) < 0.01
+    read = re.search(r"([\d.]+) % of its bits, of PyTorch's watermark ([\d.]+) %", lines["read"])
+    assert read is not None
+    assert min(float(read[1]), float(read[2])) > 99.5
