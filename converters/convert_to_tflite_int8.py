@@ -1,0 +1,86 @@
+"""Convert the networks of UVQ 1.5 to int8 `.tflite` files.
+
+Example: `python converters/convert_to_tflite_int8.py --model all --output_dir models`
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from converters.command_line import copy_whole, exit_code, writable_folder
+from converters.errors import WeightsError
+from converters.precisions import SPLIT_DEPTHWISE, get_precision
+
+NETWORKS = ("content", "distortion", "aggregation")
+ALL = "all"
+PRECISION = "int8"
+# No depthwise convolution here has more than 25 taps, so the rules are those for graphs in which they have been split:
+# XNNPACK runs the file in one part. By the others it is 17, and the error of the features is 1.26 times as large.
+DEPTHWISE_IS_SMALL = (SPLIT_DEPTHWISE,)
+
+
+def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Convert UVQ 1.5 from PyTorch to int8 .tflite files.")
+    parser.add_argument("--model", choices=(*NETWORKS, ALL), default=ALL, help="which network (default: all)")
+    parser.add_argument("--output_dir", type=Path, default=Path("models"), help="default: ./models")
+    for name in NETWORKS:
+        parser.add_argument(
+            f"--{name}_path",
+            type=Path,
+            metavar="FILE",
+            help=f"checkpoint, like the released {name}_net.pth (default: seeded values, untrained)",
+        )
+    return parser.parse_args(arguments)
+
+
+def convert(options: argparse.Namespace) -> Path:
+    """Convert as the options say, print what came out, and return the folder.
+
+    Raises:
+        ConverterError: an option or a file is wrong.
+    """
+    names = NETWORKS if options.model == ALL else (options.model,)
+    checkpoints = {name: getattr(options, f"{name}_path") for name in NETWORKS}
+    for name, path in checkpoints.items():
+        if path is not None and name not in names:
+            raise WeightsError(f"--{name}_path {path}: {name} is not converted; converted: {', '.join(names)}")
+        if path is not None and not path.is_file():
+            raise WeightsError(f"--{name}_path {path}: no such file; expected a checkpoint like {name}_net.pth")
+    output_dir = writable_folder(options.output_dir)
+
+    from converters.models.uvq.loading import load_network
+
+    networks = {name: load_network(name, checkpoints[name]) for name in names}  # all, before the first conversion
+
+    from converters.models.uvq.exporting import export_uvq_float32
+    from converters.quantize import quantize
+
+    total = 0
+    for name, network in networks.items():
+        with tempfile.TemporaryDirectory() as folder:
+            float32, made = Path(folder) / "float32.tflite", Path(folder) / "int8.tflite"
+            export_uvq_float32(network, float32)
+            quantize(float32, get_precision(PRECISION).recipe_for(DEPTHWISE_IS_SMALL), made)
+            path = output_dir / f"{name}_net_{PRECISION}.tflite"
+            copy_whole(made, path)
+            size, saving = made.stat().st_size, 100 * (1 - made.stat().st_size / float32.stat().st_size)
+        total += size
+        weights = "seeded (untrained: its scores mean nothing)" if checkpoints[name] is None else checkpoints[name]
+        print(f"{path}")
+        print(f"weights:   {weights}")
+        print(f"size:      {size / 1e6:.2f} MB ({size} bytes), {saving:.1f} % smaller than float32")
+    if len(names) > 1:
+        print(f"together:  {total / 1e6:.2f} MB ({total / 2**20:.2f} MiB)")
+    return output_dir
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code: 0, or 2 with one line on standard error for wrong input."""
+    return exit_code(convert, parse_arguments(arguments))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
