@@ -3,8 +3,12 @@
 import sys
 
 USAGE = """usage: python -m bench candidates VARIANT [options]
+       python -m bench profile VARIANT PRECISION [options]
+       python -m bench error VARIANT PRECISION [options]
 
 candidates   every recipe that a precision's was chosen from, measured side by side; --help lists its options
+profile      where the time of a file goes, by kind of operation; --help lists its options
+error        where the error of a file comes from, by step and by layer; --help lists its options
 (the main job is `pytest bench`)"""
 
 
@@ -15,6 +19,14 @@ def main(arguments: list[str]) -> int:
             from bench import candidates
 
             return candidates.main(rest)
+        case ["profile", *rest]:
+            from bench import operation_profile
+
+            return operation_profile.main(rest)
+        case ["error", *rest]:
+            from bench import error_analysis
+
+            return error_analysis.main(rest)
         case ["-h" | "--help", *_]:
             print(USAGE)
             return 0

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from converters.errors import ModelFileError
 from converters.tflite_file import ModelReader, damage_told, mapped
 
 Shape = tuple[int, ...]
@@ -38,7 +39,9 @@ def read_operations(path: Path) -> tuple[GraphOperation, ...]:
     """
     with mapped(path) as content, damage_told(path):
         reader = ModelReader(path, content)
-        graph = next(reader.graphs())
+        graph = next(reader.graphs(), None)
+        if graph is None:
+            raise ModelFileError(f"{path}: damaged; expected at least one graph, found none")
         found = []
         for kind, operator in reader.operations(graph):
             if kind not in KINDS:

@@ -3,7 +3,7 @@
 The one in use is not repeated here: it is what `converters.precisions` says, and the first of every list.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from converters.calibration import CALIBRATION_SAMPLES
 from converters.precisions import (
@@ -13,7 +13,8 @@ from converters.precisions import (
     HALF_FLOAT_ENDS,
     OCTAV,
     PRECISIONS,
-    SPLIT_DEPTHWISE,
+    SMALL_PIECES,
+    SPLIT_WEIGHTS,
     Precision,
     Rule,
     dynamic,
@@ -23,7 +24,6 @@ from converters.precisions import (
 )
 
 MSE = "MSE"
-SPLIT = (SPLIT_DEPTHWISE,)
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Candidate:
         precision: its name.
         name: what differs from the recipe in use; `in use` for that itself.
         recipe: rules, in the form of `converters.precisions`; empty for float32.
+        plain: without the rewrites that are made for the recipe in use.
         rewrites: made before the export.
         crops: numbers of the first calibration crop and of the one after the last.
     """
@@ -41,7 +42,8 @@ class Candidate:
     precision: str
     name: str
     recipe: tuple[Rule, ...] = field(hash=False)
-    rewrites: tuple[str, ...] = SPLIT
+    plain: bool = False
+    rewrites: tuple[str, ...] = ()
     crops: tuple[int, int] = (0, CALIBRATION_SAMPLES)
 
     @property
@@ -51,18 +53,22 @@ class Candidate:
 
 
 IN_USE = "in use"
-_DEPTHWISE = weight_only(8, "DEPTHWISE_CONV_2D")
 
 
 def _int8() -> tuple[Candidate, ...]:
     return (
-        Candidate("int8", "published recipe", (dynamic(8), FLOAT_BATCH_MATMUL), ()),
-        Candidate("int8", "published recipe, split", (dynamic(8), FLOAT_BATCH_MATMUL)),
-        Candidate("int8", "ends int8", (dynamic(8), FLOAT_BATCH_MATMUL, _DEPTHWISE)),
-        Candidate("int8", "head int8", (dynamic(8), FLOAT_BATCH_MATMUL, HALF_FLOAT_ENDS[0], _DEPTHWISE)),
-        Candidate("int8", "stem int8", (dynamic(8), FLOAT_BATCH_MATMUL, HALF_FLOAT_ENDS[1], _DEPTHWISE)),
-        Candidate("int8", "not split", (dynamic(8), FLOAT_BATCH_MATMUL, *HALF_FLOAT_ENDS), ()),
+        Candidate("int8", "published recipe", (dynamic(8), FLOAT_BATCH_MATMUL), plain=True),
+        Candidate("int8", "published recipe, rewritten", (dynamic(8), FLOAT_BATCH_MATMUL)),
+        Candidate("int8", "ends int8", (dynamic(8), FLOAT_BATCH_MATMUL, *SPLIT_WEIGHTS)),
+        Candidate("int8", "head int8", (dynamic(8), FLOAT_BATCH_MATMUL, HALF_FLOAT_ENDS[0], *SPLIT_WEIGHTS)),
+        Candidate("int8", "stem int8", (dynamic(8), FLOAT_BATCH_MATMUL, HALF_FLOAT_ENDS[1], *SPLIT_WEIGHTS)),
+        Candidate("int8", "not rewritten", (dynamic(8), FLOAT_BATCH_MATMUL, *HALF_FLOAT_ENDS), plain=True),
         Candidate("int8", "depthwise dynamic", (dynamic(8), FLOAT_BATCH_MATMUL, *HALF_FLOAT_ENDS)),
+        Candidate(
+            "int8",
+            "depthwise int8",
+            (dynamic(8), FLOAT_BATCH_MATMUL, *HALF_FLOAT_ENDS, weight_only(8, "DEPTHWISE_CONV_2D")),
+        ),
         Candidate(
             "int8",
             "depthwise fp16",
@@ -76,15 +82,16 @@ def _int8() -> tuple[Candidate, ...]:
                 FLOAT_BATCH_MATMUL,
                 *HALF_FLOAT_ENDS,
                 weight_only(8, "DEPTHWISE_CONV_2D", OCTAV),
+                SMALL_PIECES,
             ),
         ),
-        Candidate("int8", "MSE", (dynamic(8, algorithm=MSE), FLOAT_BATCH_MATMUL, *HALF_FLOAT_ENDS, _DEPTHWISE)),
+        Candidate("int8", "MSE", (dynamic(8, algorithm=MSE), FLOAT_BATCH_MATMUL, *HALF_FLOAT_ENDS, *SPLIT_WEIGHTS)),
     )
 
 
 def _int8_weight_only() -> tuple[Candidate, ...]:
     return (
-        Candidate("int8_weight_only", "published recipe", (weight_only(8),), ()),
+        Candidate("int8_weight_only", "published recipe", (weight_only(8),), plain=True),
         Candidate("int8_weight_only", "ends int8", (weight_only(8), FLOAT_BATCH_MATMUL)),
         Candidate("int8_weight_only", "OCTAV", (weight_only(8, algorithm=OCTAV), FLOAT_BATCH_MATMUL, *HALF_FLOAT_ENDS)),
     )
@@ -98,8 +105,8 @@ def _int8_static() -> tuple[Candidate, ...]:
         (start, start + CALIBRATION_SAMPLES) for start in range(CALIBRATION_SAMPLES, 5 * CALIBRATION_SAMPLES, 8)
     ]
     return (
-        Candidate("int8_static", "not split", in_use, ()),
-        Candidate("int8_static", "only CONV_2D static", (dynamic(8), static("CONV_2D"), *kept, _DEPTHWISE)),
+        Candidate("int8_static", "not rewritten", in_use, plain=True),
+        Candidate("int8_static", "only CONV_2D static", (dynamic(8), static("CONV_2D"), *kept, *SPLIT_WEIGHTS)),
         Candidate(
             "int8_static", "FULLY_CONNECTED static", (dynamic(8), *convolutions, static("FULLY_CONNECTED"), *kept)
         ),
@@ -115,15 +122,15 @@ def _int4() -> tuple[Candidate, ...]:
     def four(convolution: str, linear: str) -> tuple[Rule, ...]:
         return (dynamic(8), dynamic(4, "CONV_2D", convolution), dynamic(4, "FULLY_CONNECTED", linear))
 
-    kept = (FLOAT_BATCH_MATMUL, *HALF_FLOAT_ENDS, _DEPTHWISE)
+    kept = (FLOAT_BATCH_MATMUL, *HALF_FLOAT_ENDS, *SPLIT_WEIGHTS)
     in_use = PRECISIONS["int4"].recipe
     return (
-        Candidate("int4", "ends int4", (*four(OCTAV, OCTAV), FLOAT_BATCH_MATMUL, _DEPTHWISE)),
+        Candidate("int4", "ends int4", (*four(OCTAV, OCTAV), FLOAT_BATCH_MATMUL, *SPLIT_WEIGHTS)),
         Candidate("int4", "min-max", (dynamic(8), dynamic(4, "CONV_2D"), dynamic(4, "FULLY_CONNECTED"), *kept)),
         Candidate("int4", "MSE", (*four(MSE, MSE), *kept)),
         Candidate("int4", "GPTQ in FULLY_CONNECTED", (*four(OCTAV, GPTQ), *kept)),
         Candidate("int4", "convolutions int8", (dynamic(8), dynamic(4, "FULLY_CONNECTED", OCTAV), *kept)),
-        Candidate("int4", "not split", in_use, ()),
+        Candidate("int4", "not rewritten", in_use, plain=True),
     )
 
 
@@ -133,7 +140,7 @@ def _int4_weight_only() -> tuple[Candidate, ...]:
 
 
 def _int4_block32() -> tuple[Candidate, ...]:
-    kept = (FLOAT_BATCH_MATMUL, *HALF_FLOAT_ENDS, _DEPTHWISE)
+    kept = (FLOAT_BATCH_MATMUL, *HALF_FLOAT_ENDS, *SPLIT_WEIGHTS)
     convolutions = dynamic(4, "CONV_2D", OCTAV)
     octav = dynamic(4, "FULLY_CONNECTED", OCTAV, "BLOCKWISE_32")
     min_max = dynamic(4, "FULLY_CONNECTED", granularity="BLOCKWISE_32")
@@ -161,12 +168,14 @@ def candidates(precision: Precision, rewrites: tuple[str, ...]) -> tuple[Candida
         rewrites: those that are made for the recipe in use; where an architecture has none, the others go without as
             well, and those that would then be the same are left out.
     """
-    first = Candidate(precision.name, IN_USE, precision.recipe_for(rewrites), rewrites)
-    others = _OTHERS[precision.name]() if precision.name in _OTHERS else ()
-    found = [first]
-    for other in others:
-        if other.rewrites and not rewrites:
-            continue
-        if (other.recipe, other.rewrites, other.crops) not in [(c.recipe, c.rewrites, c.crops) for c in found]:
-            found.append(other)
+    found = [Candidate(precision.name, IN_USE, precision.recipe_for(rewrites), rewrites=rewrites)]
+    for other in _OTHERS[precision.name]() if precision.name in _OTHERS else ():
+        candidate = replace(other, rewrites=() if other.plain else rewrites)
+        alike = [
+            c
+            for c in found
+            if (c.recipe, c.rewrites, c.crops) == (candidate.recipe, candidate.rewrites, candidate.crops)
+        ]
+        if not alike and (other.plain or rewrites):
+            found.append(candidate)
     return tuple(found)

@@ -81,8 +81,11 @@ FLOAT_BATCH_MATMUL = untouched("BATCH_MATMUL")
 FLOAT_INPUT_AND_OUTPUT = (untouched("INPUT"), untouched("OUTPUT"))
 
 # XNNPACK has no dynamic int8 depthwise convolution: the file falls into twenty parts. Split into pieces of at most 25
-# taps, its float32 kernel is fast, so that only the weights are kept in int8. Unsplit, leaving XNNPACK is faster.
-_INT8_DEPTHWISE_WEIGHTS = weight_only(8, "DEPTHWISE_CONV_2D")
+# taps, its float32 kernel is fast, so that only the weights are kept in int8. Unsplit, leaving XNNPACK is faster. The
+# later pieces have at most 9 taps for each channel: those take less room in 16-bit floats than with a scale and a zero
+# point (12 bytes) for each channel.
+SMALL_PIECES = half_float("DEPTHWISE_CONV_2D", r"Conv2d_[1-9]\d*;")
+SPLIT_WEIGHTS = (weight_only(8, "DEPTHWISE_CONV_2D"), SMALL_PIECES)
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,7 @@ _PRECISIONS = (
         "int8",
         (dynamic(8), FLOAT_BATCH_MATMUL, *HALF_FLOAT_ENDS),
         "dynamic range quantization: int8 weights by channel, activations quantized on the fly",
-        split_rules=(_INT8_DEPTHWISE_WEIGHTS,),
+        split_rules=SPLIT_WEIGHTS,
     ),
     Precision(
         "int8_weight_only",
@@ -147,6 +150,7 @@ _PRECISIONS = (
         "float32",
         (weight_only(8), FLOAT_BATCH_MATMUL, *HALF_FLOAT_ENDS),
         "int8 weights by channel, dequantized and computed in float32",
+        split_rules=(SMALL_PIECES,),
     ),
     Precision(
         "int8_static",
@@ -175,7 +179,7 @@ _PRECISIONS = (
             *HALF_FLOAT_ENDS,
         ),
         "int4 weights by channel (depthwise int8), activations quantized on the fly to int8",
-        split_rules=(_INT8_DEPTHWISE_WEIGHTS,),
+        split_rules=SPLIT_WEIGHTS,
     ),
     Precision(
         "int4_weight_only",
@@ -189,6 +193,7 @@ _PRECISIONS = (
             *HALF_FLOAT_ENDS,
         ),
         "int4 weights by channel (depthwise int8), dequantized and computed in float32",
+        split_rules=(SMALL_PIECES,),
     ),
     Precision(
         "int4_block32",
@@ -202,7 +207,7 @@ _PRECISIONS = (
             *HALF_FLOAT_ENDS,
         ),
         "int4 weights with a scale for every 32 of a linear layer (where 32 divides its inputs) or for every channel",
-        split_rules=(_INT8_DEPTHWISE_WEIGHTS,),
+        split_rules=SPLIT_WEIGHTS,
     ),
 )
 PRECISIONS = {precision.name: precision for precision in _PRECISIONS}

@@ -9,10 +9,12 @@ import numpy as np
 
 from converters.export import quiet_unless_failing
 from converters.precisions import Rule, needs_calibration, uses_gptq
+from converters.shared_zero_points import shared_zero_points
 
 # In `converters.models.convnext.Block_0/torch.nn.modules.conv.Conv2d_dwconv;2`: the modules of the classes, and all
-# classes but the last. `0/Conv2d_dwconv;2` is left.
+# classes but the last. `0/Conv2d_dwconv;2` is left. Those around the detector (`converters.export`) are in all names.
 _MODULE_PATH = re.compile(r"[^/;]*\.(?=[A-Za-z_])")
+_WRAPPERS = re.compile(r"(?:^|(?<=;))ChannelsLast/(?:detector/)*")
 _PARENT_CLASS = re.compile(r"(?:^|(?<=[/;]))_?[A-Za-z0-9]+_(?=[^/;]*/)")
 
 
@@ -48,7 +50,8 @@ def quantize(
             statistics = _calibrate(float32_path, recipe, calibration_images)
         _shorten_names(job, statistics)
         job.load_quantization_recipe(_fit_blocks(job, recipe))
-        job.quantize(statistics).export_model(str(path), overwrite=True)
+        with shared_zero_points():
+            job.quantize(statistics).export_model(str(path), overwrite=True)
 
 
 def _calibrate(float32_path: Path, recipe: Sequence[Rule], images: np.ndarray) -> dict[str, Any]:
@@ -100,7 +103,7 @@ def _fit_blocks(job: Any, recipe: Sequence[Rule]) -> list[Rule]:
 
 def short_name(name: str) -> str:
     """What the export calls a tensor, without the modules of the classes and the classes of all but the last part."""
-    return _PARENT_CLASS.sub("", _MODULE_PATH.sub("", name))
+    return _WRAPPERS.sub("", _PARENT_CLASS.sub("", _MODULE_PATH.sub("", name)))
 
 
 def _shorten_names(job: Any, statistics: dict[str, Any] | None) -> None:

@@ -25,8 +25,8 @@ from converters.weights import Weights
 
 TOOLS = ("ai-edge-litert", "ai-edge-quantizer", "litert-converter", "litert-torch", "torch")
 PROVENANCE = "provenance.json"
-# Raise this when `export.py` gives another graph for the same weights: stored artifacts are then made anew.
-EXPORT_VERSION = 2
+# Raise this when the code gives another file for the same weights and recipe: stored artifacts are then made anew.
+EXPORT_VERSION = 3
 
 
 @dataclass(frozen=True)

@@ -55,10 +55,6 @@ class WeightSlope:
     relative_rms: float
 
 
-# Names within a block of a LayerNorm and of the linear layer that alone reads it: of ConvNeXt, and of the ViT.
-NORMS_BEFORE_LINEARS = (("norm", "pwconv1"), ("norm1", "attn.qkv"), ("norm2", "mlp.lin1"))
-
-
 def weight_slopes(path: Path, state: Mapping[str, np.ndarray]) -> tuple[WeightSlope, ...]:
     """Hold every weight of a file that is stored below 32 bits, and has two axes or more, against its source.
 
@@ -88,7 +84,7 @@ def weight_slopes(path: Path, state: Mapping[str, np.ndarray]) -> tuple[WeightSl
 def source_state(detector: "nn.Module") -> dict[str, np.ndarray]:
     """The weights that a file made of a detector may hold: its own, and those of its rewritten forms.
 
-    The export multiplies the gain of some LayerNorms into the linear layer that follows, so these products are too.
+    The export multiplies the gain of some large LayerNorms into the linear layer that follows, as a rewrite does.
 
     Args:
         detector: as it was loaded, before rewrites.
@@ -98,14 +94,12 @@ def source_state(detector: "nn.Module") -> dict[str, np.ndarray]:
     """
     from converters.rewrites import REWRITES, apply_rewrites
 
-    tensors = {**apply_rewrites(detector, tuple(REWRITES)).state_dict(), **detector.state_dict()}
-    state = {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
-    for name in tuple(state):
-        for norm, linear in NORMS_BEFORE_LINEARS:
-            block, found, _ = name.rpartition(f"{norm}.weight")
-            if found and f"{block}{linear}.weight" in state:
-                folded = state[f"{block}{linear}.weight"] * state[name]  # (O, I) * (I,)
-                state[f"{block}{linear}.weight * {norm}.weight"] = folded
+    original = detector.state_dict()
+    rewritten = apply_rewrites(detector, tuple(REWRITES)).state_dict()
+    state = {name: tensor.detach().cpu().numpy() for name, tensor in original.items()}
+    for name, tensor in rewritten.items():
+        if name not in original or tensor.data_ptr() != original[name].data_ptr():
+            state[f"{name} rewritten"] = tensor.detach().cpu().numpy()
     return state
 
 

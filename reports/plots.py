@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from reports.files import remove, write_atomically
-from reports.formatting import format_value
+from reports.formatting import format_value, rewrites_note
 from reports.metric_registry import reason_not_applicable
 from reports.plot_style import (
     PYTORCH,
@@ -27,7 +27,7 @@ from reports.plot_style import (
     picture_text,
     style_of,
 )
-from reports.records import Measurement
+from reports.records import NO_REWRITES, Measurement
 
 # Values of a metric by model and bar: the first of the record without attack, and never one that means nothing.
 Values = dict[Model, dict[str, Measurement]]
@@ -149,6 +149,45 @@ def latency_by_precision(measurements: Sequence[Measurement], bits: pd.DataFrame
     return figure
 
 
+def rewrite_effect(measurements: Sequence[Measurement], bits: pd.DataFrame) -> Figure | None:
+    """Draw the time of each rewritten file as a share of the same file's without rewrites, with its interval.
+
+    Args:
+        measurements: The run's measurements.
+        bits: Not used.
+
+    Returns:
+        The figure, or None where no file was measured both ways.
+    """
+    rewritten = [row for row in measurements if row.rewrites != NO_REWRITES and row.value > 0]
+    speedups = _values(rewritten, "speedup_vs_plain")
+    if not speedups:
+        return None
+    names = rewrites_note(row.rewrites for rows in speedups.values() for row in rows.values())
+    figure, all_axes = _bar_facets(
+        speedups, "Time of a rewritten file against the plain one", f"left of 1: faster; {names}", legend=True
+    )
+    for axes, rows in zip(all_axes, speedups.values(), strict=True):
+        labels = in_order(rows)
+        _label_rows(axes, labels)
+        axes.axvline(1, color="black", linewidth=1.2)
+        right = 1.0
+        for place, label in enumerate(labels):
+            row, (color, marker) = rows[label], style_of(label)
+            share = 1 / row.value
+            end = share
+            if row.ci_low is not None and row.ci_high is not None and row.ci_low > 0:
+                end = 1 / row.ci_low
+                axes.hlines(place, 1 / row.ci_high, end, color=color, linewidth=2.2)
+            axes.plot(share, place, marker=marker, color=color, markersize=9, linestyle="")
+            axes.text(end, place, f"  {share:.2f}", va="center", fontsize=10.5, color=_INK)
+            right = max(right, end)
+        axes.set_xlim(0, 1.15 * right)
+        axes.set_xlabel("time of the rewritten file / time of the plain file")
+    legend_below(figure, [], [Line2D([], [], color=_INK, linewidth=2.2, label="95 % interval")])
+    return figure
+
+
 def accuracy_by_precision(measurements: Sequence[Measurement], bits: pd.DataFrame) -> Figure | None:
     """Draw bit accuracy (against the message) and bit agreement (with PyTorch), in % on a zoomed axis.
 
@@ -264,6 +303,7 @@ FIGURES: dict[str, Callable[[Sequence[Measurement], pd.DataFrame], Figure | None
     for draw in (
         size_by_precision,
         latency_by_precision,
+        rewrite_effect,
         accuracy_by_precision,
         logits_scatter,
         accuracy_vs_size,

@@ -35,6 +35,7 @@ from reports.run_reader import (
     RESULTS,
     complete_lines,
     is_run,
+    load_bits,
     load_results,
     packed_name,
     table_rows,
@@ -45,11 +46,13 @@ DEFAULT_ROOT = Path(__file__).parent / "out"
 PLOTS = (
     "plots/size_by_precision.png",
     "plots/latency_by_precision.png",
+    "plots/rewrite_effect.png",
     "plots/accuracy_by_precision.png",
     "plots/logits_scatter.png",
     "plots/accuracy_vs_size.png",
     "plots/accuracy_vs_latency.png",
 )
+WORST_IMAGES = "samples/worst_images.csv"
 RENDERED = ("summary.csv", "verdicts.csv", "summary.md", *PLOTS)
 # Up to here a table opens in an editor and is small enough to attach to a CI run; beyond, `finish` packs it.
 PLAIN_LIMIT_BYTES = 16 * 1024 * 1024
@@ -115,7 +118,7 @@ class RunDirectory:
         # First, because it is what makes the folder a run: whatever dies after this can be begun anew.
         write_atomically(path / RESULTS, csv_text([RESULT_COLUMNS]))
         with told(path):
-            for file in (PLAN, ENVIRONMENT, GATES, BITS + ".gz", LATENCY + ".gz", *RENDERED):
+            for file in (PLAN, ENVIRONMENT, GATES, BITS + ".gz", LATENCY + ".gz", WORST_IMAGES, *RENDERED):
                 remove(path / file)
             (path / "samples").mkdir(exist_ok=True)
             (path / "plots").mkdir(exist_ok=True)
@@ -260,11 +263,14 @@ class RunDirectory:
         write_atomically(self.path / GATES, content)
 
     def finish(self) -> None:
-        """Compress each table of samples above PLAIN_LIMIT_BYTES to NAME.csv.gz. Call it once, last.
+        """Write WORST_IMAGES and compress tables of samples above PLAIN_LIMIT_BYTES to NAME.csv.gz. Call it once, last.
 
         Raises:
-            ReportError: The compressed file cannot be written; the plain one is then still there.
+            ReportError: A file cannot be written, or the samples cannot be read; the plain ones are then still there.
         """
+        from reports.worst_images import write_worst_images  # pandas takes a second to load
+
+        write_worst_images(load_bits(self.path), self.path / WORST_IMAGES)
         for name in (BITS, LATENCY):
             plain = self.path / name
             with told(plain):

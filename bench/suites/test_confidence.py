@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench import metrics
+from bench import metrics, null_check
 from bench.intervals import clustered_mean_interval, proportion_interval
 from bench.recorder import Recorder
 from bench.targets import Target
@@ -66,9 +66,38 @@ def test_false_positive_excess(file_target: Target, plain_dataset: str, group: G
     record("false_positive_rate_excess", accepted.mean() - upper, len(accepted))
 
 
+@pytest.mark.measures("null_bit_imbalance", "null_bit_correlation", "worst_key_false_positive_rate")
+def test_null(target: Target, plain_dataset: str, group: GroupBench, record: Recorder) -> None:
+    """Without a watermark, bits are fair coins that know nothing of each other, and no fixed key is accepted often."""
+    logits = _plain_logits(group.outputs(target, plain_dataset))  # (n, nbits)
+    n = len(logits)
+    record("null_bit_imbalance", null_check.bit_imbalance(logits), n)
+    record("null_bit_correlation", null_check.bit_correlation(logits), n)
+    rate = null_check.worst_key_false_positive_rate(logits, _keys(logits.shape[1]), FALSE_POSITIVE_RATE)
+    record("worst_key_false_positive_rate", rate, n)
+
+
+@pytest.mark.measures("null_balance_shift")
+def test_null_shift(file_target: Target, plain_dataset: str, group: GroupBench, record: Recorder) -> None:
+    """How far the file moves the balance of the bits without a watermark."""
+    logits = _plain_logits(group.outputs(file_target, plain_dataset))  # (n, nbits)
+    reference = _plain_logits(group.outputs(group.reference, plain_dataset))  # (n, nbits)
+    record("null_balance_shift", null_check.balance_shift(logits, reference), len(logits))
+
+
 def _accepted(outputs: Outputs) -> np.ndarray:
     """Whether each plain image passes for each key, (n, KEYS)."""
+    logits = _plain_logits(outputs)
+    nbits = logits.shape[1]
+    return metrics.matched_bits(logits, _keys(nbits)) >= metrics.threshold_bits(nbits, FALSE_POSITIVE_RATE)
+
+
+def _plain_logits(outputs: Outputs) -> np.ndarray:
+    """Bit logits of the images without a watermark, (n, nbits)."""
     assert outputs.plain is not None
-    logits = outputs.plain[:, 1:]  # (n, nbits)
-    keys = random_messages(KEYS, logits.shape[1], KEYS_SEED)  # (KEYS, nbits)
-    return metrics.matched_bits(logits, keys) >= metrics.threshold_bits(logits.shape[1], FALSE_POSITIVE_RATE)
+    return outputs.plain[:, 1:]
+
+
+def _keys(nbits: int) -> np.ndarray:
+    """The fixed keys, (KEYS, nbits) of 0 and 1."""
+    return random_messages(KEYS, nbits, KEYS_SEED)

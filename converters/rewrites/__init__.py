@@ -31,6 +31,18 @@ class Rewrite:
     description: str
 
 
+def _fold_norms(detector: "nn.Module") -> "nn.Module":
+    from converters.rewrites.fold_norms import fold_norms
+
+    return fold_norms(detector)
+
+
+def _slice_padding(detector: "nn.Module") -> "nn.Module":
+    from converters.rewrites.slice_padding import slice_padding
+
+    return slice_padding(detector)
+
+
 def _split_depthwise(detector: "nn.Module") -> "nn.Module":
     from converters.rewrites.split_depthwise import split_depthwise
 
@@ -39,6 +51,18 @@ def _split_depthwise(detector: "nn.Module") -> "nn.Module":
 
 # In the order in which they are applied.
 _REWRITES = (
+    Rewrite(
+        "fold_norms",
+        ("convnext", "vit"),
+        _fold_norms,
+        "gains and shifts of normalizations folded into the layers that read them",
+    ),
+    Rewrite(
+        "slice_padding",
+        ("convnext", "vit"),
+        _slice_padding,
+        "reflection padding as slices put together, so that the whole graph stays in XNNPACK",
+    ),
     Rewrite(
         "split_depthwise",
         ("convnext",),
@@ -49,12 +73,15 @@ _REWRITES = (
 REWRITES = {rewrite.name: rewrite for rewrite in _REWRITES}
 CHOICES = ("none", "auto", *REWRITES)
 
-# What was measured to pay, by architecture. How many times as fast, at 256, two threads on x86-64, interleaved medians
-# of 14 to 16 rounds on a noisy machine, videoseal_nano and videoseal: float32 1.77 and 1.38, fp16 1.88 and 1.38,
-# int8_weight_only 1.70 and 1.38, int8 1.58 and 1.10 with the weights alone of depthwise convolutions in int8 (with them
-# dynamic 1.01 and 0.75). The other precisions start from the same float32 file.
-# `make bench BENCH="--precision all --rewrite none,auto -k latency"` measures it again.
-_PAYS: dict[str, tuple[str, ...]] = {"convnext": ("split_depthwise",)}
+# What was measured to pay, by architecture. Time as a share of the plain file, at 256, two threads on x86-64, medians
+# of 24 to 28 interleaved rounds, noisy machine: videoseal float32 0.61, int8 0.70; videoseal_nano float32 0.57, int8
+# 0.49, int8_weight_only 0.49, int8_static 0.33, int4 0.40, int4_weight_only 0.84; fp16 starts from the same float32
+# file. Of videoseal_0.0 slice_padding float32 0.97 and int8 0.79; with fold_norms it was no faster (0.97 and 0.83).
+# `make bench BENCH="--variant all --precision all --rewrite none,auto -k latency"` measures it again.
+_PAYS: dict[str, tuple[str, ...]] = {
+    "convnext": ("fold_norms", "slice_padding", "split_depthwise"),
+    "vit": ("slice_padding",),
+}
 
 
 def choose_rewrites(choice: str, variant: Variant, precision: str) -> tuple[str, ...]:

@@ -26,10 +26,11 @@ class SplitDepthwise(nn.Module):
     def __init__(self, conv: nn.Conv2d):
         super().__init__()
         # Attributes of one letter: they are part of the names of the exported file's tensors.
-        self.p = nn.ModuleList(
-            _piece(conv, taps, conv.bias if number == 0 else None)
-            for number, taps in enumerate(partition(*conv.kernel_size))
-        )
+        self.p = nn.ModuleList()
+        rest = conv.weight.detach().clone()  # (O, 1, h, w), without the taps that a piece has already
+        for rows, columns in partition(*conv.kernel_size):
+            self.p.append(_piece(conv, rest, (rows, columns), None if len(self.p) else conv.bias))
+            rest[:, :, _slice(rows), _slice(columns)] = 0
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to what the whole convolution gives."""
@@ -77,8 +78,11 @@ def is_large_depthwise(module: nn.Module) -> TypeGuard[nn.Conv2d]:
 def partition(height: int, width: int) -> list[Taps]:
     """Rectangles of at most `MAX_TAPS` taps that make up a kernel of `height` x `width`, the inner one first.
 
-    While too many are left, the two outermost lines of the longer axis come off as one rectangle of two lines. 7 x 7
-    gives the inner 5 x 5; the first and last row, 2 x 7; and what is left of the first and last column, 5 x 2.
+    A tap belongs to the first rectangle that has it. While too many are left, the outermost ring comes off: the corners
+    together with the middles of the sides, then what is left of the sides in quadruples. XNNPACK has kernels for 4, 9
+    and 25 taps, and a piece costs as much as the smallest that holds it: 7 x 7 gives one of 25, one of 9 and four of 4,
+    and takes 0.78 of the time of one of 25, one of 14 and one of 10 (float32, 64 x 64 x 96, two threads on x86-64).
+    A kernel of one or two lines has no ring: it loses its ends.
     """
     return _partition(range(height), range(width))
 
@@ -86,9 +90,25 @@ def partition(height: int, width: int) -> list[Taps]:
 def _partition(rows: range, columns: range) -> list[Taps]:
     if len(rows) * len(columns) <= MAX_TAPS:
         return [(rows, columns)]
-    if len(rows) >= len(columns):
-        return _partition(rows[1:-1], columns) + _partition(_ends(rows), columns)
-    return _partition(rows, columns[1:-1]) + _partition(rows, _ends(columns))
+    if len(rows) < 3:
+        return [*_partition(rows, columns[1:-1]), (rows, _ends(columns))]
+    if len(columns) < 3:
+        return [*_partition(rows[1:-1], columns), (_ends(rows), columns)]
+    return _partition(rows[1:-1], columns[1:-1]) + _ring(rows, columns)
+
+
+def _ring(rows: range, columns: range) -> list[Taps]:
+    """The outermost taps of a rectangle, at least three by three; the first piece has the centre as well."""
+    return [
+        (_ends_and_middle(rows), _ends_and_middle(columns)),
+        *((_ends(rows), _ends(columns[place:-place])) for place in range(1, len(columns) // 2)),
+        *((_ends(rows[place:-place]), _ends(columns)) for place in range(1, len(rows) // 2)),
+    ]
+
+
+def _ends_and_middle(line: range) -> range:
+    """The first, the middle (where there is one) and the last of a line."""
+    return line[:: (len(line) - 1) // 2] if len(line) % 2 else _ends(line)
 
 
 def _ends(line: range) -> range:
@@ -96,8 +116,12 @@ def _ends(line: range) -> range:
     return line[:: len(line) - 1]
 
 
-def _piece(conv: nn.Conv2d, taps: Taps, bias: Tensor | None) -> nn.Module:
-    """The convolution with some of a kernel's taps: dilated, its padding less by the lines that lie outside."""
+def _slice(taps: range) -> slice:
+    return slice(taps.start, taps.stop, taps.step)
+
+
+def _piece(conv: nn.Conv2d, weight: Tensor, taps: Taps, bias: Tensor | None) -> nn.Module:
+    """The convolution with some taps of `weight`: dilated, its padding less by the lines that lie outside."""
     rows, columns = taps
     assert not isinstance(conv.padding, str)
     top = conv.padding[0] - rows.start * conv.dilation[0]
@@ -113,7 +137,7 @@ def _piece(conv: nn.Conv2d, taps: Taps, bias: Tensor | None) -> nn.Module:
             conv.groups,
             bias=False,
         )
-    weight = conv.weight.detach()[:, :, rows.start : rows.stop : rows.step, columns.start : columns.stop : columns.step]
-    piece.weight = nn.Parameter(weight.contiguous(), requires_grad=conv.weight.requires_grad)
+    weight = weight[:, :, _slice(rows), _slice(columns)].clone()
+    piece.weight = nn.Parameter(weight, requires_grad=conv.weight.requires_grad)
     piece.bias = bias
     return piece if min(top, left) >= 0 else _Cropped(piece, max(-top, 0), max(-left, 0))

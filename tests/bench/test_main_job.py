@@ -177,7 +177,7 @@ def test_a_file_that_gives_nan_for_one_image_fails(blind_to_bright_images: Path,
 def marked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str], np.ndarray]:
     """A folder of watermarked images, their names, and their messages."""
     variant = get_variant("videoseal_nano")
-    samples = photo_samples("evaluation", (256, 256), 6)
+    samples = photo_samples("evaluation", (256, 256), 12)
     messages = random_messages(len(samples), variant.nbits, seed=5)
     watermarker = load_watermarker(variant, find_weights(variant))
     images = embed_pictures(watermarker, [sample.image for sample in samples], messages)

@@ -12,7 +12,7 @@ from reports.records import Case, Expectation, Measurement, measurement
 from tests.bench.main_job import bench_command, environment, main_job
 
 CASE = Case("videoseal_nano", "bundled", "int8", "256", "simple", "litert", 2)
-OPTIONS = ("--variant", "videoseal_nano", "--precision", "float32,int8", "--samples", "4", "-k", "not latency")
+OPTIONS = ("--variant", "videoseal_nano", "--precision", "float32,int8", "--samples", "12", "-k", "not latency")
 
 
 def promise(test: str, suite: str, *metrics: str) -> Promise:

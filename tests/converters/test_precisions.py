@@ -7,6 +7,7 @@ from converters.precisions import (
     FLOAT_BATCH_MATMUL,
     HALF_FLOAT_ENDS,
     PRECISIONS,
+    SMALL_PIECES,
     Rule,
     dynamic,
     get_precision,
@@ -52,11 +53,24 @@ def test_registry() -> None:
 def test_split_depthwise_keeps_integer_weights_alone(name: str) -> None:
     plain, split = get_precision(name).recipe_for(()), get_precision(name).recipe_for(SPLIT)
     assert chosen(plain, "DEPTHWISE_CONV_2D") == dynamic(8)
-    assert chosen(split, "DEPTHWISE_CONV_2D") == weight_only(8, "DEPTHWISE_CONV_2D")
+    assert [rule for rule in split if rule not in plain] == [weight_only(8, "DEPTHWISE_CONV_2D"), SMALL_PIECES]
     assert chosen(plain, "FULLY_CONNECTED") == chosen(split, "FULLY_CONNECTED")
 
 
-@pytest.mark.parametrize("name", ["fp16", "int8_weight_only", "int8_static", "int4_weight_only"])
+@pytest.mark.parametrize("name", ["int8_weight_only", "int4_weight_only"])
+def test_small_pieces_of_a_split_convolution_are_kept_in_half_floats(name: str) -> None:
+    plain, split = get_precision(name).recipe_for(()), get_precision(name).recipe_for(SPLIT)
+    assert split == (*plain, SMALL_PIECES)
+    pieces = re.compile(SMALL_PIECES["regex"])
+    assert [bool(pieces.search(f"convnext/0/0/dwconv/Conv2d_{name};1;")) for name in ("0", "1", "10", "dwconv")] == [
+        False,
+        True,
+        True,
+        False,
+    ]
+
+
+@pytest.mark.parametrize("name", ["fp16", "int8_static"])
 def test_other_recipes_are_the_same_on_any_graph(name: str) -> None:
     assert get_precision(name).recipe_for(()) == get_precision(name).recipe_for(SPLIT) != ()
 

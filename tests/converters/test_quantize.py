@@ -1,4 +1,5 @@
 import json
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -26,7 +27,7 @@ Run = Callable[[Path, Tensor], np.ndarray[Any, np.dtype[np.float32]]]
 Files = dict[str, Path]
 PUBLISHED = {"fp16": "full_fp16_recipe", "int8": "full_dynamic_recipe", "int8_weight_only": "full_weight_only_recipe"}
 SIZE, RESIZED = ImageSize(32, 32), ImageSize(40, 56)
-SPLIT = ("split_depthwise",)
+SPLIT = ("fold_norms", "slice_padding", "split_depthwise")
 QUANTIZED = [name for name, precision in PRECISIONS.items() if precision.recipe]
 
 
@@ -70,10 +71,11 @@ def resize_files(tmp_path_factory: pytest.TempPathFactory, watermarker: Watermar
 
 def kernels(module: nn.Module) -> dict[str, int]:
     """Values in the weights of each kind of layer."""
-    found = {"depthwise": 0, "stem": 0, "head": 0, "rest": 0}
+    found = {"depthwise": 0, "small pieces": 0, "stem": 0, "head": 0, "rest": 0}
     for name, layer in module.named_modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             kind = "depthwise" if getattr(layer, "groups", 1) > 1 else "rest"
+            kind = "small pieces" if ".dwconv.p." in name and ".p.0." not in f"{name}." else kind
             kind = "stem" if name == "convnext.downsample_layers.0.0" else kind
             kind = "head" if name == "pixel_decoder.linear" else kind
             found[kind] += layer.weight.numel()
@@ -110,18 +112,22 @@ def stored(path: Path) -> list[tuple[str, str, str]]:
 @pytest.mark.parametrize("graph", ["plain_files", "split_files"])
 def test_weights_are_stored_as_promised(graph: str, watermarker: Watermarker, request: pytest.FixtureRequest) -> None:
     files: Files = request.getfixturevalue(graph)
-    parts = kernels(watermarker.detector)
+    parts = kernels(watermarker.detector if graph == "plain_files" else apply_rewrites(watermarker.detector, SPLIT))
+    assert (parts["small pieces"] > 0) == (graph == "split_files")
     ends = parts["stem"] + parts["head"]
     for name in QUANTIZED:
         counts = dict(read_model_file(files[name]).weight_counts)
         if name == "fp16":
             assert counts["FLOAT16"] == sum(parts.values())
+        elif name == "int8_static":
+            assert counts["INT8"] == parts["rest"] + parts["depthwise"] + parts["small pieces"]
+            assert counts["FLOAT16"] == ends
         elif name.startswith("int8"):
             assert counts["INT8"] == parts["rest"] + parts["depthwise"], name
-            assert counts["FLOAT16"] == ends
+            assert counts["FLOAT16"] == ends + parts["small pieces"]
         else:  # the kernels have no depthwise convolution in four bits
             assert (counts["INT4"], counts["INT8"]) == (parts["rest"], parts["depthwise"]), name
-            assert counts["FLOAT16"] >= ends  # and the scales of blocks
+            assert counts["FLOAT16"] >= ends + parts["small pieces"]  # and the scales of blocks
         assert files[name].stat().st_size < files["float32"].stat().st_size
 
 
@@ -139,8 +145,11 @@ def test_convolutions_are_really_stored_in_four_bits(split_files: Files, precisi
 @pytest.mark.parametrize("graph", ["plain_files", "split_files", "resize_files"])
 def test_exactly_the_two_ends_are_half_float(graph: str, precision: str, request: pytest.FixtureRequest) -> None:
     files: Files = request.getfixturevalue(graph)
-    half = [name for name, _, kind in stored(files[precision]) if kind == "FLOAT16"]
-    assert sorted(half) == ["CONV_2D", "FULLY_CONNECTED"]
+    half = [(name, output) for name, output, kind in stored(files[precision]) if kind == "FLOAT16"]
+    pieces = [output for name, output in half if name == "DEPTHWISE_CONV_2D"]
+    assert all(re.search(r"dwconv/Conv2d_[1-5];", output) for output in pieces)
+    assert len(pieces) == (0 if graph == "plain_files" or precision == "int8_static" else 10)
+    assert sorted(name for name, _ in half if name != "DEPTHWISE_CONV_2D") == ["CONV_2D", "FULLY_CONNECTED"]
 
 
 @pytest.mark.convert
@@ -148,8 +157,8 @@ def test_int8_follows_the_graph(plain_files: Files, split_files: Files) -> None:
     """Dynamic where the depthwise convolution is whole; dequantized weights where it is split."""
     plain, split = (read_model_file(files["int8"]).operations for files in (plain_files, split_files))
     assert plain["DEPTHWISE_CONV_2D"] == 2
-    assert split["DEPTHWISE_CONV_2D"] == 6
-    assert (plain["DEQUANTIZE"], split["DEQUANTIZE"]) == (2, 2 + 6)
+    assert split["DEPTHWISE_CONV_2D"] == 12
+    assert (plain["DEQUANTIZE"], split["DEQUANTIZE"]) == (2, 2 + 12)
 
 
 @pytest.mark.convert
@@ -273,6 +282,8 @@ def test_names_are_short_and_every_one_its_own(split_files: Files) -> None:
 def test_short_name() -> None:
     name = "converters.models.convnext.ConvNeXtV2_convnext/torch.nn.modules.container.Sequential_0/a.b._Block_1/c.D_e;2"
     assert short_name(name) == "convnext/0/1/D_e;2"
+    wrapped = "converters.export.ChannelsLast/converters.models.convnext.ConvNeXtDetector_detector/" + name
+    assert short_name(f"{wrapped};{wrapped}") == "convnext/0/1/D_e;2;convnext/0/1/D_e;2"
     assert short_name("serving_default_output_0_output") == "serving_default_output_0_output"
 
 

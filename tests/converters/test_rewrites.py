@@ -37,7 +37,9 @@ def test_a_rewrite_that_finds_nothing_is_not_chosen() -> None:
 
 
 def test_an_unknown_choice_lists_the_known_ones(tiny: Variant) -> None:
-    with pytest.raises(UnknownNameError, match="unknown rewrite 'fast'; known: none, auto, split_depthwise"):
+    with pytest.raises(
+        UnknownNameError, match="unknown rewrite 'fast'; known: none, auto, fold_norms, slice_padding, split_depthwise"
+    ):
         choose_rewrites("fast", tiny, "float32")
 
 
@@ -57,8 +59,8 @@ def test_architectures_say_where_something_is_found(name: str) -> None:
     with torch.device("meta"):
         detector = build_detector(variant)
     for rewrite in REWRITES.values():
-        changed = list(apply_rewrites(detector, [rewrite.name]).state_dict()) != list(detector.state_dict())
-        assert changed == (variant.detector.architecture in rewrite.architectures)
+        changed = str(apply_rewrites(detector, [rewrite.name])) != str(detector)
+        assert changed == (variant.detector.architecture in rewrite.architectures), rewrite.name
 
 
 def test_unknown_names_are_refused() -> None:
@@ -78,6 +80,19 @@ def test_original_is_untouched_and_shares_what_did_not_change(tiny: Variant) -> 
     kept = {name: value for name, value in rewritten.named_parameters() if ".p." not in name}
     assert set(originals) - set(kept) == {f"{name}.{kind}" for name in blocks for kind in ("weight", "bias")}
     assert all(value is originals[name] for name, value in kept.items())
+
+
+@pytest.mark.parametrize("name", REWRITES)
+def test_parameters_are_copied_only_where_they_change(tiny: Variant, name: str) -> None:
+    detector = build_detector(tiny)
+    initialize(detector, 3)
+    before = {key: value.clone() for key, value in detector.state_dict().items()}
+    rewritten = dict(apply_rewrites(detector, [name]).named_parameters())
+    after = dict(detector.named_parameters())
+    assert all(torch.equal(value, before[key]) for key, value in after.items()), "the original was changed"
+    for key, value in rewritten.items():
+        if key in after and value is not after[key]:
+            assert not torch.equal(value, after[key]), f"{key} is a copy"
 
 
 def test_nothing_to_rewrite_gives_an_equal_copy() -> None:

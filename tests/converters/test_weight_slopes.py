@@ -122,8 +122,8 @@ def test_blocks_of_32(made: Made) -> None:
 def test_a_split_convolution_is_held_against_its_pieces(made: Made) -> None:
     found = by_layer(weight_slopes(made.files["int8_weight_only"], made.state))
     pieces = [name for name in found if name is not None and ".dwconv." in name]
-    assert len(pieces) == 6  # two blocks of three
-    assert sum(found[name].values for name in pieces) == 49 * (32 + 64)
+    assert len(pieces) == 12  # two blocks of six
+    assert sum(found[name].values for name in pieces) == 50 * (32 + 64)  # the tap in the middle is in two of them
 
 
 @pytest.mark.convert
@@ -224,7 +224,7 @@ def test_partitions(made: Made) -> None:
     total = sum(read_model_file(made.files["float32"]).operations.values())
     assert float32.other_operations == ("MIRROR_PAD",)
     assert (float32.partitions, float32.delegated_operations) == (2, total - 1)
-    assert int8.other_operations.count("DEPTHWISE_CONV_2D") == 6  # XNNPACK has no dynamic int8 one
+    assert int8.other_operations.count("DEPTHWISE_CONV_2D") == 12  # XNNPACK has no dynamic int8 one
     assert int8.partitions > 2
     assert int8.delegated_operations + len(int8.other_operations) == sum(
         read_model_file(made.files["int8"]).operations.values()

@@ -263,6 +263,9 @@ def test_a_healthy_run_passes_the_default_gates() -> None:
         ("videoseal", "int4", "size_reduction_pct", 85.6),
         ("chunkyseal", "int8", "size_reduction_pct", 74.3),
         ("videoseal_nano", "int8", "confidence_delta", 0.021),
+        ("videoseal_nano", "int8", "tied_bits", 1),
+        ("videoseal_nano", "int8", "null_balance_shift", 0.031),
+        ("videoseal_nano", "int4", "null_balance_shift", 0.16),
         ("videoseal_nano", "int8", "false_positive_rate_excess", 0.01),
         ("videoseal_nano", "int8_weight_only", "nan_count", 1),
         ("videoseal", "float32", "nan_count", math.nan),
@@ -290,6 +293,16 @@ def test_speed_is_judged_by_its_interval(variant: str, metric: str, limit: float
     assert exit_code(judged(unsure), len(unsure)) == 10
     lost = altered(rows, variant, "int8", metric, ci_low=None, ci_high=None)
     assert exit_code(judged(lost), len(lost)) == 1
+
+
+def test_a_file_that_reads_less_than_99_percent_of_what_pytorch_reads_is_inferior() -> None:
+    metric = "bit_accuracy_ratio_pct"
+    lost = altered(healthy_rows(), "videoseal_nano", "int8", metric, value=98.0, ci_low=97.5, ci_high=98.9)
+    assert failures(lost) == [(metric, "videoseal_nano", "int8")]
+    unsure = altered(healthy_rows(), "videoseal_nano", "int8", metric, value=99.9, ci_low=98.9, ci_high=100.0)
+    assert exit_code(judged(unsure), len(unsure)) == 10
+    undefined = altered(healthy_rows(), "videoseal_nano", "int8", metric, value=math.nan)
+    assert failures(undefined) == [(metric, "videoseal_nano", "int8")]
 
 
 def test_the_bundled_reference_must_read_its_own_watermark() -> None:

@@ -12,9 +12,9 @@ from matplotlib.image import imread
 from reports import plots
 from reports.plot_style import bar_label, in_order, style_of
 from reports.plots import FIGURES, write_plots
-from reports.records import BIT_COLUMNS
+from reports.records import BIT_COLUMNS, Case, Measurement, measurement
 from reports.run_directory import PLOTS
-from tests.reports.synthetic import NANO, PRECISIONS, bit_rows, healthy_rows, torch_of
+from tests.reports.synthetic import FULL, NANO, PRECISIONS, RUN_ID, bit_rows, healthy_rows, torch_of
 
 BITS = pd.DataFrame(bit_rows(images=2), columns=list(BIT_COLUMNS))
 NO_BITS = BITS.iloc[:0]
@@ -27,12 +27,27 @@ def _small(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> N
         monkeypatch.setattr(plots, "_DPI", 30)
 
 
+def rewritten_rows() -> list[Measurement]:
+    """How many times as fast two files of the nano model and one of the full one became; and one that says nothing."""
+
+    def row(base: Case, precision: str, rewrites: str, value: float, low: float, high: float) -> Measurement:
+        case = replace(base, precision=precision, rewrites=rewrites)
+        return measurement(RUN_ID, case, "", "none", "speedup_vs_plain", value, 40, (low, high))
+
+    return [
+        row(NANO, "int8", "split_depthwise", 1.25, 1.0, 1.6),
+        row(NANO, "float32", "split_depthwise", 2.0, 1.9, 2.1),
+        row(NANO, "fp16", "none", 1.0, 1.0, 1.0),
+        row(FULL, "int8", "split_depthwise", 0.8, 0.5, 1.0),
+    ]
+
+
 def texts(axes_owner: object) -> list[str]:
     return [text.get_text() for text in axes_owner.texts]  # type: ignore[attr-defined]
 
 
 def test_every_picture_of_the_contract_is_drawn(tmp_path: Path) -> None:
-    written, problems = write_plots(healthy_rows(), BITS, tmp_path)
+    written, problems = write_plots(healthy_rows() + rewritten_rows(), BITS, tmp_path)
     assert problems == []
     assert [f"plots/{path.name}" for path in written] == list(PLOTS)
     for path in written:
@@ -60,6 +75,29 @@ def test_latency_has_a_bar_for_pytorch() -> None:
     assert [label.get_text() for label in full.get_yticklabels()] == ["PyTorch", *PRECISIONS]
     assert [bar.get_width() for bar in full.patches] == [123.0, 71.2, 70.4, 30.3, 72.8]  # type: ignore[attr-defined]
     assert "  30.3 ms  (4.1 x)" in texts(full)
+
+
+def test_rewritten_files_are_shown_as_a_share_of_the_plain_ones_time() -> None:
+    figure = FIGURES["rewrite_effect"](healthy_rows() + rewritten_rows(), NO_BITS)
+    assert figure is not None
+    nano, full = figure.axes
+    assert [label.get_text() for label in nano.get_yticklabels()] == ["float32*", "int8*"]
+    assert [label.get_text() for label in full.get_yticklabels()] == ["int8*"]
+    line, *points = nano.lines
+    assert np.asarray(line.get_xdata()).tolist() == [1, 1]
+    assert [(float(point.get_xdata()[0]), float(point.get_ydata()[0])) for point in points] == [(0.5, 0), (0.8, 1)]  # type: ignore[index, arg-type]
+    ends = [sorted(collection.get_segments()[0][:, 0]) for collection in nano.collections]  # type: ignore[attr-defined]
+    assert ends == [pytest.approx([1 / 2.1, 1 / 1.9]), pytest.approx([1 / 1.6, 1.0])]
+    assert texts(full) == ["  1.25"]  # slower
+    assert full.get_xlim()[1] > 2.0  # 0.5 times as fast: the end of its interval is in the picture
+    assert any("split_depthwise" in text for text in texts(figure))
+
+
+def test_without_files_measured_both_ways_there_is_no_picture_of_rewrites() -> None:
+    assert FIGURES["rewrite_effect"](healthy_rows(), NO_BITS) is None
+    plain = [row for row in rewritten_rows() if row.rewrites == "none"]
+    assert len(plain) == 1
+    assert FIGURES["rewrite_effect"](plain, NO_BITS) is None
 
 
 def test_seeded_weights_show_agreement_and_never_accuracy() -> None:

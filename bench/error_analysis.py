@@ -1,0 +1,248 @@
+"""`python -m bench error VARIANT PRECISION`: where the error of a file's logits comes from, by step and by layer.
+
+The steps lead from PyTorch to the file as it is run, and each changes one thing:
+
+    conversion     the float32 file on LiteRT's reference kernels, one thread, instead of PyTorch
+    quantization   the file instead of the float32 file, on the same kernels
+    kernels        XNNPACK, one thread, instead of the reference kernels
+    threads        the threads of the main job
+
+The layers are compared on the reference kernels, so that they show what the quantization alone does.
+"""
+
+import argparse
+import csv
+import json
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bench.error_terms import TOTAL, Term, error_terms
+from bench.image_set import prepare, read_samples
+from bench.layer_errors import LayerError, LayerErrors
+from bench.runners import LiteRTRunner, RunnerError, TorchRunner
+from bench.targets import Group
+from converters.errors import ConverterError, StoreError
+from converters.image_size import ImageSize
+from converters.lazy_model import LazyModel
+from converters.precisions import PRECISIONS, Precision, get_precision
+from converters.rewrites import CHOICES, choose_rewrites
+from converters.store import ArtifactSpec, ArtifactStore
+from converters.variants import get_variant, variant_names
+from converters.weights import SOURCES_HELP, find_weights
+from datasets.sample import DatasetError
+from reports.records import NO_REWRITES, Case
+
+USAGE_ERROR = 2
+DEFAULT_SAMPLES = 4
+DEFAULT_THREADS = 2
+DATASET = "photographs"
+STAGES = ("PyTorch", "conversion", "quantization", "kernels", "threads")
+MOST_ROWS = 12  # of layers on the terminal; the CSV has all
+# A NaN or infinite error has no place on a scale of colours.
+_NOT_FINITE = {"value": -1, "bgColor": "#000000", "textColor": "#FFFFFF"}
+_GRADIENT = [{"stop": 0, "bgColor": "#FFFFFF"}, {"stop": 1, "bgColor": "#D55E00"}]
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What the command found.
+
+    Attributes:
+        case: the file, as in every table.
+        images: how many.
+        terms: the steps, and all of them together last.
+        layers: in the order of the graph.
+    """
+
+    case: Case
+    images: int
+    terms: list[Term]
+    layers: list[LayerError]
+
+
+def analyse(group: Group, precision: Precision, rewrites: tuple[str, ...], samples: int, threads: int) -> Analysis:
+    """Convert what is not in the store yet, and compare on watermarked photographs.
+
+    Args:
+        group: variant, weights and image size; of mode `simple`.
+        precision: of the file.
+        rewrites: names of those before the export, of both files.
+        samples: images.
+        threads: of PyTorch and of the last step.
+
+    Raises:
+        ConverterError, DatasetError, RunnerError: a file cannot be made or run, or there are no such images.
+    """
+    model, store = LazyModel(group.variant, group.weights), ArtifactStore()
+    float32_path, path = (
+        store.get(ArtifactSpec(group.variant, group.weights, each, group.size, rewrites=rewrites), model).path
+        for each in (get_precision("float32"), precision)
+    )
+    images = prepare(DATASET, read_samples(DATASET, group, samples), group, model.watermarker).watermarked
+    nbits = group.variant.nbits
+    pytorch = TorchRunner(model.detector, (group.size.height, group.size.width), nbits, threads)
+    fast = [LiteRTRunner(path, count, nbits) for count in (1, threads)]
+    layers = LayerErrors(float32_path, path)
+    logits = np.stack([[pytorch(image), *layers.add(image), *(run(image) for run in fast)] for image in images])
+    case = Case(
+        variant=group.variant.name,
+        weights=group.weights.kind,
+        precision=precision.name,
+        image_size=str(group.size),
+        mode=group.mode,
+        backend="litert",
+        threads=threads,
+        rewrites="+".join(rewrites) or NO_REWRITES,
+    )
+    stages = {name: logits[:, place, 1:] for place, name in enumerate(STAGES)}  # (n, nbits) each
+    return Analysis(case, len(images), error_terms(stages), layers.errors())
+
+
+def node_data(layers: Sequence[LayerError], attribute: str) -> str:
+    """A file of node data for Model Explorer, which colours the layers of the quantized file by their error.
+
+    The format is that of its `GraphNodeData`: values by the name of a node's output tensor
+    (https://github.com/google-ai-edge/model-explorer/wiki/2.-User-Guide, "custom node data").
+
+    Args:
+        layers: in any order.
+        attribute: `isolated_pct` or `accumulated_pct`.
+
+    Returns:
+        JSON; a layer whose error is not finite is black, with the value -1.
+    """
+    values = {layer.layer: getattr(layer, attribute) for layer in layers}
+    results = {name: {"value": value} if math.isfinite(value) else _NOT_FINITE for name, value in values.items()}
+    return json.dumps({"results": results, "gradient": _GRADIENT}, indent=1, allow_nan=False) + "\n"
+
+
+def write(analysis: Analysis, folder: Path) -> None:
+    """Write the tables, the picture and the node data.
+
+    Args:
+        analysis: what was found.
+        folder: gets error-VARIANT-PRECISION followed by -terms.csv, -layers.csv, .png, -isolated.json and
+            -accumulated.json.
+
+    Raises:
+        ReportError: a file cannot be written.
+    """
+    from reports.error_plot import LayerPoint, draw_errors, png
+    from reports.files import write_atomically
+    from reports.plot_style import bar_label, model_of
+
+    case = analysis.case
+    stem = f"error-{case.variant}-{case.precision}"
+    head = {**asdict(case), "images": analysis.images}
+    for name, rows in (("terms", analysis.terms), ("layers", analysis.layers)):
+        _write_csv([head | asdict(row) for row in rows], folder / f"{stem}-{name}.csv")
+    for name in ("isolated", "accumulated"):
+        write_atomically(folder / f"{stem}-{name}.json", node_data(analysis.layers, f"{name}_pct"))
+    figure = draw_errors(
+        model_of(case),
+        bar_label(case),
+        {term.term: term.rms for term in analysis.terms},
+        [LayerPoint(layer.layer, layer.isolated_pct, layer.accumulated_pct) for layer in analysis.layers],
+    )
+    write_atomically(folder / f"{stem}.png", png(figure))
+
+
+def print_analysis(analysis: Analysis) -> None:
+    """The steps, and the layers with the largest errors of their own."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    case = analysis.case
+    rewrites = "" if case.rewrites == NO_REWRITES else f", {case.rewrites}"
+    seeded = "" if case.weights == "bundled" else f" ({case.weights})"
+    title = f"{case.variant}{seeded} {case.image_size} {case.precision}{rewrites}, {analysis.images} images"
+    steps = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    steps.add_column("step")
+    for heading in ("RMS", "MAE", "share %"):
+        steps.add_column(heading, justify="right")
+    for term in analysis.terms:
+        style = "bold" if term.term == TOTAL else None
+        steps.add_row(term.term, f"{term.rms:.3g}", f"{term.mae:.3g}", f"{term.share_pct:.2f}", style=style)
+
+    worst = sorted(analysis.layers, key=_severity, reverse=True)[:MOST_ROWS]
+    count = f"{len(worst)} of {len(analysis.layers)} layers, by the error of their own"
+    layers = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("layer", "operation", "stored"):
+        layers.add_column(heading)
+    for heading in ("isolated %", "gain", "accumulated %"):
+        layers.add_column(heading, justify="right")
+    for layer in worst:
+        numbers = (f"{layer.isolated_pct:.3g}", f"{layer.gain:.4f}", f"{layer.accumulated_pct:.3g}")
+        layers.add_row(layer.layer, layer.operation, layer.stored, *numbers)
+    console = Console()
+    # A file or a pipe has no width: lines are as long as they need to be.
+    console = console if console.is_terminal else Console(width=140)
+    for heading, table in ((title, steps), (count, layers)):
+        console.print(heading, highlight=False, soft_wrap=True)
+        console.print(table)
+
+
+def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench error",
+        description="Show where the error of a detector's file comes from, by step and by layer.",
+    )
+    parser.add_argument("variant", metavar="VARIANT", help=f"one of: {', '.join(variant_names())}")
+    parser.add_argument("precision", metavar="PRECISION", help=f"one of: {', '.join(PRECISIONS)}")
+    parser.add_argument(
+        "--rewrite", default="auto", metavar="CHOICE", help=f"one of: {', '.join(CHOICES)} (%(default)s)"
+    )
+    parser.add_argument("--weights", metavar="SOURCE", help=SOURCES_HELP)
+    parser.add_argument("--samples", type=int, default=DEFAULT_SAMPLES, metavar="N", help="images (%(default)s)")
+    parser.add_argument("--threads", type=int, default=DEFAULT_THREADS, metavar="N", help="(%(default)s)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the tables, the picture and the node data")
+    options = parser.parse_args(arguments)
+    for name in ("samples", "threads"):
+        if getattr(options, name) < 1:
+            parser.error(f"--{name} {getattr(options, name)}: expected at least 1")
+    return options
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code: 0, or 2 with one line on standard error for wrong input."""
+    options = parse_arguments(arguments)
+    try:
+        variant = get_variant(options.variant)
+        precision = get_precision(options.precision)
+        rewrites = choose_rewrites(options.rewrite, variant, precision.name)
+        if options.out is not None and not options.out.is_dir():
+            raise StoreError(f"{options.out}: no such folder; make it, or choose another --out")
+        group = Group(
+            variant, find_weights(variant, options.weights), ImageSize(variant.image_size, variant.image_size)
+        )
+        analysis = analyse(group, precision, rewrites, options.samples, options.threads)
+    except (ConverterError, DatasetError, RunnerError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    print_analysis(analysis)
+    if options.out is not None:
+        write(analysis, options.out)
+    return 0
+
+
+def _severity(layer: LayerError) -> float:
+    return math.inf if math.isnan(layer.isolated_pct) else layer.isolated_pct
+
+
+def _write_csv(rows: Sequence[dict[str, object]], path: Path) -> None:
+    """Write all columns of the rows, numbers in full."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""The picture of `python -m bench error`: where the error of a file comes from, by step and by layer."""
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reports.plot_style import Model, blank_grid, picture_text
+
+_ISOLATED, _ACCUMULATED, _TOTAL = "#D55E00", "#0072B2", "#555555"
+_LEAST = 1e-8  # what is smaller stands at the bottom of a logarithmic axis
+_DPI = 130
+
+
+@dataclass(frozen=True)
+class LayerPoint:
+    """One layer, in the order of the graph.
+
+    Attributes:
+        name: Its name.
+        isolated_pct: Its own error in percent of its output.
+        accumulated_pct: All of the error at its output, in percent.
+    """
+
+    name: str
+    isolated_pct: float
+    accumulated_pct: float
+
+
+def draw_errors(model: Model, file: str, terms: Mapping[str, float], layers: Sequence[LayerPoint]) -> Figure:
+    """Draw the error of one file.
+
+    Args:
+        model: Whose file it is.
+        file: Its label, like "int8*".
+        terms: Root mean square of each step in logits, and of all together last.
+        layers: At least one; errors that are NaN or infinite are left out of the lines.
+
+    Returns:
+        The figure (never registered with pyplot, so there is nothing to close): bars of the steps above, layers below,
+        both on logarithmic axes.
+    """
+    figure, ((top,), (bottom,)) = blank_grid(
+        2,
+        1,
+        f"Where the error of {picture_text(file)} comes from: {model.title}",
+        "steps that add up logit by logit; layers against the float32 file, on the reference kernels",
+        (10.5, 7.6),
+    )
+    _bars(top, terms)
+    _lines(bottom, layers)
+    figure.legend(*bottom.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False, fontsize=11)
+    return figure
+
+
+def png(figure: Figure) -> bytes:
+    """Render a figure; the same numbers give the same bytes.
+
+    Args:
+        figure: What `draw_errors` gives.
+
+    Returns:
+        The content of a PNG file.
+    """
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _bars(axes: Axes, terms: Mapping[str, float]) -> None:
+    values = np.array(list(terms.values()))
+    shown = np.where(np.isfinite(values), np.maximum(values, _LEAST), _LEAST)
+    colors = [_ISOLATED] * (len(terms) - 1) + [_TOTAL]
+    axes.barh(range(len(terms)), shown, color=colors, height=0.62)
+    axes.set_xscale("log")
+    axes.set_xlim(_LEAST, 10 * max(shown.max(), 10 * _LEAST))
+    axes.set_yticks(range(len(terms)), [picture_text(name) for name in terms])
+    axes.set_ylim(len(terms) - 0.45, -0.55)  # the first on top
+    for place, (value, right) in enumerate(zip(values, shown, strict=True)):
+        axes.text(right, place, f"  {value:.3g}", va="center", fontsize=11, fontweight="bold", color="#333333")
+    axes.set_xlabel("root mean square, logits")
+    axes.grid(visible=False, axis="y")
+    axes.tick_params(axis="y", length=0)
+
+
+def _lines(axes: Axes, layers: Sequence[LayerPoint]) -> None:
+    places = np.arange(len(layers))
+    isolated, accumulated = (
+        np.array([value if np.isfinite(value) and value > 0 else np.nan for value in values])
+        for values in ([p.isolated_pct for p in layers], [p.accumulated_pct for p in layers])
+    )
+    axes.plot(places, accumulated, color=_ACCUMULATED, marker=".", label="accumulated: everything before it too")
+    axes.plot(places, isolated, color=_ISOLATED, marker="o", markersize=4, linestyle="", label="isolated: its own")
+    if np.isfinite([isolated, accumulated]).any():
+        axes.set_yscale("log")
+    if np.isfinite(isolated).any():
+        worst = int(np.nanargmax(isolated))
+        name = "/".join(layers[worst].name.split("/")[-3:])  # the last parts tell the layer
+        axes.annotate(
+            f"{picture_text(name)}: {isolated[worst]:.3g} %",
+            (worst, float(isolated[worst])),
+            textcoords="offset points",
+            xytext=(-8, 4) if worst > len(layers) / 2 else (8, 4),
+            ha="right" if worst > len(layers) / 2 else "left",
+            fontsize=10,
+            color=_ISOLATED,
+        )
+    axes.set_xlabel("layers that multiply by weights, in the order of the graph")
+    axes.set_ylabel("error, % of the output")
