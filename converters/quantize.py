@@ -47,14 +47,14 @@ def quantize(
         job = quantizer.Quantizer(str(float32_path))
         statistics = None
         if needs_calibration(recipe) and calibration_images is not None:
-            statistics = _calibrate(float32_path, recipe, calibration_images)
+            statistics = calibrate(float32_path, recipe, calibration_images)
         _shorten_names(job, statistics)
         job.load_quantization_recipe(_fit_blocks(job, recipe))
         with shared_zero_points():
             job.quantize(statistics).export_model(str(path), overwrite=True)
 
 
-def _calibrate(float32_path: Path, recipe: Sequence[Rule], images: np.ndarray) -> dict[str, Any]:
+def calibrate(float32_path: Path, recipe: Sequence[Rule], images: np.ndarray) -> dict[str, Any]:
     """Statistics of every activation that the recipe asks for, by the tensor's name.
 
     Of ranges they are the smallest and the largest value of all images. The quantizer's own choice is a moving average
@@ -65,14 +65,23 @@ def _calibrate(float32_path: Path, recipe: Sequence[Rule], images: np.ndarray) -
 
     rules = recipe_manager.RecipeManager()
     rules.load_quantization_recipe(list(recipe))
-    # GPTQ's second moments have an update of their own, which the quantizer picks by itself.
-    update = {} if uses_gptq(recipe) else {"qsv_update_func": qsv_utils.min_max_update}
-    calibration = calibrator.Calibrator(str(float32_path), num_threads=1, **update)
+    mode = calibrator.CalibrationMode
+    # Ranges are taken inside the interpreter while it runs. Only GPTQ's second moments need every tensor at once, which
+    # of chunkyseal are more than 24 GB; their update is the quantizer's own.
+    how = (
+        {"mode": mode.CALIBRATION_PRESERVE_ALL_TENSORS}
+        if uses_gptq(recipe)
+        else {"mode": mode.CALIBRATION_PROFILER_BASED, "qsv_update_func": qsv_utils.min_max_update}
+    )
+    calibration = calibrator.Calibrator(str(float32_path), num_threads=1, **how)
     key, signature = next(iter(calibration.get_signature_list().items()))
     (name,) = signature["inputs"]
     calibration.calibrate({key: [{name: image[None]} for image in images]}, rules)
     statistics: dict[str, Any] = calibration.get_model_qsvs()
-    return statistics
+    if uses_gptq(recipe):
+        return statistics
+    # As float32, which the values are: in doubles the scales would differ in their last bit.
+    return {name: {end: np.float32(value) for end, value in range_.items()} for name, range_ in statistics.items()}
 
 
 def _fit_blocks(job: Any, recipe: Sequence[Rule]) -> list[Rule]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from ai_edge_litert.interpreter import Interpreter
 from torch import Tensor, nn
 
 from converters.calibration import calibration_images
@@ -17,7 +18,7 @@ from converters.export import export_float32, quiet_unless_failing, wrap_detecto
 from converters.image_size import ImageSize
 from converters.models.watermarker import Watermarker
 from converters.precisions import PRECISIONS, dynamic, get_precision, static
-from converters.quantize import quantize, short_name
+from converters.quantize import calibrate, quantize, short_name
 from converters.rewrites import apply_rewrites
 from converters.tflite_file import read_model_file
 from converters.variants import ConvNeXtCard, Variant
@@ -363,3 +364,27 @@ def _few_threads() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+def test_calibration_takes_the_ranges_of_every_tensor_that_a_convolution_reads(
+    split_files: Files, watermarker: Watermarker, small: Variant
+) -> None:
+    """They are taken inside the interpreter; here they are compared with the tensors themselves."""
+    images = calibration_images(watermarker, small.nbits, SIZE, 0, 1)
+    ranges = calibrate(split_files["float32"], get_precision("int8_static").recipe_for(SPLIT), images)
+    interpreter = Interpreter(str(split_files["float32"]), experimental_preserve_all_tensors=True)
+    interpreter.allocate_tensors()
+    (place,) = interpreter.get_input_details()
+    seen: dict[str, list[np.ndarray]] = {}
+    for image in images:
+        interpreter.set_tensor(place["index"], image[None])
+        interpreter.invoke()
+        for operation in interpreter._get_ops_details():
+            if operation["op_name"] in {"CONV_2D", "DEPTHWISE_CONV_2D"}:
+                tensor = next(t for t in interpreter.get_tensor_details() if t["index"] == operation["inputs"][0])
+                seen.setdefault(tensor["name"], []).append(interpreter.get_tensor(tensor["index"]))
+    assert len(seen) > 3
+    for name, values in seen.items():
+        np.testing.assert_allclose(ranges[name]["min"], np.min(values), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(ranges[name]["max"], np.max(values), rtol=1e-5, atol=1e-6)
+        assert ranges[name]["min"].dtype == np.float32
