@@ -20,6 +20,7 @@ from bench.targets import Group
 from converters.calibration import CALIBRATION_SAMPLES, calibration_images
 from converters.candidates import IN_USE, Candidate, candidates
 from converters.errors import ConverterError, StoreError
+from converters.families.watermark import as_variant
 from converters.image_size import ImageSize, check_image_size
 from converters.precisions import PRECISIONS, get_precision, needs_calibration
 from converters.rewrites import apply_rewrites, choose_rewrites
@@ -89,12 +90,12 @@ class Workshop:
     def __init__(self, group: Group, samples: int, folder: Path):
         self.group = group
         self.folder = folder
-        self.watermarker: Watermarker = load_watermarker(group.variant, group.weights)
+        self.watermarker: Watermarker = load_watermarker(as_variant(group.variant), group.weights)
         self.images: ImageSet = prepare(
             "photographs", read_samples("photographs", group, samples), group, self.watermarker
         )
         size = (group.size.height, group.size.width)
-        reference = TorchRunner(self.watermarker.detector, size, group.variant.nbits, THREADS)
+        reference = TorchRunner(self.watermarker.detector, size, as_variant(group.variant).nbits, THREADS)
         self.reference = self._logits(reference)
         self._exports: dict[tuple[str, ...], Path] = {}
         self._calibration: dict[tuple[int, int], np.ndarray] = {}
@@ -106,7 +107,7 @@ class Workshop:
 
             path = self.folder / f"float32_{len(self._exports)}.tflite"
             detector = apply_rewrites(self.watermarker.detector, rewrites)
-            export_float32(detector, self.group.variant, self.group.size, "simple", path)
+            export_float32(detector, as_variant(self.group.variant), self.group.size, "simple", path)
             self._exports[rewrites] = path
         return self._exports[rewrites]
 
@@ -123,7 +124,7 @@ class Workshop:
 
     def measure(self, candidate: Candidate, path: Path) -> Row:
         """Everything but the speed of a candidate's file."""
-        logits, plain = self._logits(LiteRTRunner(path, THREADS, self.group.variant.nbits))
+        logits, plain = self._logits(LiteRTRunner(path, THREADS, as_variant(self.group.variant).nbits))
         reference, plain_reference = self.reference
         trained = self.group.weights.path is not None
         model = read_model_file(path)
@@ -150,7 +151,7 @@ class Workshop:
     def _crops(self, start: int, stop: int) -> np.ndarray:
         if (start, stop) not in self._calibration:
             self._calibration[start, stop] = calibration_images(
-                self.watermarker, self.group.variant.nbits, self.group.size, start, stop
+                self.watermarker, as_variant(self.group.variant).nbits, self.group.size, start, stop
             )
         return self._calibration[start, stop]
 
@@ -200,10 +201,10 @@ def measure(workshop: Workshop, precision: str, rounds: int) -> list[Row]:
                 rows[candidate.name] = Row(*_identity(group, candidate), note=_note(error, Path(folder)))
                 continue
             if candidate.crops == (0, CALIBRATION_SAMPLES):
-                runs[candidate.name] = LiteRTRunner(path, THREADS, group.variant.nbits)
+                runs[candidate.name] = LiteRTRunner(path, THREADS, as_variant(group.variant).nbits)
         if rounds:
             base = workshop.float32(choose_rewrites("auto", group.variant, FLOAT32))
-            runs[FLOAT32] = LiteRTRunner(base, THREADS, group.variant.nbits)
+            runs[FLOAT32] = LiteRTRunner(base, THREADS, as_variant(group.variant).nbits)
             for name, ratio in latency_ratios(runs, workshop.images.watermarked[0], rounds).items():
                 if name in rows:
                     low, high = ratio.interval or (None, None)

@@ -27,6 +27,7 @@ from bench.layer_errors import LayerError, LayerErrors
 from bench.runners import LiteRTRunner, RunnerError, TorchRunner
 from bench.targets import Group
 from converters.errors import ConverterError, StoreError
+from converters.families.watermark import as_variant
 from converters.image_size import ImageSize
 from converters.lazy_model import LazyModel
 from converters.precisions import PRECISIONS, Precision, get_precision
@@ -78,13 +79,13 @@ def analyse(group: Group, precision: Precision, rewrites: tuple[str, ...], sampl
     Raises:
         ConverterError, DatasetError, RunnerError: a file cannot be made or run, or there are no such images.
     """
-    model, store = LazyModel(group.variant, group.weights), ArtifactStore()
+    model, store = LazyModel(as_variant(group.variant), group.weights), ArtifactStore()
     float32_path, path = (
         store.get(ArtifactSpec(group.variant, group.weights, each, group.size, rewrites=rewrites), model).path
         for each in (get_precision("float32"), precision)
     )
     images = prepare(DATASET, read_samples(DATASET, group, samples), group, model.watermarker).watermarked
-    nbits = group.variant.nbits
+    nbits = as_variant(group.variant).nbits
     pytorch = TorchRunner(model.detector, (group.size.height, group.size.width), nbits, threads)
     fast = [LiteRTRunner(path, count, nbits) for count in (1, threads)]
     layers = LayerErrors(float32_path, path)

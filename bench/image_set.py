@@ -11,6 +11,7 @@ from bench.options import dataset_name
 from bench.runners import to_unit_range
 from bench.targets import Group
 from converters.embedding import embed_pictures
+from converters.families.watermark import as_variant
 from datasets.dead_leaves import dead_leaves_samples
 from datasets.folder import check_message_length, folder_samples
 from datasets.images import resize
@@ -60,7 +61,7 @@ def read_samples(dataset: str, group: Group, count: int) -> list[Sample]:
         return dead_leaves_samples("evaluation", size, count)
     samples = folder_samples(dataset, limit=count)
     for sample in samples:
-        check_message_length(sample, group.variant.nbits)
+        check_message_length(sample, as_variant(group.variant).nbits)
     return samples
 
 
@@ -75,7 +76,7 @@ def prepare(dataset: str, samples: list[Sample], group: Group, watermarker: "Cal
         messages = np.stack([sample.message for sample in samples if sample.message is not None])
         marked, plain, psnr = originals, None, []
     else:
-        messages = random_messages(len(samples), group.variant.nbits, MESSAGE_SEED)
+        messages = random_messages(len(samples), as_variant(group.variant).nbits, MESSAGE_SEED)
         marked, plain = embed_pictures(watermarker(), originals, messages), _inputs(originals, group)
         psnr = [psnr_db(image, original) for image, original in zip(marked, originals, strict=True)]
     return ImageSet(

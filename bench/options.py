@@ -3,6 +3,7 @@
 Everything here is checked before anything is measured; it imports no torch and no LiteRT.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -11,20 +12,23 @@ from pathlib import Path
 
 import pytest
 
-from converters.image_size import ImageSize, check_image_size
+from bench.tasks import task_of
+from converters.families import family_of
+from converters.image_size import ImageSize
 from converters.precisions import PRECISIONS, Precision, get_precision
 from converters.rewrites import REWRITES, choose_rewrites
-from converters.variants import Variant, get_variant, variant_names
+from converters.variants import Card, card_names, get_card
 from converters.weights import SOURCES_HELP, Weights, find_weights
+from datasets.video import SUFFIXES
 from reports.gates import DEFAULT_GATES
 
 DEFAULT_VARIANTS = ("videoseal_nano", "videoseal")
 DEFAULT_PRECISIONS = ("float32", "fp16", "int8", "int8_weight_only")
 ALL = "all"
-GENERATED_DATASETS = ("photographs", "dead-leaves")
 BACKENDS = ("litert", "tensorflow")
 DEFAULT_SAMPLES = 24
 DEFAULT_THREADS = 2
+DEFAULT_RATE = 1.0
 
 
 class OptionError(ValueError):
@@ -40,7 +44,8 @@ class Options:
         image_sizes: sizes of the images; empty for the size each variant was trained at.
         mode: `simple`, or `resize` if the files resize images inside to the size their variant was trained at.
         rewrites: choices of exact rewrites before the export, as `converters.rewrites.choose_rewrites` takes them.
-        datasets: `photographs`, `dead-leaves` or paths of folders.
+        datasets: names that the tasks know, or paths of folders and videos; empty for what each task has by default.
+        rate: frames that are taken of a second of a video.
         backends: interpreters that run the files.
         weights: for each variant's name where its weights come from.
         artifact: a file made elsewhere that is measured as the one variant and precision, or None.
@@ -51,12 +56,13 @@ class Options:
         gates: the file of gates, or None to judge nothing.
     """
 
-    variants: tuple[Variant, ...]
+    variants: tuple[Card, ...]
     precisions: tuple[Precision, ...]
     image_sizes: tuple[ImageSize, ...]
     mode: str
     rewrites: tuple[str, ...]
     datasets: tuple[str, ...]
+    rate: float
     backends: tuple[str, ...]
     weights: Mapping[str, Weights]
     artifact: Path | None
@@ -66,14 +72,18 @@ class Options:
     resume: bool
     gates: Path | None
 
-    def sizes_of(self, variant: Variant) -> tuple[ImageSize, ...]:
+    def sizes_of(self, variant: Card) -> tuple[ImageSize, ...]:
         """The image sizes at which a variant is measured."""
-        return self.image_sizes or (ImageSize(variant.image_size, variant.image_size),)
+        return self.image_sizes or (family_of(variant).default_size(variant),)
+
+    def datasets_of(self, variant: Card) -> tuple[str, ...]:
+        """The datasets on which a variant is measured."""
+        return self.datasets or task_of(variant).default_datasets
 
 
 def dataset_name(dataset: str) -> str:
-    """The name of a dataset in tables: a folder goes by its own name, not by its place on this machine."""
-    return Path(dataset).resolve().name if Path(dataset).is_dir() else dataset
+    """The name of a dataset in tables: a folder or file goes by its own name, not by its place on this machine."""
+    return Path(dataset).resolve().name if Path(dataset).exists() else dataset
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -83,7 +93,7 @@ def add_options(parser: pytest.Parser) -> None:
         "--variant",
         action="append",
         metavar="NAME",
-        help=f"known: {', '.join(variant_names())}; or {ALL} (default: {', '.join(DEFAULT_VARIANTS)})",
+        help=f"known: {', '.join(card_names())}; or {ALL} (default: {', '.join(DEFAULT_VARIANTS)})",
     )
     group.addoption(
         "--precision",
@@ -114,9 +124,17 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--dataset",
         action="append",
-        metavar="NAME|FOLDER",
+        metavar="NAME|FOLDER|VIDEO",
         help="photographs (bundled), dead-leaves (generated), or a folder of PNG, JPEG or WebP images; with a "
-        "manifest.csv of file,message its images are taken as watermarked already (default: photographs)",
+        "manifest.csv of file,message its images are taken as watermarked already (default: photographs). For quality "
+        "models distorted-photographs (default), a folder, or a video file, which needs the extra of that name",
+    )
+    group.addoption(
+        "--rate",
+        type=float,
+        default=DEFAULT_RATE,
+        metavar="N",
+        help=f"frames that are taken of a second of a video (default: {DEFAULT_RATE:g})",
     )
     group.addoption(
         "--weights",
@@ -164,7 +182,7 @@ def read_options(config: pytest.Config) -> Options:
         OptionError, ConverterError: an option is wrong; the message says what is known or expected.
     """
     names = _listed(config, "--variant") or DEFAULT_VARIANTS
-    variants = tuple(get_variant(name) for name in (variant_names() if names == (ALL,) else names))
+    variants = tuple(get_card(name) for name in (card_names() if names == (ALL,) else names))
     names = _listed(config, "--precision") or DEFAULT_PRECISIONS
     precisions = tuple(get_precision(name) for name in (PRECISIONS if names == (ALL,) else names))
     sizes = tuple(ImageSize.parse(text) for text in _listed(config, "--image-size"))
@@ -174,7 +192,8 @@ def read_options(config: pytest.Config) -> Options:
         image_sizes=sizes,
         mode="resize" if config.getoption("--no-simple") else "simple",
         rewrites=_listed(config, "--rewrite") or ("auto",),
-        datasets=_datasets(_listed(config, "--dataset") or ("photographs",)),
+        datasets=_datasets(variants, _listed(config, "--dataset")),
+        rate=_rate(config),
         backends=_backends(_listed(config, "--backend") or ("litert",)),
         weights={},
         artifact=config.getoption("--artifact"),
@@ -186,7 +205,7 @@ def read_options(config: pytest.Config) -> Options:
     )
     for variant in variants:
         for size in options.sizes_of(variant):
-            check_image_size(variant, size, options.mode)
+            family_of(variant).check_size(variant, size, options.mode)
         for choice in options.rewrites:
             choose_rewrites(choice, variant, precisions[0].name)  # refuses a choice that there is not
     if options.resume and options.run_dir is None:
@@ -214,13 +233,23 @@ def _listed(config: pytest.Config, option: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value for value in values if value))
 
 
-def _datasets(names: Sequence[str]) -> tuple[str, ...]:
+def _datasets(variants: Sequence[Card], names: Sequence[str]) -> tuple[str, ...]:
     for name in names:
-        if name not in GENERATED_DATASETS and not Path(name).is_dir():
+        for variant in variants:
+            if expected := task_of(variant).check_dataset(name):
+                raise OptionError(f"--dataset {name}: cannot be used for {variant.name}: {expected}")
+        if Path(name).suffix.lower() in SUFFIXES and Path(name).is_file() and find_spec("av") is None:
             raise OptionError(
-                f"--dataset {name}: neither a folder nor a known dataset; known: {', '.join(GENERATED_DATASETS)}"
+                f"--dataset {name}: a video needs PyAV, which is not installed; pip install 'sealbench[video]'"
             )
     return tuple(names)
+
+
+def _rate(config: pytest.Config) -> float:
+    rate: float = config.getoption("--rate")
+    if not 0 < rate < math.inf:  # so written that NaN is refused
+        raise OptionError(f"--rate {rate}: expected a number of frames a second above 0")
+    return rate
 
 
 def _backends(names: Sequence[str]) -> tuple[str, ...]:
@@ -232,12 +261,12 @@ def _backends(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _sources(variants: Sequence[Variant], values: Sequence[str]) -> dict[str, str | None]:
+def _sources(variants: Sequence[Card], values: Sequence[str]) -> dict[str, str | None]:
     """Sources by variant: `VARIANT=SOURCE` for one, `SOURCE` for all (a file only where there is just one)."""
     sources: dict[str, str | None] = {variant.name: None for variant in variants}
     for value in values:
         name, equals, source = value.partition("=")
-        if equals and name in variant_names():
+        if equals and name in card_names():
             if name not in sources:
                 raise OptionError(f"--weights {value}: {name} is not measured; measured: {', '.join(sources)}")
             sources[name] = source
@@ -250,7 +279,7 @@ def _sources(variants: Sequence[Variant], values: Sequence[str]) -> dict[str, st
     return sources
 
 
-def _samples(variants: Sequence[Variant], values: Sequence[str]) -> dict[str, int]:
+def _samples(variants: Sequence[Card], values: Sequence[str]) -> dict[str, int]:
     """Numbers of images by variant: `VARIANT=N` for one, `N` for all."""
     counts = {variant.name: DEFAULT_SAMPLES for variant in variants}
     # Those of one variant last: `chunkyseal=3,24` means the same as `24,chunkyseal=3`.

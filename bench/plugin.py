@@ -10,7 +10,6 @@ import time
 from collections import Counter
 from collections.abc import Generator, Sequence
 from dataclasses import astuple, dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,17 +21,17 @@ from bench.recorder import NO_ATTACK, NO_DATASET, Recorder
 from bench.resume import Promise, can_resume, finished_tests, resume
 from bench.suites import ORDER
 from bench.targets import Target, expand
+from bench.tasks import task_of
 from converters.errors import ConverterError
+from converters.families import family_of
 from converters.store import ArtifactSpec, ArtifactStore
-from converters.tflite_file import check_detector_signature, read_model_file
-from converters.weights import load_watermarker
-from datasets.folder import MANIFEST
+from converters.tflite_file import read_model_file
 from datasets.sample import DatasetError, fingerprint
 from reports.errors import ReportError
 from reports.gates import Gate, load_gates
 from reports.records import Expectation
 from reports.run_directory import RunDirectory
-from reports.run_reader import load_bits, load_results
+from reports.run_reader import load_results
 
 if TYPE_CHECKING:
     from bench.workbench import GroupBench, Workbench
@@ -91,6 +90,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Read the options; a wrong one ends the run before anything is collected."""
     os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)
     config.addinivalue_line("markers", "measures(*metrics): the metrics that a test of the bench promises to record")
+    config.addinivalue_line("markers", "gives(*outputs): a suite that runs on models of such outputs alone")
     try:
         options = read_options(config)
         config.stash[STATE] = BenchRun(
@@ -105,26 +105,27 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if metafunc.definition.get_closest_marker("measures") is None:
         return
     state = metafunc.config.stash[STATE]
-    names = metafunc.fixturenames
-    if "target" in names:
-        metafunc.parametrize("target", state.targets, ids=str)
-    if "reference_target" in names:
-        metafunc.parametrize("reference_target", [t for t in state.targets if t.is_reference], ids=str)
-    if "file_target" in names:
-        metafunc.parametrize("file_target", [t for t in state.targets if not t.is_reference], ids=str)
-    if "quantized_target" in names:
-        quantized = [t for t in state.targets if not t.is_reference and t.precision.weight_bits < 32]
-        metafunc.parametrize("quantized_target", quantized, ids=str)
-    if "rewritten_target" in names:
-        metafunc.parametrize("rewritten_target", _rewritten(state.targets), ids=str)
-    if "second_target" in names:
-        metafunc.parametrize("second_target", _second(state.targets), ids=str)
-    if "conversion_target" in names:
-        metafunc.parametrize("conversion_target", _conversions(state), ids=str)
-    if "dataset" in names:
-        metafunc.parametrize("dataset", state.options.datasets, ids=dataset_name)
-    if "plain_dataset" in names:
-        metafunc.parametrize("plain_dataset", _plain(state.options.datasets), ids=dataset_name)
+    marker = metafunc.definition.get_closest_marker("gives")
+    targets = [t for t in state.targets if marker is None or task_of(t.variant).gives(t.variant) in marker.args]
+    files = [t for t in targets if not t.is_reference]
+    choices = {
+        "target": lambda: targets,
+        "reference_target": lambda: [t for t in targets if t.is_reference],
+        "file_target": lambda: files,
+        "quantized_target": lambda: [t for t in files if t.precision.weight_bits < 32],
+        "rewritten_target": lambda: _rewritten(targets),
+        "second_target": lambda: _second(targets),
+        "conversion_target": lambda: _conversions(state),
+    }
+    (name,) = (name for name in choices if name in metafunc.fixturenames)
+    chosen: Sequence[Target] = choices[name]()
+    for images in ("dataset", "plain_dataset"):
+        if images in metafunc.fixturenames:  # the datasets of one target need not be those of another
+            pairs = [(t, dataset) for t in chosen for dataset in _datasets(state, t, plain=images == "plain_dataset")]
+            ids = [f"{t}-{dataset_name(dataset)}" for t, dataset in pairs]
+            metafunc.parametrize((name, images), pairs, ids=ids)
+            return
+    metafunc.parametrize(name, chosen, ids=str)
 
 
 @pytest.hookimpl(trylast=True)  # after -k and -m: what they leave out is not promised
@@ -175,22 +176,22 @@ def _begin(state: BenchRun) -> None:
     for variant in options.variants:
         weights = options.weights[variant.name]
         if weights.path is not None:
-            load_watermarker(variant, weights)  # a checkpoint of another variant is refused now, not by every suite
+            # A checkpoint of another variant is refused now, not by every suite.
+            family_of(variant).model(variant, weights).check()
     groups = dict.fromkeys(target.group for target in state.targets)
     if options.artifact is not None:
         (group,) = groups
         model = read_model_file(options.artifact)
-        check_detector_signature(model, group.variant.nbits, group.size.height, group.size.width)
+        family_of(group.variant).check_file(model, group.variant, group.size)
     # The suites need torch, which is not loaded before there is something to measure.
-    from bench.image_set import read_samples
     from bench.workbench import Workbench
 
     data = {
         f"{dataset_name(dataset)} for {group.variant.name} at {group.size}": fingerprint(
-            read_samples(dataset, group, options.samples[group.variant.name])
+            task_of(group.variant).read(dataset, group, options.samples[group.variant.name], options.rate)
         )
         for group in groups
-        for dataset in options.datasets
+        for dataset in options.datasets_of(group.variant)
     }
     store = ArtifactStore()
     environment = describe_environment() | {
@@ -206,18 +207,18 @@ def _begin(state: BenchRun) -> None:
         if options.artifact is not None
         else {str(target): target.spec.key for target in state.targets if not target.is_reference},
     }
-    recorded = None
-    if state.resumed:
-        assert options.run_dir is not None
-        state.run = resume(options.run_dir, state.promises, environment)
-        recorded = load_bits(options.run_dir)
+    resumed = options.run_dir if state.resumed else None
+    if resumed is not None:
+        state.run = resume(resumed, state.promises, environment)
     else:
         state.run = RunDirectory.open(run_dir=options.run_dir)
     if options.gates is not None:
         state.run.keep_gates(options.gates)
     state.run.write_plan([expectation for promise in state.promises for expectation in promise.expectations])
     state.run.write_environment(environment)
-    state.workbench = Workbench(state.targets, options.samples, state.run, store, options.artifact, recorded)
+    state.workbench = Workbench(
+        state.targets, options.samples, state.run, store, options.artifact, resumed, options.rate
+    )
 
 
 @pytest.fixture
@@ -379,6 +380,8 @@ def _conversions(state: BenchRun) -> list[Target]:
     return list(conversions.values())
 
 
-def _plain(datasets: Sequence[str]) -> list[str]:
-    """Datasets of which there are images without a watermark."""
-    return [dataset for dataset in datasets if not (Path(dataset) / MANIFEST).exists()]
+def _datasets(state: BenchRun, target: Target, *, plain: bool) -> list[str]:
+    """Datasets that a target is measured on; those of which there are images without a watermark, where `plain`."""
+    task = task_of(target.variant)
+    datasets = state.options.datasets_of(target.variant)
+    return [dataset for dataset in datasets if task.has_plain(dataset) or not plain]

@@ -86,7 +86,7 @@ def resume(run_dir: Path, promises: Sequence[Promise], environment: Mapping[str,
     run = RunDirectory.resume(run_dir)
     run.keep_only(
         measurement=lambda row: row.expectation in kept,
-        bit_row=lambda row: (*(row[name] for name in CASE_COLUMNS), row["sample"].partition("/")[0]) in outputs,
+        sample_row=lambda row: (*(row[name] for name in CASE_COLUMNS), row["sample"].partition("/")[0]) in outputs,
         latency_row=lambda row: (row["variant"], row["image_size"]) in timed,
     )
     return run

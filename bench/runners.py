@@ -4,22 +4,17 @@ A runner only runs: it neither judges nor times. This module imports no torch, n
 imports its own engine when it is made.
 """
 
-import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from converters.errors import ModelFileError
-from converters.tflite_file import check_is_model
+from bench.engines import InterpreterEngine, RunnerError, TorchEngine
 
 if TYPE_CHECKING:
     from torch import nn
 
-
-class RunnerError(ValueError):
-    """A model that cannot be run, or an image that it cannot take; says what was found and what was expected."""
+__all__ = ["LiteRTRunner", "Runner", "RunnerError", "TensorFlowRunner", "TorchRunner", "to_unit_range"]
 
 
 class Runner(Protocol):
@@ -62,42 +57,20 @@ class _InterpreterRunner:
 
     backend: str
 
-    def __init__(self, interpreter_class: Callable[..., Any], path: str | Path, threads: int, nbits: int | None):
-        _check_threads(threads)
-        path = Path(path)
-        try:  # the interpreters do not tell a file that is no model from one that is damaged
-            check_is_model(path)
-        except ModelFileError as error:
-            raise RunnerError(str(error)) from error
-        try:
-            # From the path, not from its bytes: the weights are mapped, not copied.
-            interpreter = interpreter_class(model_path=str(path), num_threads=threads)
-            interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
-            raise RunnerError(
-                f"{path}: cannot be run ({_first_line(error)}); "
-                "a file that is cut off or damaged must be converted or copied again"
-            ) from error
-        inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-        height, width, found_nbits = _read_signature(path, inputs, outputs, nbits)
-        self.path = path
+    def __init__(self, path: str | Path, threads: int, nbits: int | None = None):
+        engine = InterpreterEngine(self.backend, path, threads)
+        height, width, found_nbits = _read_signature(engine.path, engine.inputs, engine.outputs, nbits)
+        self.path = engine.path
         self.threads = threads
         self.input_size = (height, width)
         self.nbits = found_nbits
-        self._interpreter = interpreter
-        self._input: int = inputs[0]["index"]
-        self._output: int = outputs[0]["index"]
+        self._engine = engine
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """See `Runner`."""
         _check_image(image, self.input_size)
-        interpreter = self._interpreter
-        try:
-            interpreter.set_tensor(self._input, image[np.newaxis])  # the one copy of the image
-            interpreter.invoke()
-        except (ValueError, RuntimeError) as error:
-            raise RunnerError(f"{self.path}: failed while running ({_first_line(error)})") from error
-        return interpreter.get_tensor(self._output)[0]  # a copy: the next call does not change it
+        logits: np.ndarray = self._engine(image[np.newaxis])[0]
+        return logits
 
 
 class LiteRTRunner(_InterpreterRunner):
@@ -114,11 +87,6 @@ class LiteRTRunner(_InterpreterRunner):
 
     backend = "litert"
 
-    def __init__(self, path: str | Path, threads: int, nbits: int | None = None):
-        from ai_edge_litert.interpreter import Interpreter
-
-        super().__init__(Interpreter, path, threads, nbits)
-
 
 class TensorFlowRunner(_InterpreterRunner):
     """The same file on TensorFlow's own build of the interpreter: a second opinion on LiteRT's kernels.
@@ -128,24 +96,9 @@ class TensorFlowRunner(_InterpreterRunner):
 
     backend = "tensorflow"
 
-    def __init__(self, path: str | Path, threads: int, nbits: int | None = None):
-        try:
-            from tensorflow import lite
-        except ImportError as error:
-            raise RunnerError(
-                "the backend tensorflow needs TensorFlow, which is not installed: pip install 'sealbench[tensorflow]'"
-            ) from error
-        with warnings.catch_warnings():
-            # It advises to change to LiteRT: that is the other runner.
-            warnings.filterwarnings("ignore", message=r"[\s\S]*tf\.lite\.Interpreter is deprecated")
-            super().__init__(lite.Interpreter, path, threads, nbits)
-
 
 class TorchRunner:
     """A PyTorch detector in inference mode: the reference.
-
-    The number of threads is a setting of the whole process in PyTorch; each call sets its own and puts back what it
-    found (0.2 microseconds), so that runners with different threads, and other code, do not disturb each other.
 
     Args:
         detector: images (B, 3, H, W) in [0, 1] to logits (B, 1 + nbits); it is put in evaluation mode.
@@ -157,38 +110,22 @@ class TorchRunner:
     backend = "torch"
 
     def __init__(self, detector: "nn.Module", image_size: tuple[int, int], nbits: int, threads: int):
-        _check_threads(threads)
+        self._engine = TorchEngine(detector, threads)
         self.threads = threads
         self.input_size = image_size
         self.nbits = nbits
-        self._detector = detector.eval()
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """See `Runner`."""
-        import torch
-
         _check_image(image, self.input_size)
-        if not image.flags.writeable:  # PyTorch knows no read-only tensors and would warn
-            image = image.copy()
         # A view in the order (1, 3, H, W); in memory the channels stay last, which is no slower and saves a copy.
-        batch = torch.from_numpy(image).permute(2, 0, 1)[None]
-        before = torch.get_num_threads()
-        torch.set_num_threads(self.threads)
-        try:
-            with torch.inference_mode():
-                outputs = self._detector(batch)
-        finally:
-            torch.set_num_threads(before)
-        if tuple(outputs.shape) != (1, 1 + self.nbits):
+        outputs = self._engine(image.transpose(2, 0, 1)[np.newaxis])
+        if outputs.shape != (1, 1 + self.nbits):
             raise RunnerError(
-                f"the PyTorch detector gave an output of shape {tuple(outputs.shape)}; expected (1, {1 + self.nbits})"
+                f"the PyTorch detector gave an output of shape {outputs.shape}; expected (1, {1 + self.nbits})"
             )
-        return outputs[0].float().numpy().copy()  # a module may hand out a buffer that it uses again
-
-
-def _check_threads(threads: int) -> None:
-    if threads < 1:
-        raise RunnerError(f"{threads} threads were asked for; expected at least 1")
+        logits: np.ndarray = outputs[0]
+        return logits
 
 
 def _check_image(image: np.ndarray, size: tuple[int, int]) -> None:
@@ -224,7 +161,3 @@ def _signature_text(tensors: list[dict[str, Any]]) -> str:
         f"{np.dtype(tensor['dtype']).name} {tuple(int(side) for side in tensor['shape_signature'])}"
         for tensor in tensors
     )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -7,7 +7,7 @@ from converters.image_size import ImageSize
 from converters.precisions import Precision, get_precision
 from converters.rewrites import choose_rewrites
 from converters.store import ArtifactSpec
-from converters.variants import Variant
+from converters.variants import Card
 from converters.weights import Weights
 from reports.records import NO_REWRITES, Case
 
@@ -22,7 +22,7 @@ class Group:
         mode: `simple`, or `resize` if they are resized inside the model.
     """
 
-    variant: Variant
+    variant: Card
     weights: Weights
     size: ImageSize
     mode: str = "simple"
@@ -48,6 +48,11 @@ class Target:
     backend: str
     threads: int
     rewrite: str = "none"
+
+    @property
+    def variant(self) -> Card:
+        """The model, as its card says."""
+        return self.group.variant
 
     @property
     def rewrites(self) -> tuple[str, ...]:

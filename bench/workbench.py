@@ -4,21 +4,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
-from bench.bit_rows import Outputs, bit_rows, recorded_outputs
-from bench.image_set import ImageSet, prepare, read_samples
 from bench.latency import LatencySample, affordable_rounds
-from bench.runners import LiteRTRunner, Runner, TensorFlowRunner, TorchRunner
 from bench.targets import Group, Target
-from converters.lazy_model import LazyModel
+from bench.tasks import Run, task_of
+from converters.families import family_of
 from converters.store import Artifact, ArtifactSpec, ArtifactStore
 from reports.run_directory import RunDirectory
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # Files of more bytes than this, the float32 file among them, are not timed side by side: each interpreter holds a copy
 # of its weights, packed for its kernels and up to four times the size of an int8 file.
@@ -35,7 +30,8 @@ class GroupBench:
         run: where raw samples are written.
         store: makes artifacts.
         artifact: the file to measure instead of converting, or None.
-        recorded: what an interrupted run has left of samples/bits.csv, or None.
+        resumed: the folder of an interrupted run that is gone on with, or None.
+        rate: frames that are taken of a second of a video.
     """
 
     def __init__(
@@ -46,19 +42,23 @@ class GroupBench:
         run: RunDirectory,
         store: ArtifactStore,
         artifact: Path | None,
-        recorded: "pd.DataFrame | None",
+        resumed: Path | None,
+        rate: float,
     ):
         self.group = group
         self.targets = targets
-        self._model = LazyModel(group.variant, group.weights)
+        self.family = family_of(group.variant)
+        self._task = task_of(group.variant)
+        self._model = self.family.model(group.variant, group.weights)
         self._samples = samples
         self._run = run
         self._store = store
         self._given = artifact
-        self._recorded = recorded
+        self._recorded = None if resumed is None else self._task.load(resumed)
+        self._rate = rate
         self._artifacts: dict[ArtifactSpec, Artifact | Exception] = {}
-        self._images: dict[str, ImageSet] = {}
-        self._outputs: dict[tuple[Target, str], Outputs] = {}
+        self._images: dict[str, Any] = {}
+        self._outputs: dict[tuple[Target, str], Any] = {}
 
     @property
     def reference(self) -> Target:
@@ -86,37 +86,42 @@ class GroupBench:
         """The file that a target measures: the one that was given, or the converted one."""
         return self._given or self.convert(target).path
 
-    def runner(self, target: Target) -> Runner:
+    def runner(self, target: Target) -> Run:
         """A runner for a target, ready for its first image."""
         if target.is_reference:
-            size = (self.group.size.height, self.group.size.width)
-            # The whole Watermarker resizes its images before its detector, as a file of that mode does.
-            module = self._model.watermarker() if self.group.mode == "resize" else self._model.detector
-            return TorchRunner(module, size, self.group.variant.nbits, target.threads)
-        return self._file_runner(self.path(target), target)
+            return self._task.reference(self.group, self._model, target.threads)
+        return self._task.runner(self.path(target), target)
 
-    def images(self, dataset: str) -> ImageSet:
-        """A dataset's images, watermarked with this group's embedder."""
+    def images(self, dataset: str) -> Any:
+        """A dataset's images as the task prepares them: watermarked with this group's embedder, or cut to patches."""
         if dataset not in self._images:
-            samples = read_samples(dataset, self.group, self._samples)
-            self._images[dataset] = prepare(dataset, samples, self.group, self._model.watermarker)
+            samples = self._task.read(dataset, self.group, self._samples, self._rate)
+            self._images[dataset] = self._task.prepare(dataset, samples, self.group, self._model)
         return self._images[dataset]
 
-    def outputs(self, target: Target, dataset: str) -> Outputs:
-        """What a target says of a dataset; run once, and written to samples/bits.csv when it is."""
+    def outputs(self, target: Target, dataset: str) -> Any:
+        """What a target says of a dataset, as the task keeps it; run once, and written to samples/ when it is."""
         if (target, dataset) not in self._outputs:
             images = self.images(dataset)
-            reference = None if target.is_reference else self.outputs(self.reference, dataset)
-            outputs = None if self._recorded is None else recorded_outputs(self._recorded, target.case, images)
+            outputs = None if self._recorded is None else self._task.recorded(self._recorded, target.case, images)
             if outputs is None:
-                run = self.runner(target)
-                outputs = Outputs(
-                    watermarked=np.stack([run(image) for image in images.watermarked]),
-                    plain=None if images.plain is None else np.stack([run(image) for image in images.plain]),
-                )
-                self._run.append_bits(bit_rows(target.case, images, outputs, reference or outputs))
+                reference = None if target.is_reference else self._reference_outputs(dataset)
+                outputs = self._task.run(self.runner(target), images, reference)
+                self._task.append(self._run, target.case, images, outputs, reference or outputs)
             self._outputs[target, dataset] = outputs
         return self._outputs[target, dataset]
+
+    def _reference_outputs(self, dataset: str) -> Any:
+        """What PyTorch says, with all that a comparison needs of it."""
+        outputs, images = self.outputs(self.reference, dataset), self.images(dataset)
+        whole = self._task.comparable(outputs, lambda: self.runner(self.reference), images)
+        self._outputs[self.reference, dataset] = whole
+        return whole
+
+    @cached_property
+    def random_inputs(self) -> tuple[np.ndarray, ...]:
+        """What a runner takes of one image, of values that mean nothing."""
+        return self._task.random_inputs(self.group)
 
     @cached_property
     def latencies(self) -> tuple[LatencySample, ...]:
@@ -125,14 +130,13 @@ class GroupBench:
         The float32 file takes part even where it is not a target, since speed-ups are relative to it. Files that are
         too large to be run side by side take their turns in several heats, each with PyTorch and float32.
         """
-        image = np.random.default_rng(0).random((self.group.size.height, self.group.size.width, 3), dtype=np.float32)
         by_name = {str(target): target for target in self.targets}
         samples: list[LatencySample] = []
         for heat in self._heats():
             runners = {str(target): self.runner(target) for target in heat}
             for base in {str(target.float32): target.float32 for target in heat if not target.is_reference}.values():
-                runners.setdefault(self.float32_name(base), self._file_runner(self.convert(base).path, base))
-            calls = {name: (lambda run=run: run(image)) for name, run in runners.items()}
+                runners.setdefault(self.float32_name(base), self._task.runner(self.convert(base).path, base))
+            calls = {name: (lambda run=run: run(*self.random_inputs)) for name, run in runners.items()}
             first = samples[-1].round + 1 if samples else 0
             timed = [replace(sample, round=first + sample.round) for sample in affordable_rounds(calls)]
             self._run.append_latency(_latency_row(by_name[s.name], s) for s in timed if s.name in by_name)
@@ -146,10 +150,8 @@ class GroupBench:
         return name if measured else f"{name} (converted)"
 
     def source_state(self) -> Mapping[str, np.ndarray]:
-        """The PyTorch detector's weights by name, with those of every rewrite, whatever the target's file has."""
-        from converters.weight_slopes import source_state
-
-        return source_state(self._model.detector)
+        """The PyTorch network's weights by name, with those of every rewrite, whatever the target's file has."""
+        return self.family.source_state(self._model.network)
 
     def _heats(self) -> list[list[Target]]:
         """Targets that are timed side by side: all of them, unless their files are too large together.
@@ -171,10 +173,6 @@ class GroupBench:
             room -= needed
         return heats
 
-    def _file_runner(self, path: Path, target: Target) -> Runner:
-        kind = TensorFlowRunner if target.backend == "tensorflow" else LiteRTRunner
-        return kind(path, target.threads, self.group.variant.nbits)
-
 
 class Workbench:
     """Keeps the shared things of one group at a time: tests come sorted by group, so that memory stays bounded.
@@ -182,7 +180,7 @@ class Workbench:
     Args:
         targets: of the whole run.
         samples: for each variant's name how many images of a dataset.
-        run, store, artifact, recorded: see `GroupBench`.
+        run, store, artifact, resumed, rate: see `GroupBench`.
     """
 
     def __init__(
@@ -192,11 +190,12 @@ class Workbench:
         run: RunDirectory,
         store: ArtifactStore,
         artifact: Path | None,
-        recorded: "pd.DataFrame | None" = None,
+        resumed: Path | None,
+        rate: float,
     ):
         self._targets = targets
         self._samples = samples
-        self._parts = (run, store, artifact, recorded)
+        self._parts = (run, store, artifact, resumed, rate)
         self._current: GroupBench | None = None
 
     def group(self, group: Group) -> GroupBench:

@@ -19,8 +19,8 @@ _TWIN, _ORIGINAL = "embedder.msg_processor.", "embedder.unet.msg_processor."
 _ZIP_MAGIC = b"PK\x03\x04"
 
 
-def read_state(path: Path) -> dict[str, Tensor]:
-    """Tensors of a checkpoint by name: the embedder's and the detector's, without upstream's constants.
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Tensors of a checkpoint by name, whatever they are called.
 
     A `.safetensors` file holds tensors only. Any other file is read by PyTorch with `weights_only`, which builds
     tensors and plain containers and refuses everything else; the tensors may stand under the key `model`, as in
@@ -29,10 +29,20 @@ def read_state(path: Path) -> dict[str, Tensor]:
     which is not a zip archive, is read as a whole.
 
     Raises:
-        WeightsError: the file is truncated, no checkpoint, a TorchScript archive, or holds other prefixes.
+        WeightsError: the file is truncated, no checkpoint, or a TorchScript archive.
     """
-    state = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pth(path)
-    state = {key: value for key, value in state.items() if not key.startswith(CONSTANT_PREFIXES)}
+    return _read_safetensors(path) if path.suffix == ".safetensors" else _read_pth(path)
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """Tensors of a watermark model's checkpoint by name: the embedder's and the detector's, without constants.
+
+    They are read as by `read_tensors`.
+
+    Raises:
+        WeightsError: see `read_tensors`; also where there are other prefixes.
+    """
+    state = {key: value for key, value in read_tensors(path).items() if not key.startswith(CONSTANT_PREFIXES)}
     foreign = [key for key in state if not key.startswith(NETWORKS)]
     if foreign or not state:
         found = ", ".join(foreign[:3]) or "no tensors"

@@ -12,6 +12,10 @@ class UnknownNameError(ConverterError):
         super().__init__(f"unknown {kind} {name!r}; known: {', '.join(known)}")
 
 
+class WrongTaskError(ConverterError):
+    """A model that is not for what was asked of it."""
+
+
 class WeightsError(ConverterError):
     """A checkpoint that is missing, unreadable or of another variant."""
 

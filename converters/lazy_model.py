@@ -36,6 +36,19 @@ class LazyModel:
         """
         return load_detector(self._variant, self._weights)
 
+    @property
+    def network(self) -> "nn.Module":
+        """What is exported: the detector."""
+        return self.detector
+
+    def check(self) -> None:
+        """Read the whole checkpoint.
+
+        Raises:
+            WeightsError: see `watermarker`.
+        """
+        self.watermarker()
+
     def watermarker(self) -> "Watermarker":
         """Embedder and detector, loaded anew at every call.
 

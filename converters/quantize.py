@@ -17,9 +17,12 @@ _MODULE_PATH = re.compile(r"[^/;]*\.(?=[A-Za-z_])")
 _WRAPPERS = re.compile(r"(?:^|(?<=;))ChannelsLast/(?:detector/)*")
 _PARENT_CLASS = re.compile(r"(?:^|(?<=[/;]))_?[A-Za-z0-9]+_(?=[^/;]*/)")
 
+CalibrationInputs = np.ndarray | Sequence[tuple[np.ndarray, ...]]
+"""Images (n, H, W, 3) float32 in [0, 1] at a file's size, or for each sample what a file takes, in its order."""
+
 
 def quantize(
-    float32_path: Path, recipe: Sequence[Rule], path: Path, calibration_images: np.ndarray | None = None
+    float32_path: Path, recipe: Sequence[Rule], path: Path, calibration_images: CalibrationInputs | None = None
 ) -> None:
     """Apply a recipe to a float32 file and write the result to `path`; equal inputs give equal bytes.
 
@@ -29,7 +32,7 @@ def quantize(
         float32_path: the file to quantize.
         recipe: see `converters.precisions`.
         path: of the result; its input and output are float32, as the original's.
-        calibration_images: (n, H, W, 3) float32 in [0, 1] at the file's size; only for a recipe that needs them.
+        calibration_images: only for a recipe that needs them.
 
     Raises:
         ValueError: the recipe is empty (float32 is what the export gives), or needs images and has none.
@@ -54,7 +57,7 @@ def quantize(
             job.quantize(statistics).export_model(str(path), overwrite=True)
 
 
-def calibrate(float32_path: Path, recipe: Sequence[Rule], images: np.ndarray) -> dict[str, Any]:
+def calibrate(float32_path: Path, recipe: Sequence[Rule], images: CalibrationInputs) -> dict[str, Any]:
     """Statistics of every activation that the recipe asks for, by the tensor's name.
 
     Of ranges they are the smallest and the largest value of all images. The quantizer's own choice is a moving average
@@ -75,8 +78,9 @@ def calibrate(float32_path: Path, recipe: Sequence[Rule], images: np.ndarray) ->
     )
     calibration = calibrator.Calibrator(str(float32_path), num_threads=1, **how)
     key, signature = next(iter(calibration.get_signature_list().items()))
-    (name,) = signature["inputs"]
-    calibration.calibrate({key: [{name: image[None]} for image in images]}, rules)
+    samples = [(image[None],) for image in images] if isinstance(images, np.ndarray) else images
+    names = tuple(signature["inputs"])
+    calibration.calibrate({key: [dict(zip(names, sample, strict=True)) for sample in samples]}, rules)
     statistics: dict[str, Any] = calibration.get_model_qsvs()
     if uses_gptq(recipe):
         return statistics

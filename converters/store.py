@@ -15,12 +15,12 @@ from filelock import FileLock
 
 from converters.cache_folder import cache_folder
 from converters.errors import StoreError
+from converters.families import Family, Model, family_of
 from converters.file_hashes import remembered_sha256
-from converters.image_size import ImageSize, check_image_size
-from converters.lazy_model import LazyModel
-from converters.precisions import Precision, get_precision
+from converters.image_size import ImageSize
+from converters.precisions import Precision, Rule, get_precision
 from converters.rewrites import apply_rewrites
-from converters.variants import Variant
+from converters.variants import Card
 from converters.weights import Weights
 
 TOOLS = ("ai-edge-litert", "ai-edge-quantizer", "litert-converter", "litert-torch", "torch")
@@ -42,7 +42,7 @@ class ArtifactSpec:
         rewrites: names of the exact rewrites that are made before the export; see `converters.rewrites`.
     """
 
-    variant: Variant
+    variant: Card
     weights: Weights
     precision: Precision
     size: ImageSize
@@ -51,9 +51,19 @@ class ArtifactSpec:
 
     @property
     def file_name(self) -> str:
-        """`videoseal_detector_{model_name}_{image_size}{suffix}.tflite`."""
+        """For example `videoseal_detector_{model_name}_{image_size}{suffix}.tflite`."""
         resize = "_resize" if self.mode == "resize" else ""
-        return f"videoseal_detector_{self.variant.name}_{self.size}{resize}{self.precision.suffix}.tflite"
+        return f"{self.family.file_stem(self.variant)}_{self.size}{resize}{self.precision.suffix}.tflite"
+
+    @property
+    def family(self) -> Family:
+        """How models of its task are made into files."""
+        return family_of(self.variant)
+
+    @property
+    def recipe(self) -> tuple[Rule, ...]:
+        """The rules that make it from the float32 file; none for that file itself."""
+        return self.family.recipe(self.precision, self.rewrites)
 
     def provenance(self) -> dict[str, Any]:
         """All that may change the file's bytes, as plain data."""
@@ -61,7 +71,7 @@ class ArtifactSpec:
             "card": asdict(self.variant),
             "weights_fingerprint": self.weights.fingerprint,
             "precision": self.precision.name,
-            "recipe": list(self.precision.recipe_for(self.rewrites)),
+            "recipe": list(self.recipe),
             "calibration": self._calibration_fingerprint(),
             "rewrites": list(self.rewrites),
             "image_size": str(self.size),
@@ -73,9 +83,7 @@ class ArtifactSpec:
     def _calibration_fingerprint(self) -> str | None:
         if not self.precision.needs_calibration:
             return None
-        from converters.calibration import calibration_fingerprint
-
-        return calibration_fingerprint(self.variant.nbits, self.size)
+        return self.family.calibration_fingerprint(self.variant, self.size)
 
     @property
     def key(self) -> str:
@@ -135,7 +143,7 @@ class ArtifactStore:
                 "set XDG_CACHE_HOME to a folder that can"
             ) from error
 
-    def get(self, spec: ArtifactSpec, model: LazyModel) -> Artifact:
+    def get(self, spec: ArtifactSpec, model: Model) -> Artifact:
         """The artifact of `spec`, converted if it is not there yet.
 
         Args:
@@ -145,12 +153,12 @@ class ArtifactStore:
         Raises:
             ImageSizeError: the variant cannot take images of that size.
         """
-        check_image_size(spec.variant, spec.size, spec.mode)
+        spec.family.check_size(spec.variant, spec.size, spec.mode)
         folder = self.root / spec.key
         if (artifact := self._load(folder, spec)) is not None:
             return artifact
         source = None
-        if spec.precision.recipe_for(spec.rewrites):
+        if spec.recipe:
             source = self.get(replace(spec, precision=get_precision("float32")), model).path
         with FileLock(f"{folder}.lock"):
             if (artifact := self._load(folder, spec)) is not None:  # another process made it while we waited
@@ -161,7 +169,7 @@ class ArtifactStore:
             raise StoreError(f"{folder}: the artifact that was just written does not read back; is the disk full?")
         return Artifact(made.path, made.size_bytes, made.sha256, made.convert_s, reused=False)
 
-    def _make(self, folder: Path, spec: ArtifactSpec, source: Path | None, model: LazyModel) -> None:
+    def _make(self, folder: Path, spec: ArtifactSpec, source: Path | None, model: Model) -> None:
         unfinished = folder.with_name(f"{folder.name}.converting")
         for remains in (folder, unfinished):  # what did not read back, and what a killed conversion left
             shutil.rmtree(remains, ignore_errors=True)
@@ -170,19 +178,14 @@ class ArtifactStore:
         try:
             start = time.perf_counter()
             if source is None:
-                from converters.export import export_float32
-
-                rewritten = apply_rewrites(model.detector, spec.rewrites)
-                export_float32(rewritten, spec.variant, spec.size, spec.mode, path)
+                rewritten = apply_rewrites(model.network, spec.rewrites)
+                spec.family.export(rewritten, spec.variant, spec.size, spec.mode, path)
             else:
                 from converters.quantize import quantize
 
-                images = None
-                if spec.precision.needs_calibration:
-                    from converters.calibration import calibration_images
-
-                    images = calibration_images(model.watermarker(), spec.variant.nbits, spec.size)
-                quantize(source, spec.precision.recipe_for(spec.rewrites), path, images)
+                calibrates = spec.precision.needs_calibration
+                images = spec.family.calibration(model, spec.variant, spec.size) if calibrates else None
+                quantize(source, spec.recipe, path, images)
             provenance = spec.provenance() | {
                 "convert_s": round(time.perf_counter() - start, 3),
                 "size_bytes": path.stat().st_size,

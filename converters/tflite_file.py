@@ -8,7 +8,7 @@ import math
 import mmap
 import struct
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -158,15 +158,29 @@ def check_detector_signature(model: ModelFile, nbits: int, height: int, width: i
     Raises:
         ModelFileError: input or output differ; the message names what was found and what was expected.
     """
+    what = f"a detector of {nbits} bits for {height} x {width} images"
+    check_signature(model, what, ((1, height, width, 3),), (1, 1 + nbits))
+
+
+def check_signature(model: ModelFile, what: str, inputs: Sequence[tuple[int, ...]], output: tuple[int, ...]) -> None:
+    """Refuse a file that takes or gives other tensors, all float32.
+
+    Args:
+        model: the file.
+        what: it should be; for the message.
+        inputs, output: the shapes, in order.
+
+    Raises:
+        ModelFileError: input or output differ; the message names what was found and what was expected.
+    """
     expected = (
-        (TensorSignature("FLOAT32", (1, height, width, 3)),),
-        (TensorSignature("FLOAT32", (1, 1 + nbits)),),
+        tuple(TensorSignature("FLOAT32", shape) for shape in inputs),
+        (TensorSignature("FLOAT32", output),),
     )
     if (model.inputs, model.outputs) != expected:
         found = f"{_join(model.inputs)} -> {_join(model.outputs)}"
         raise ModelFileError(
-            f"{model.path}: not a detector of {nbits} bits for {height} x {width} images; "
-            f"expected {_join(expected[0])} -> {_join(expected[1])}, found {found}"
+            f"{model.path}: not {what}; expected {_join(expected[0])} -> {_join(expected[1])}, found {found}"
         )
 
 

@@ -1,12 +1,13 @@
 """Variant cards: what each detector is. Imports no torch, so that `--help` and errors come at once."""
 
 import tomllib
+from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, ClassVar, Protocol, get_args
 
-from converters.errors import UnknownNameError
+from converters.errors import UnknownNameError, WrongTaskError
 
 CARDS = Path(__file__).parent / "cards"
 
@@ -112,9 +113,35 @@ class Blending:
     scaling_w: float
 
 
+class Card(Protocol):
+    """One published (or bundled) model of any family: what all of them say of themselves."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def name(self) -> str:
+        """As on the command line and in every table."""
+
+    @property
+    def task(self) -> str:
+        """What it is for; `converters.families` and `bench.tasks` know more of it."""
+
+    @property
+    def architecture(self) -> str:
+        """Names the rewrites that find something in it."""
+
+    @property
+    def official_weights(self) -> str | None:
+        """Address of the publisher's checkpoint, if there is one."""
+
+    @property
+    def bundled_weights(self) -> str | None:
+        """Name of the file in converters/weights, if the model is shipped here."""
+
+
 @dataclass(frozen=True)
 class Variant:
-    """One published (or bundled) watermark model.
+    """One published (or bundled) watermark model; a `Card`.
 
     Attributes:
         name: as on the command line and in every table.
@@ -145,22 +172,78 @@ class Variant:
                 f"{self.name}: image_size {self.image_size}; expected grid * patch_size = {self.detector.smallest_side}"
             )
 
+    @property
+    def architecture(self) -> str:
+        """`convnext` or `vit`, of the detector."""
+        return self.detector.architecture
 
-def variant_names() -> tuple[str, ...]:
+
+@dataclass(frozen=True)
+class QualityVariant:
+    """A network of UVQ 1.5, or several in a chain; a `Card`.
+
+    Attributes:
+        name: as on the command line and in every table.
+        task: `quality`.
+        image_size: of the images it looks at, like `256` or `1080x1920`.
+        parts: its networks, of `content`, `distortion` and `aggregation`; one, or all three in this order.
+        official_weights, bundled_weights: see `Card`.
+        architecture: `uvq`.
+    """
+
+    name: str
+    task: str
+    image_size: str
+    parts: tuple[str, ...]
+    official_weights: str | None = None
+    bundled_weights: str | None = None
+    architecture: str = field(default="uvq", init=False)
+
+
+def card_names() -> tuple[str, ...]:
     """Names of all cards, sorted."""
     return tuple(sorted(path.stem for path in CARDS.glob("*.toml")))
 
 
-@cache
+def variant_names() -> tuple[str, ...]:
+    """Names of the watermark models, sorted."""
+    return tuple(name for name in card_names() if isinstance(get_card(name), Variant))
+
+
 def get_variant(name: str) -> Variant:
-    """Read the card called `name`.
+    """The watermark model called `name`.
 
     Raises:
         UnknownNameError: there is no such card, or its detector is of an unknown architecture.
+        WrongTaskError: it is a model of another task.
     """
-    if name not in variant_names():
+    if name not in card_names():
         raise UnknownNameError("variant", name, variant_names())
+    card = get_card(name)
+    if not isinstance(card, Variant):
+        raise WrongTaskError(
+            f"variant {name!r} is a model of the task {card.task}; expected one for watermarks: "
+            f"{', '.join(variant_names())}"
+        )
+    return card
+
+
+@cache
+def get_card(name: str) -> Card:
+    """Read the card called `name`, of whatever task.
+
+    Raises:
+        UnknownNameError: there is no such card, or it is of an unknown task or architecture.
+    """
+    if name not in card_names():
+        raise UnknownNameError("variant", name, card_names())
     card = tomllib.loads((CARDS / f"{name}.toml").read_text(encoding="utf-8"))
+    if card.get("task") not in _KINDS:
+        raise UnknownNameError("task", str(card.get("task")), tuple(_KINDS))
+    return _KINDS[card["task"]](name, card)
+
+
+def _watermark_card(name: str, card: dict[str, Any]) -> Card:
     detector = card.pop("detector")
     architecture = detector.pop("architecture", "")
     if architecture not in _DETECTOR_CARDS:
@@ -171,6 +254,14 @@ def get_variant(name: str) -> Variant:
         "blending": _frozen(Blending, card.pop("blending")),
     }
     return Variant(name=name, **parts, **card)
+
+
+def _quality_card(name: str, card: dict[str, Any]) -> Card:
+    read: QualityVariant = _frozen(QualityVariant, {"name": name, **card})
+    return read
+
+
+_KINDS: dict[str, Callable[[str, dict[str, Any]], Card]] = {"watermark": _watermark_card, "quality": _quality_card}
 
 
 def _frozen(kind: type, table: dict[str, Any]) -> Any:

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 # Below this correlation a weight counts as not found. Honest 4-bit weights were seen at 0.987 and above; of the wrong
 # ones, a sample of SAMPLE values correlates by 1 / sqrt(SAMPLE), 0.016, and nine by 0.33.
 FOUND_CORRELATION = 0.8
-# The detectors compute `images * 2 - 1` before their first convolution, and the converter folds both into it: its
-# kernel then holds twice the source's values.
-IMAGE_SCALE = np.float32(2)
+# The watermark detectors compute `images * 2 - 1` before their first convolution, and the converter folds both into it:
+# its kernel then holds twice the source's values.
+IMAGE_SCALE = 2.0
 IMAGE_CHANNELS = 3
 SAMPLE = 4096  # values by which a weight's source is chosen among those of its shape
 
@@ -55,16 +55,19 @@ class WeightSlope:
     relative_rms: float
 
 
-def weight_slopes(path: Path, state: Mapping[str, np.ndarray]) -> tuple[WeightSlope, ...]:
+def weight_slopes(
+    path: Path, state: Mapping[str, np.ndarray], image_scale: float = IMAGE_SCALE
+) -> tuple[WeightSlope, ...]:
     """Hold every weight of a file that is stored below 32 bits, and has two axes or more, against its source.
 
     The axes of a source may stand in any order, since convolutions change theirs (OIHW to OHWI) and one of a single
     channel is dropped; among sources that fit, the best correlation decides. The convolution that reads the image is
-    held against twice its source where the file has the scaling of the image folded into it.
+    held against `image_scale` times its source where the file has the scaling of the image folded into it.
 
     Args:
         path: the `.tflite` file.
         state: float32 source weights by name, of the detector as it was exported; see `source_state`.
+        image_scale: factor by which the network multiplies its images before the first convolution.
 
     Returns:
         One entry for each weight, in the file's order; empty for a float32 file.
@@ -76,7 +79,7 @@ def weight_slopes(path: Path, state: Mapping[str, np.ndarray]) -> tuple[WeightSl
     sources: dict[tuple[int, ...], list[tuple[str, np.ndarray]]] = {}
     for name, value in state.items():
         reads_image = value.ndim == 4 and value.shape[1] == IMAGE_CHANNELS  # (O, I, H, W)
-        squeezed = np.squeeze(value * IMAGE_SCALE if folded and reads_image else value)
+        squeezed = np.squeeze(value * np.float32(image_scale) if folded and reads_image else value)
         sources.setdefault(_sides(squeezed.shape), []).append((name, squeezed))
     return tuple(_held_against(weight, sources) for weight in quantized_weights(path))
 

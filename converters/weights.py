@@ -7,14 +7,15 @@ torch, and `find_weights` where it downloads.
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from converters.errors import WeightsError
+from converters.families import family_of
 from converters.file_hashes import file_sha256, remembered_sha256  # noqa: F401 (file_sha256: for the store)
-from converters.variants import Variant
+from converters.variants import Card, Variant
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -38,7 +39,7 @@ class Weights:
 
     Attributes:
         kind: `bundled`, `official`, `file` or `seeded`, as in the column `weights` of every table.
-        path: the checkpoint, or None for `seeded`.
+        path: the checkpoint, or the folder of several for a model of several networks, or None for `seeded`.
         fingerprint: sha256 that changes whenever the values may change: of the checkpoint, also where `path` is what
             was extracted from it, or of the recipe of `seeded`.
     """
@@ -48,7 +49,7 @@ class Weights:
     fingerprint: str
 
 
-def find_weights(variant: Variant, source: str | None = None) -> Weights:
+def find_weights(variant: Card, source: str | None = None) -> Weights:
     """Resolve a source of weights.
 
     `official` is downloaded if it is not in the cache yet (see `converters.official`), which may take minutes: check
@@ -66,12 +67,13 @@ def find_weights(variant: Variant, source: str | None = None) -> Weights:
     if source is None:
         source = "bundled" if variant.bundled_weights else "seeded"
     if source == "seeded":
-        recipe = {"seed": SEED, "version": SEEDING_VERSION, "card": asdict(variant)}
+        recipe = {"seed": SEED, "version": SEEDING_VERSION, "card": asdict(variant), **family_of(variant).seeding}
         return Weights("seeded", None, hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest())
     if source == "official":
         if variant.official_weights is None:
             raise WeightsError(
-                f"{variant.name}: no weights are published; use bundled, seeded, or the path of a checkpoint"
+                f"{variant.name}: no address of published weights is known; use bundled, seeded, or the path of a "
+                "checkpoint"
             )
         from converters.official import fetch_official
 
@@ -84,12 +86,16 @@ def find_weights(variant: Variant, source: str | None = None) -> Weights:
     else:
         path = Path(source)
     try:
-        if not path.is_file():
-            raise WeightsError(f"{path}: no such file; expected a .safetensors or .pth checkpoint of {variant.name}")
-        fingerprint = remembered_sha256(path)
+        fingerprint = _fingerprint(family_of(variant).checkpoints(variant, path))
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read ({error.strerror})") from error
     return Weights("bundled" if source == "bundled" else "file", path, fingerprint)
+
+
+def _fingerprint(files: Sequence[Path]) -> str:
+    """Of one checkpoint its sha256, of several that of theirs in their order."""
+    digests = [remembered_sha256(path) for path in files]
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 def load_watermarker(variant: Variant, weights: Weights) -> "Watermarker":

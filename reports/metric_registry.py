@@ -18,7 +18,7 @@ class Metric:
 
     Attributes:
         name: The name in results.csv and in gates.
-        unit: "bytes", "%", "fraction" (0 to 1), "points" (percentage points), "logit", "probability",
+        unit: "bytes", "%", "fraction" (0 to 1), "points" (percentage points), "logit", "score", "correlation", "probability",
             "log10", "dB", "ms", "s", "MB" (10^6 bytes), "x" (ratio) or "count".
         better: Which direction is good news; "neither" for a value that only describes.
         needs_trained: True when the value means nothing for seeded (untrained) weights.
@@ -234,6 +234,38 @@ _ALL = (
         "lower",
         "Mean over the bits of |share of unwatermarked images that set it - that share of the PyTorch reference|.",
         needs_trained=True,
+    ),
+    _metric("score_mae", "score", "lower", "Mean |score - score of the PyTorch reference|; scores are from 1 to 5."),
+    _metric(
+        "score_error_pct",
+        "%",
+        "lower",
+        "Mean over frames of 100 * |score - score of the PyTorch reference| / that score.",
+    ),
+    _metric("score_error_max_pct", "%", "lower", "The largest of these over the frames."),
+    _metric(
+        "rank_correlation",
+        "correlation",
+        "higher",
+        "Spearman's rank correlation of the scores with the PyTorch reference's, over all frames.",
+    ),
+    _metric(
+        "pair_agreement",
+        "fraction",
+        "higher",
+        "Share of the pairs of frames of one picture or video that are in the PyTorch reference's order.",
+    ),
+    _metric(
+        "feature_error_pct",
+        "%",
+        "lower",
+        "100 * root of the sum of squared errors of the features over that of the PyTorch reference's squared features.",
+    ),
+    _metric(
+        "feature_cosine",
+        "correlation",
+        "higher",
+        "Cosine of the angle between all features and the PyTorch reference's.",
     ),
     _metric("latency_ms", "ms", "lower", "Median time of one inference of one image, after warm-up."),
     _metric("latency_p90_ms", "ms", "lower", "90th percentile of the time of one inference."),

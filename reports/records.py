@@ -133,6 +133,21 @@ BIT_COLUMNS = (
     "image_size",
     "rewrites",
 )
+SCORE_SUMS = ("values", "nonfinite", "error_ss", "reference_ss", "found_ss", "product")
+"""Sums over the values of one output: how many there are and are not finite; squares of the errors, of PyTorch's
+values and of the file's; products of these two."""
+SCORE_COLUMNS = (
+    "variant",
+    "precision",
+    "backend",
+    "attack",
+    "sample",
+    "score",
+    "reference_score",
+    *SCORE_SUMS,
+    "image_size",
+    "rewrites",
+)
 DURATION_COLUMNS = ("variant", "suite", "precision", "samples", "seconds")
 LATENCY_COLUMNS = (
     "variant",

@@ -22,6 +22,7 @@ from reports.records import (
     LATENCY_COLUMNS,
     PLAN_COLUMNS,
     RESULT_COLUMNS,
+    SCORE_COLUMNS,
     Expectation,
     Measurement,
 )
@@ -33,6 +34,7 @@ from reports.run_reader import (
     LATENCY,
     PLAN,
     RESULTS,
+    SCORES,
     complete_lines,
     is_run,
     load_bits,
@@ -118,7 +120,17 @@ class RunDirectory:
         # First, because it is what makes the folder a run: whatever dies after this can be begun anew.
         write_atomically(path / RESULTS, csv_text([RESULT_COLUMNS]))
         with told(path):
-            for file in (PLAN, ENVIRONMENT, GATES, BITS + ".gz", LATENCY + ".gz", WORST_IMAGES, *RENDERED):
+            for file in (
+                PLAN,
+                ENVIRONMENT,
+                GATES,
+                BITS + ".gz",
+                SCORES,
+                SCORES + ".gz",
+                LATENCY + ".gz",
+                WORST_IMAGES,
+                *RENDERED,
+            ):
                 remove(path / file)
             (path / "samples").mkdir(exist_ok=True)
             (path / "plots").mkdir(exist_ok=True)
@@ -149,19 +161,23 @@ class RunDirectory:
             write_atomically(path / name, complete_lines(path / name))
             with told(path):
                 remove(packed_name(path / name))
+        if scores := complete_lines(path / SCORES):  # only models of quality leave any
+            write_atomically(path / SCORES, scores)
+            with told(path):
+                remove(packed_name(path / SCORES))
         return run
 
     def keep_only(
         self,
         measurement: Callable[[Measurement], bool],
-        bit_row: Callable[[Mapping[str, str]], bool],
+        sample_row: Callable[[Mapping[str, str]], bool],
         latency_row: Callable[[Mapping[str, str]], bool],
     ) -> None:
         """Drop from a resumed run what will be measured again.
 
         Args:
             measurement: Says of a row of results.csv whether it stays.
-            bit_row: The same of samples/bits.csv; its mappings have BIT_COLUMNS as text.
+            sample_row: The same of samples/bits.csv and scores.csv; its mappings have their columns as text.
             latency_row: The same of samples/latency.csv; its mappings have LATENCY_COLUMNS as text.
 
         Raises:
@@ -169,7 +185,10 @@ class RunDirectory:
         """
         kept = [astuple(row) for row in load_results(self.path) if measurement(row)]
         write_atomically(self.path / RESULTS, csv_text([RESULT_COLUMNS, *kept]))
-        for name, columns, stays in ((BITS, BIT_COLUMNS, bit_row), (LATENCY, LATENCY_COLUMNS, latency_row)):
+        tables = [(BITS, BIT_COLUMNS, sample_row), (LATENCY, LATENCY_COLUMNS, latency_row)]
+        if (self.path / SCORES).is_file():
+            tables.append((SCORES, SCORE_COLUMNS, sample_row))
+        for name, columns, stays in tables:
             rows = [tuple(row.values()) for _, row in table_rows(self.path / name, columns) if stays(row)]
             write_atomically(self.path / name, csv_text([columns, *rows]))
 
@@ -201,6 +220,19 @@ class RunDirectory:
             ReportError: A row has other columns, or the file cannot be written.
         """
         self._append_rows(BITS, BIT_COLUMNS, rows)
+
+    def append_scores(self, rows: Iterable[Row]) -> None:
+        """Append results of single frames to samples/scores.csv, which the first of them begins.
+
+        Args:
+            rows: Mappings with exactly SCORE_COLUMNS, or sequences in that order. `score` is NaN for features.
+
+        Raises:
+            ReportError: A row has other columns, or the file cannot be written.
+        """
+        if not (self.path / SCORES).is_file():
+            write_atomically(self.path / SCORES, csv_text([SCORE_COLUMNS]))
+        self._append_rows(SCORES, SCORE_COLUMNS, rows)
 
     def append_latency(self, rows: Iterable[Row]) -> None:
         """Append single timings to samples/latency.csv.
@@ -271,7 +303,7 @@ class RunDirectory:
         from reports.worst_images import write_worst_images  # pandas takes a second to load
 
         write_worst_images(load_bits(self.path), self.path / WORST_IMAGES)
-        for name in (BITS, LATENCY):
+        for name in (BITS, SCORES, LATENCY):
             plain = self.path / name
             with told(plain):
                 if plain.is_file() and plain.stat().st_size > PLAIN_LIMIT_BYTES:

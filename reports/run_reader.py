@@ -21,6 +21,8 @@ from reports.records import (
     LATENCY_COLUMNS,
     PLAN_COLUMNS,
     RESULT_COLUMNS,
+    SCORE_COLUMNS,
+    SCORE_SUMS,
     Case,
     Expectation,
     Measurement,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 RESULTS, PLAN, ENVIRONMENT, GATES = "results.csv", "plan.csv", "environment.json", "gates.toml"
 BITS, LATENCY, DURATIONS = "samples/bits.csv", "samples/latency.csv", "samples/durations.csv"
+SCORES = "samples/scores.csv"
 # Columns of samples that are numbers; a message may be missing, so it is a float in frames.
 _NUMBERS: dict[str, Callable[[str], float]] = {
     "bit": int,
@@ -42,6 +45,9 @@ _NUMBERS: dict[str, Callable[[str], float]] = {
     "round": int,
     "position": int,
     "latency_ms": float,
+    "score": float,
+    "reference_score": float,
+    **dict.fromkeys(SCORE_SUMS, float),
 }
 _HEADER = ",".join(RESULT_COLUMNS)
 
@@ -114,6 +120,21 @@ def load_bits(run_dir: Path) -> pd.DataFrame:
         ReportError: The table has other columns, or a cell is no number where one is expected.
     """
     return _sample_frame(run_dir / BITS, BIT_COLUMNS)
+
+
+def load_scores(run_dir: Path) -> pd.DataFrame:
+    """Read samples/scores.csv or its compressed form.
+
+    Args:
+        run_dir: A run's folder.
+
+    Returns:
+        Columns SCORE_COLUMNS, one frame of one model a row; scores are NaN for features. Empty when there are none.
+
+    Raises:
+        ReportError: The table has other columns, or a cell is no number where one is expected.
+    """
+    return _sample_frame(run_dir / SCORES, SCORE_COLUMNS)
 
 
 def load_latency(run_dir: Path) -> pd.DataFrame:

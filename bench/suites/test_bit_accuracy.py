@@ -8,6 +8,8 @@ from bench.recorder import Recorder
 from bench.targets import Target
 from bench.workbench import GroupBench
 
+pytestmark = pytest.mark.gives("bits")
+
 
 @pytest.mark.measures("bit_accuracy", "word_accuracy", "log10_pvalue", "tpr_at_fpr_1e-6")
 def test_bit_accuracy(target: Target, dataset: str, group: GroupBench, record: Recorder) -> None:

@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 
 from bench import metrics, null_check
+from bench.bit_rows import Outputs
 from bench.intervals import clustered_mean_interval, proportion_interval
 from bench.recorder import Recorder
 from bench.targets import Target
-from bench.workbench import GroupBench, Outputs
+from bench.workbench import GroupBench
 from datasets.messages import random_messages
+
+pytestmark = pytest.mark.gives("bits")
 
 KEYS_SEED = 2
 KEYS = 100

@@ -10,6 +10,8 @@ from bench.recorder import Recorder
 from bench.targets import Target
 from bench.workbench import GroupBench
 
+pytestmark = pytest.mark.gives("bits")
+
 
 @pytest.mark.measures(
     "bit_agreement",

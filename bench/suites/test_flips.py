@@ -8,6 +8,8 @@ from bench.recorder import Recorder
 from bench.targets import Target
 from bench.workbench import GroupBench
 
+pytestmark = pytest.mark.gives("bits")
+
 
 @pytest.mark.measures("harmful_flips", "healing_flips", "mcnemar_pvalue", "bit_accuracy_ratio_pct")
 def test_flips(file_target: Target, dataset: str, group: GroupBench, record: Recorder) -> None:

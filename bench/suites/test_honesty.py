@@ -25,7 +25,7 @@ def test_storage(file_target: Target, group: GroupBench, record: Recorder) -> No
 @pytest.mark.measures("weight_slope_error", "weight_channel_slope_error", "unmatched_weight_pct")
 def test_weights(quantized_target: Target, group: GroupBench, record: Recorder) -> None:
     """Each layer's dequantized weights on those of PyTorch."""
-    slopes = weight_slopes(group.path(quantized_target), group.source_state())
+    slopes = weight_slopes(group.path(quantized_target), group.source_state(), group.family.image_scale)
     record("weight_slope_error", slope_error(slopes), n=max(1, len(slopes)))
     record("weight_channel_slope_error", channel_slope_error(slopes), n=max(1, len(slopes)))
     record("unmatched_weight_pct", unmatched_pct(slopes), n=max(1, len(slopes)))

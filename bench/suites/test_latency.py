@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 import pytest
 
 from bench.latency import speedup, summarize
@@ -42,6 +41,5 @@ def test_speedup_of_rewrites(rewritten_target: Target, group: GroupBench, record
 @pytest.mark.measures()
 def test_absolute_time(target: Target, group: GroupBench, benchmark: Any) -> None:
     """Absolute times for pytest-benchmark's own table and JSON; reported, never judged."""
-    image = np.random.default_rng(0).random((group.group.size.height, group.group.size.width, 3), dtype=np.float32)
     benchmark.group = f"{group.group.variant.name} at {group.group.size}"
-    benchmark.pedantic(group.runner(target), args=(image,), rounds=10, warmup_rounds=2)
+    benchmark.pedantic(group.runner(target), args=group.random_inputs, rounds=10, warmup_rounds=2)

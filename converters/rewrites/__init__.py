@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from converters.errors import UnknownNameError
-from converters.variants import Variant
+from converters.variants import Card
 
 if TYPE_CHECKING:
     from torch import nn
@@ -84,7 +84,7 @@ _PAYS: dict[str, tuple[str, ...]] = {
 }
 
 
-def choose_rewrites(choice: str, variant: Variant, precision: str) -> tuple[str, ...]:
+def choose_rewrites(choice: str, variant: Card, precision: str) -> tuple[str, ...]:
     """Names of the rewrites to apply, in the order in which they are applied.
 
     Args:
@@ -98,7 +98,7 @@ def choose_rewrites(choice: str, variant: Variant, precision: str) -> tuple[str,
     """
     if choice not in CHOICES:
         raise UnknownNameError("rewrite", choice, CHOICES)
-    architecture = variant.detector.architecture
+    architecture = variant.architecture
     if choice == "none":
         return ()
     if choice == "auto":

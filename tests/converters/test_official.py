@@ -287,7 +287,10 @@ def test_a_program_in_a_downloaded_checkpoint_is_not_run(
 
 
 def test_a_variant_that_nobody_publishes_is_told(tiny: Variant) -> None:
-    with pytest.raises(WeightsError, match=r"^tiny: no weights are published; use bundled, seeded, or the path"):
+    with pytest.raises(
+        WeightsError,
+        match=r"^tiny: no address of published weights is known; use bundled, seeded",
+    ):
         find_weights(tiny, "official")
 
 

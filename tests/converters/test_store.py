@@ -58,7 +58,7 @@ class Detector(nn.Module):
 
 class Model:
     @property
-    def detector(self):
+    def network(self):
         with log.open("a") as file:
             file.write(f"{os.getpid()}\\n")
         return Detector().eval()

@@ -30,6 +30,14 @@ INPUT_SHAPES: dict[type[nn.Module], tuple[tuple[int, ...], ...]] = {
 }
 """What the file of each network takes, float32; pixels are in [-1, 1]."""
 
+OUTPUT_SHAPES: dict[type[nn.Module], tuple[int, ...]] = {
+    ContentNet: (1, FEATURE_SIDE, FEATURE_SIDE, FEATURE_CHANNELS),
+    DistortionNet: (1, GRID * FEATURE_SIDE, GRID * FEATURE_SIDE, FEATURE_CHANNELS),
+    AggregationNet: (1, 1),
+    UvqChain: (1, 1),
+}
+"""What it gives, float32: features, or a score."""
+
 
 class PixelsLast(nn.Module):
     """Gives a network the pixels that phones have: (B, H, W, 3) instead of (B, 3, H, W)."""
@@ -43,14 +51,18 @@ class PixelsLast(nn.Module):
         return self.network(images.permute(0, 3, 1, 2))
 
 
+def file_module(network: nn.Module) -> nn.Module:
+    """The network as its file computes it: with the pixels last. Features are so already."""
+    return network if isinstance(network, AggregationNet) else PixelsLast(network)
+
+
 def export_uvq_float32(network: nn.Module, path: Path) -> None:
     """Convert one of the three networks, or their chain, to float32 and write it to `path`.
 
     Args:
-        network: an instance of a class in INPUT_SHAPES. Features are channels last already.
+        network: an instance of a class in INPUT_SHAPES.
         path: of the `.tflite` file.
     """
-    module = network if isinstance(network, AggregationNet) else PixelsLast(network)
     samples = tuple(torch.zeros(shape) for shape in INPUT_SHAPES[type(network)])
     with quiet_unless_failing():
         import litert_torch
@@ -58,4 +70,4 @@ def export_uvq_float32(network: nn.Module, path: Path) -> None:
         # Not with `lightweight_conversion`, as a detector: of the 1152 x 320 weights of the last block, the largest of
         # all, the batch norm is then not folded in but multiplied in each time the model runs. No recipe finds weights
         # there: an int8 file had 5.35 MB, not 4.25, and a static one did not run.
-        litert_torch.convert(module.eval(), samples).export(str(path))
+        litert_torch.convert(file_module(network).eval(), samples).export(str(path))

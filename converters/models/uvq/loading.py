@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from converters.checkpoint_file import _read_pth, _read_safetensors
+from converters.checkpoint_file import read_tensors
 from converters.errors import UnknownNameError, WeightsError
 from converters.models.uvq.networks import AggregationNet, ContentNet, DistortionNet, UvqChain
 from converters.models.uvq.seeding import initialize_aggregation, initialize_trunk
@@ -76,7 +76,7 @@ def _fitting(path: Path, name: str, network: nn.Module) -> dict[str, Tensor]:
     expected = network.state_dict()
     if not path.is_file():
         raise WeightsError(f"{path}: no such file; expected a .pth or .safetensors checkpoint of {name}")
-    state = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pth(path)
+    state = read_tensors(path)
     for key in expected:
         if key.endswith(_COUNTER):
             state.setdefault(key, torch.zeros((), dtype=torch.long))

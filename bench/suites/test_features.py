@@ -1,0 +1,22 @@
+"""How close are the features of a network to those of PyTorch?"""
+
+import pytest
+
+from bench import score_metrics
+from bench.recorder import Recorder
+from bench.targets import Target
+from bench.workbench import GroupBench
+
+pytestmark = pytest.mark.gives("features")
+
+
+@pytest.mark.measures("feature_error_pct", "feature_cosine", "nan_count")
+def test_features(file_target: Target, dataset: str, group: GroupBench, record: Recorder) -> None:
+    """Over all features of all frames at once: a frame of small features does not rule the error."""
+    outputs = group.outputs(file_target, dataset)
+    n = len(outputs.sums)
+    error, reference = outputs.column("error_ss"), outputs.column("reference_ss")  # (n,) each
+    record("feature_error_pct", score_metrics.feature_error_pct(error, reference), n)
+    cosine = score_metrics.feature_cosine(outputs.column("product"), outputs.column("found_ss"), reference)
+    record("feature_cosine", cosine, n)
+    record("nan_count", outputs.column("nonfinite").sum(), n)

@@ -1,0 +1,82 @@
+"""What models are for: which images a task reads, what of the outputs it keeps, and which suites are its own.
+
+Everything else asks the task. To add one, add a module here and its entry in `task_of`. Imports no torch and no scipy.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from converters.families import Model
+from converters.variants import Card
+from datasets.sample import Sample
+from reports.records import Case
+from reports.run_directory import RunDirectory
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bench.targets import Group, Target
+
+Run = Callable[..., np.ndarray]
+"""A model that is ready to run: what it takes of one image, in order, to its output."""
+
+
+class Task(Protocol):
+    """What differs between measuring models of one task and those of another.
+
+    `Inputs` and `Outputs` below are the task's own; its suites know them, no one else looks inside.
+    """
+
+    @property
+    def default_datasets(self) -> tuple[str, ...]:
+        """What is measured on where the user names nothing."""
+
+    def gives(self, card: Card) -> str:
+        """What a model's outputs are; suites with the marker `gives` run on those they name alone."""
+
+    def check_dataset(self, dataset: str) -> str | None:
+        """Say what is expected instead, where models of this task cannot be measured on a dataset."""
+
+    def has_plain(self, dataset: str) -> bool:
+        """Whether there are images of a dataset without a watermark."""
+
+    def read(self, dataset: str, group: "Group", count: int, rate: float) -> list[Sample]:
+        """The images of a dataset, at most `count`; of a video `rate` frames a second. Raises DatasetError."""
+
+    def prepare(self, dataset: str, samples: list[Sample], group: "Group", model: Model) -> Any:
+        """Inputs: the images as the files take them."""
+
+    def reference(self, group: "Group", model: Model, threads: int) -> Run:
+        """The PyTorch model."""
+
+    def runner(self, path: Path, target: "Target") -> Run:
+        """A file on the target's backend. Raises RunnerError."""
+
+    def random_inputs(self, group: "Group") -> tuple[np.ndarray, ...]:
+        """Values of one image for a latency, which does not depend on them."""
+
+    def run(self, run: Run, inputs: Any, reference: Any | None) -> Any:
+        """Outputs of a model on inputs; `reference` are those of PyTorch, None for PyTorch itself."""
+
+    def comparable(self, outputs: Any, make_run: Callable[[], Run], inputs: Any) -> Any:
+        """The reference's Outputs with all that `run` needs of them, run again where an earlier run kept less."""
+
+    def append(self, run: RunDirectory, case: Case, inputs: Any, outputs: Any, reference: Any) -> None:
+        """Write the raw results to the run's samples."""
+
+    def load(self, run_dir: Path) -> "pd.DataFrame":
+        """The raw results of an earlier run."""
+
+    def recorded(self, samples: "pd.DataFrame", case: Case, inputs: Any) -> Any | None:
+        """Outputs that `load` found, to the last digit; None if they are not all there."""
+
+
+def task_of(card: Card) -> Task:
+    """The task of a card."""
+    from bench.tasks import quality, watermark
+
+    tasks: dict[str, Task] = {"watermark": watermark.TASK, "quality": quality.TASK}
+    return tasks[card.task]

@@ -1,0 +1,114 @@
+"""Quality scores: distorted frames, and how far a file's scores or features are from PyTorch's."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bench.engines import InterpreterEngine, TorchEngine
+from bench.tasks import Run
+from converters.families import Model
+from converters.families.quality import UvqModel, as_quality, frame_size
+from converters.variants import Card
+from datasets.sample import Sample
+from datasets.video import SUFFIXES
+from reports.records import Case
+from reports.run_directory import RunDirectory
+from reports.run_reader import load_scores
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bench.score_set import FrameSet, Outputs
+    from bench.targets import Group, Target
+
+DISTORTED = "distorted-photographs"
+
+
+@dataclass(frozen=True)
+class QualityTask:
+    """See `bench.tasks.Task`; its Inputs are a `FrameSet`, its Outputs those of `bench.score_set`."""
+
+    default_datasets: tuple[str, ...] = (DISTORTED,)
+
+    def gives(self, card: Card) -> str:
+        """Of the networks that end in AggregationNet scores, of the others features."""
+        return "scores" if "aggregation" in as_quality(card).parts else "features"
+
+    def check_dataset(self, dataset: str) -> str | None:
+        """Bundled, a folder of pictures, or a video file."""
+        path = Path(dataset)
+        if dataset == DISTORTED or path.is_dir() or (path.is_file() and path.suffix.lower() in SUFFIXES):
+            return None
+        return f"neither a folder, nor a video ({' '.join(SUFFIXES)}), nor a known dataset; known: {DISTORTED}"
+
+    def has_plain(self, dataset: str) -> bool:
+        """No suite of this task asks for images without a watermark."""
+        return False
+
+    def read(self, dataset: str, group: "Group", count: int, rate: float) -> list[Sample]:
+        """Frames of 1920 x 1080."""
+        from bench.score_set import read_frames
+
+        return read_frames(dataset, frame_size(), count, rate)
+
+    def prepare(self, dataset: str, samples: list[Sample], group: "Group", model: Model) -> "FrameSet":
+        """The frames, and what a file takes of each when it is asked for."""
+        from bench.score_set import frame_set
+
+        assert isinstance(model, UvqModel)
+        return frame_set(dataset, samples, model.inputs)
+
+    def reference(self, group: "Group", model: Model, threads: int) -> Run:
+        """The network with the pixels last, as its file has them."""
+        from converters.models.uvq.exporting import file_module
+
+        return TorchEngine(file_module(model.network), threads)
+
+    def runner(self, path: Path, target: "Target") -> Run:
+        """Any file: what it takes and gives was checked when it was made or handed in."""
+        return InterpreterEngine(target.backend, path, target.threads)
+
+    def random_inputs(self, group: "Group") -> tuple[np.ndarray, ...]:
+        """Tensors of the file's shapes."""
+        from converters.families.quality import input_shapes
+
+        rng = np.random.default_rng(0)
+        return tuple(rng.random(shape, dtype=np.float32) for shape in input_shapes(as_quality(group.variant)))
+
+    def run(self, run: Run, inputs: "FrameSet", reference: "Outputs | None") -> "Outputs":
+        """Runs frame by frame, and keeps of each what the metrics need."""
+        from bench.score_set import compare
+
+        found = [run(*inputs.arrays(index)) for index in range(len(inputs.ids))]
+        if reference is None:
+            return compare(found, found, keep=True)
+        assert reference.raw is not None
+        return compare(found, reference.raw)
+
+    def comparable(self, outputs: "Outputs", make_run: Callable[[], Run], inputs: "FrameSet") -> "Outputs":
+        """Features of a frame are too many to be recorded: they are computed again."""
+        return outputs if outputs.raw is not None else self.run(make_run(), inputs, None)
+
+    def append(
+        self, run: RunDirectory, case: Case, inputs: "FrameSet", outputs: "Outputs", reference: "Outputs"
+    ) -> None:
+        """Rows of samples/scores.csv."""
+        from bench.score_set import score_rows
+
+        run.append_scores(score_rows(case, inputs, outputs))
+
+    def load(self, run_dir: Path) -> "pd.DataFrame":
+        """See `reports.run_reader.load_scores`."""
+        return load_scores(run_dir)
+
+    def recorded(self, samples: "pd.DataFrame", case: Case, inputs: "FrameSet") -> "Outputs | None":
+        """See `bench.score_set.recorded_outputs`."""
+        from bench.score_set import recorded_outputs
+
+        return recorded_outputs(samples, case, inputs)
+
+
+TASK = QualityTask()

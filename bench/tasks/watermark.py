@@ -1,0 +1,112 @@
+"""Watermarks: images that carry a message, and the bits that are read of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.runners import LiteRTRunner, TensorFlowRunner, TorchRunner
+from bench.tasks import Run
+from converters.families import Model
+from converters.families.watermark import as_variant
+from converters.lazy_model import LazyModel
+from converters.variants import Card
+from datasets.folder import MANIFEST
+from datasets.sample import Sample
+from reports.records import Case
+from reports.run_directory import RunDirectory
+from reports.run_reader import load_bits
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bench.bit_rows import Outputs
+    from bench.image_set import ImageSet
+    from bench.targets import Group, Target
+
+GENERATED_DATASETS = ("photographs", "dead-leaves")
+
+
+@dataclass(frozen=True)
+class WatermarkTask:
+    """See `bench.tasks.Task`; its Inputs are an `ImageSet`, its Outputs those of `bench.bit_rows`."""
+
+    default_datasets: tuple[str, ...] = ("photographs",)
+
+    def gives(self, card: Card) -> str:
+        """A detection confidence and bit logits."""
+        return "bits"
+
+    def check_dataset(self, dataset: str) -> str | None:
+        """Bundled, generated, or a folder."""
+        known = dataset in GENERATED_DATASETS or Path(dataset).is_dir()
+        return None if known else f"neither a folder nor a known dataset; known: {', '.join(GENERATED_DATASETS)}"
+
+    def has_plain(self, dataset: str) -> bool:
+        """All but folders of images that came watermarked."""
+        return not (Path(dataset) / MANIFEST).exists()
+
+    def read(self, dataset: str, group: "Group", count: int, rate: float) -> list[Sample]:
+        """See `bench.image_set.read_samples`."""
+        from bench.image_set import read_samples
+
+        return read_samples(dataset, group, count)
+
+    def prepare(self, dataset: str, samples: list[Sample], group: "Group", model: Model) -> "ImageSet":
+        """See `bench.image_set.prepare`."""
+        from bench.image_set import prepare
+
+        return prepare(dataset, samples, group, _lazy(model).watermarker)
+
+    def reference(self, group: "Group", model: Model, threads: int) -> Run:
+        """The detector; the whole Watermarker resizes its images before it, as a file of that mode does."""
+        module = _lazy(model).watermarker() if group.mode == "resize" else model.network
+        return TorchRunner(module, (group.size.height, group.size.width), as_variant(group.variant).nbits, threads)
+
+    def runner(self, path: Path, target: "Target") -> Run:
+        """A detector's file."""
+        kind = TensorFlowRunner if target.backend == "tensorflow" else LiteRTRunner
+        return kind(path, target.threads, as_variant(target.group.variant).nbits)
+
+    def random_inputs(self, group: "Group") -> tuple[np.ndarray, ...]:
+        """One image (H, W, 3)."""
+        return (np.random.default_rng(0).random((group.size.height, group.size.width, 3), dtype=np.float32),)
+
+    def run(self, run: Run, inputs: "ImageSet", reference: "Outputs | None") -> "Outputs":
+        """Logits of the watermarked and of the plain images."""
+        from bench.bit_rows import Outputs
+
+        return Outputs(
+            watermarked=np.stack([run(image) for image in inputs.watermarked]),
+            plain=None if inputs.plain is None else np.stack([run(image) for image in inputs.plain]),
+        )
+
+    def comparable(self, outputs: "Outputs", make_run: Callable[[], Run], inputs: "ImageSet") -> "Outputs":
+        """They always are."""
+        return outputs
+
+    def append(self, run: RunDirectory, case: Case, inputs: "ImageSet", outputs: "Outputs", reference: Any) -> None:
+        """Rows of samples/bits.csv."""
+        from bench.bit_rows import bit_rows
+
+        run.append_bits(bit_rows(case, inputs, outputs, reference))
+
+    def load(self, run_dir: Path) -> "pd.DataFrame":
+        """See `reports.run_reader.load_bits`."""
+        return load_bits(run_dir)
+
+    def recorded(self, samples: "pd.DataFrame", case: Case, inputs: "ImageSet") -> "Outputs | None":
+        """See `bench.bit_rows.recorded_outputs`."""
+        from bench.bit_rows import recorded_outputs
+
+        return recorded_outputs(samples, case, inputs)
+
+
+def _lazy(model: Model) -> LazyModel:
+    assert isinstance(model, LazyModel)
+    return model
+
+
+TASK = WatermarkTask()

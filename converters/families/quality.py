@@ -1,0 +1,216 @@
+"""UVQ 1.5, a video quality model: a frame in, features or a score out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from converters.errors import ImageSizeError, WeightsError
+from converters.families import Model
+from converters.image_size import ImageSize
+from converters.precisions import SPLIT_DEPTHWISE, Precision, Rule
+from converters.tflite_file import ModelFile, check_signature
+from converters.variants import Card, QualityVariant
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import nn
+
+    from converters.models.uvq.networks import ContentNet, DistortionNet
+    from converters.weights import Weights
+
+PARTS = ("content", "distortion", "aggregation")
+SUFFIXES = (".pth", ".safetensors")
+CALIBRATION_FRAMES = 8
+# No depthwise convolution here has more than 25 taps, so the rules are those for graphs in which they have been split:
+# XNNPACK runs the file in one part. By the others it is 17, and the error of the features is 1.26 times as large.
+DEPTHWISE_IS_SMALL = (SPLIT_DEPTHWISE,)
+
+
+class UvqModel:
+    """The networks of a card with its weights, loaded when they are asked for.
+
+    Args:
+        card: which of them.
+        weights: where their values come from.
+    """
+
+    def __init__(self, card: QualityVariant, weights: "Weights"):
+        self.card = card
+        self._weights = weights
+
+    @cached_property
+    def network(self) -> "nn.Module":
+        """One of the three networks, or their chain.
+
+        Raises:
+            WeightsError: a checkpoint cannot be read, or does not fit its network exactly.
+        """
+        from converters.models.uvq.loading import load_chain, load_network
+
+        found = self._found()
+        if self.card.parts == PARTS:
+            return load_chain(found or None)
+        (part,) = self.card.parts
+        return load_network(part, found.get(part))
+
+    def check(self) -> None:
+        """Load the networks."""
+        _ = self.network
+
+    def inputs(self, frame: "np.ndarray") -> "tuple[np.ndarray, ...]":
+        """What the file takes of a frame (1080, 1920, 3) uint8: tensors in its order, float32.
+
+        Of AggregationNet it is what the other two networks see: those of its folder of checkpoints, else seeded ones.
+        """
+        from converters.models.uvq.inputs import content_input, distortion_input, features, signed
+
+        match self.card.parts:
+            case ("content",):
+                return (content_input(frame),)
+            case ("distortion",):
+                return (distortion_input(frame),)
+            case ("aggregation",):
+                return features(frame, *self._trunks)
+        return (signed(frame),)
+
+    @cached_property
+    def _trunks(self) -> "tuple[ContentNet, DistortionNet]":
+        from converters.models.uvq.loading import load_network
+        from converters.models.uvq.networks import ContentNet, DistortionNet
+
+        found = self._found()
+        content, distortion = (load_network(part, found.get(part)) for part in PARTS[:2])
+        assert isinstance(content, ContentNet)
+        assert isinstance(distortion, DistortionNet)
+        return content, distortion
+
+    def _found(self) -> dict[str, Path]:
+        """Checkpoints by the name of their network; none for seeded values."""
+        path = self._weights.path
+        return {} if path is None else _checkpoints(self.card, path)
+
+
+@dataclass(frozen=True)
+class QualityFamily:
+    """See `converters.families.Family`."""
+
+    image_scale: float = 1.0
+    # Raise this when `models/uvq/seeding.py` or the seeds of `loading.py` give other values.
+    seeding: Mapping[str, Any] = field(default_factory=lambda: {"uvq": 1})
+
+    def default_size(self, card: Card) -> ImageSize:
+        """The one size that there is."""
+        return ImageSize.parse(as_quality(card).image_size)
+
+    def check_size(self, card: Card, size: ImageSize, mode: str) -> None:
+        """Frames are brought to the one size before, as upstream does; the graph is made for it."""
+        own = self.default_size(card)
+        if size != own or mode != "simple":
+            raise ImageSizeError(
+                f"{card.name} cannot take images of {size}{'' if mode == 'simple' else ' and resize inside'}: it looks "
+                f"at {own} alone; leave --image-size and --no-simple out"
+            )
+
+    def file_stem(self, card: Card) -> str:
+        """The card's name."""
+        return card.name
+
+    def check_file(self, file: ModelFile, card: Card, size: ImageSize) -> None:
+        """Shapes of the tensors as published."""
+        from converters.models.uvq.exporting import OUTPUT_SHAPES
+
+        quality = as_quality(card)
+        check_signature(file, f"the network {card.name}", input_shapes(quality), OUTPUT_SHAPES[_kind(quality)])
+
+    def checkpoints(self, card: Card, path: Path) -> Sequence[Path]:
+        """A file of one network, or a folder with those of all that are needed, under their published names."""
+        return tuple(_checkpoints(as_quality(card), path).values())
+
+    def model(self, card: Card, weights: "Weights") -> Model:
+        """See `UvqModel`."""
+        return UvqModel(as_quality(card), weights)
+
+    def recipe(self, precision: Precision, rewrites: tuple[str, ...]) -> tuple[Rule, ...]:
+        """That for graphs with small depthwise convolutions alone; there are no rewrites."""
+        return precision.recipe_for(DEPTHWISE_IS_SMALL)
+
+    def export(self, network: "nn.Module", card: Card, size: ImageSize, mode: str, path: Path) -> None:
+        """See `converters.models.uvq.exporting.export_uvq_float32`."""
+        from converters.models.uvq.exporting import export_uvq_float32
+
+        export_uvq_float32(network, path)
+
+    def calibration(self, model: Model, card: Card, size: ImageSize) -> "list[tuple[np.ndarray, ...]]":
+        """What the file takes of distorted frames of the photographs that are kept for calibration."""
+        from datasets.distortions import distorted_samples
+
+        assert isinstance(model, UvqModel)
+        frames = distorted_samples("calibration", frame_size(), CALIBRATION_FRAMES)
+        return [model.inputs(sample.image) for sample in frames]
+
+    def calibration_fingerprint(self, card: Card, size: ImageSize) -> str:
+        """Of the frames, which are the same for all networks."""
+        return _frames_fingerprint()
+
+    def source_state(self, network: "nn.Module") -> "Mapping[str, np.ndarray]":
+        """See `converters.models.uvq.folding.folded_state`."""
+        from converters.models.uvq.folding import folded_state
+
+        return folded_state(network)
+
+
+def as_quality(card: Card) -> QualityVariant:
+    """A card of this family as what it is."""
+    assert isinstance(card, QualityVariant)
+    return card
+
+
+def input_shapes(card: QualityVariant) -> tuple[tuple[int, ...], ...]:
+    """Of the tensors that a card's file takes, in order."""
+    from converters.models.uvq.exporting import INPUT_SHAPES
+
+    return INPUT_SHAPES[_kind(card)]
+
+
+def _kind(card: QualityVariant) -> "type[nn.Module]":
+    from converters.models.uvq.loading import NETWORKS
+    from converters.models.uvq.networks import UvqChain
+
+    return UvqChain if len(card.parts) > 1 else NETWORKS[card.parts[0]]
+
+
+def frame_size() -> tuple[int, int]:
+    """Height and width in pixels of the frames that every network's input is made of."""
+    from converters.models.uvq.networks import FRAME
+
+    return FRAME
+
+
+@cache
+def _frames_fingerprint() -> str:
+    from datasets.distortions import distorted_samples
+    from datasets.sample import fingerprint
+
+    return fingerprint(distorted_samples("calibration", frame_size(), CALIBRATION_FRAMES))
+
+
+def _checkpoints(card: QualityVariant, path: Path) -> dict[str, Path]:
+    """Files by the name of their network. ContentNet's and DistortionNet's fit each other: names tell them apart."""
+    if path.is_file() and len(card.parts) == 1:
+        return {card.parts[0]: path}
+    # AggregationNet reads what the other two give: a folder holds them as well.
+    needed = PARTS if "aggregation" in card.parts else card.parts
+    expected = ", ".join(f"{part}_net.pth" for part in needed)
+    if not path.is_dir():
+        found = "a file" if path.exists() else "no such file or folder"
+        raise WeightsError(f"{path}: {found}; expected for {card.name} a folder with {expected}")
+    files = {part: [path / f"{part}_net{suffix}" for suffix in SUFFIXES] for part in needed}
+    present = {part: next((file for file in some if file.is_file()), None) for part, some in files.items()}
+    if missing := [f"{part}_net.pth" for part, file in present.items() if file is None]:
+        raise WeightsError(f"{path}: no {', '.join(missing)} in this folder; expected for {card.name}: {expected}")
+    return {part: file for part, file in present.items() if file is not None}
+
+
+FAMILY = QualityFamily()
