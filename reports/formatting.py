@@ -37,6 +37,7 @@ def format_value(metric: str, value: float | None) -> str:
         "ms": f"{value:.1f} ms",
         "x": f"{value:.2f} x",
         "count": f"{value:.0f}",
+        "correlation": f"{value:.4f}",
     }
     return formats.get(unit, f"{value:.3g} {unit}")
 

@@ -7,7 +7,8 @@ import pandas as pd
 
 from reports.formatting import case_label, format_value, images_label, markdown_text, rewrites_note
 from reports.gates import GateResult, Verdict
-from reports.tables import HEADLINES, model_label, precision_label
+from reports.tables import model_label, models_task, precision_label
+from reports.task_registry import TASKS, WATERMARK, TaskReport
 
 # A comment may have 65 536 characters on GitHub; a run where everything failed must still be posted.
 MOST_ROWS = 40
@@ -39,11 +40,12 @@ def summary_markdown(
         Markdown, every name in it escaped.
     """
     rows: list[Record] = frame.to_dict("records")
+    by_task = _by_task(rows)
     parts = [
-        "## Watermark detectors by precision",
+        f"## {' and '.join(task.title for task in by_task) or WATERMARK.title} by precision",
         answer(rows, results, measured),
         *(f"> **Note:** {markdown_text(note)}" for note in notes),
-        _summary_table(rows) if rows else "",
+        *(_summary_table(task, of_task) for task, of_task in by_task.items()),
         markdown_text(rewrites_note(row["rewrites"] for row in rows)),
         _SEEDED_NOTE if any(row["weights"] == "seeded" for row in rows) else "",
         _gate_table("Failed gates", [item for item in results if item.verdict is Verdict.FAIL]),
@@ -117,23 +119,25 @@ def _smallest_that_passes(rows: list[Record]) -> str | None:
     best = min(passed, key=lambda row: row["size_bytes"])
     facts = [
         f"{format_value(metric, best[metric])} {words}"
-        for metric, words in (
-            ("size_reduction_pct", "smaller than float32"),
-            ("speedup_vs_torch", "as fast as PyTorch"),
-            ("bit_agreement", "of bits agree"),
-            ("bit_accuracy", "of bits right"),
-        )
+        for metric, words in models_task(rows).praise
         if best[metric] is not None
     ]
     details = f" ({', '.join(facts)})" if facts else ""
     return f"{markdown_text(model_label(best))} **{markdown_text(precision_label(best))}**{details}"
 
 
-def _summary_table(rows: Sequence[Record]) -> str:
-    headings = ["model", "precision", *HEADLINES.values(), "gates"]
-    lines = [_line(headings), _line(["---", "---", *("---:" for _ in HEADLINES), "---"])]
+def _by_task(rows: Sequence[Record]) -> dict[TaskReport, list[Record]]:
+    """Rows in their order by the task of their model, in the order of the registry."""
+    found = [(models_task(of_model), of_model) for of_model in _models(rows).values()]
+    by_task = {task: [row for own, of_model in found for row in of_model if own is task] for task in TASKS}
+    return {task: of_task for task, of_task in by_task.items() if of_task}
+
+
+def _summary_table(task: TaskReport, rows: Sequence[Record]) -> str:
+    headings = ["model", "precision", *(heading for heading, _ in task.headlines.values()), "gates"]
+    lines = [_line(headings), _line(["---", "---", *("---:" for _ in task.headlines), "---"])]
     for row in rows:
-        values = [format_value(metric, row[metric]) for metric in HEADLINES]
+        values = [format_value(metric, row[metric]) for metric in task.headlines]
         names = [markdown_text(model_label(row)), markdown_text(precision_label(row))]
         lines.append(_line([*names, *values, _CELLS[Verdict(row["verdict"])]]))
     return "\n".join(lines)

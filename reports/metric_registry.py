@@ -18,8 +18,8 @@ class Metric:
 
     Attributes:
         name: The name in results.csv and in gates.
-        unit: "bytes", "%", "fraction" (0 to 1), "points" (percentage points), "logit", "score", "correlation", "probability",
-            "log10", "dB", "ms", "s", "MB" (10^6 bytes), "x" (ratio) or "count".
+        unit: "bytes", "%", "fraction" (0 to 1), "points" (percentage points), "logit", "score", "correlation",
+            "probability", "log10", "dB", "ms", "s", "MB" (10^6 bytes), "x" (ratio) or "count".
         better: Which direction is good news; "neither" for a value that only describes.
         needs_trained: True when the value means nothing for seeded (untrained) weights.
         needs_channel0: True when the value means nothing for official weights, whose channel 0 is untrained.
@@ -259,7 +259,7 @@ _ALL = (
         "feature_error_pct",
         "%",
         "lower",
-        "100 * root of the sum of squared errors of the features over that of the PyTorch reference's squared features.",
+        "100 * root of the sum of squared errors of the features over that of PyTorch's squared features.",
     ),
     _metric(
         "feature_cosine",

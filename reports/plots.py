@@ -2,7 +2,7 @@
 
 import io
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -41,13 +41,19 @@ _FILE = ["precision", "rewrites", "backend"]
 _INK = "#333333"
 
 
-def write_plots(measurements: Sequence[Measurement], bits: pd.DataFrame, folder: Path) -> tuple[list[Path], list[str]]:
+def write_plots(
+    measurements: Sequence[Measurement],
+    bits: pd.DataFrame,
+    folder: Path,
+    figures: Mapping[str, Callable[[Sequence[Measurement], pd.DataFrame], Figure | None]] | None = None,
+) -> tuple[list[Path], list[str]]:
     """Draw every picture that the record has the values for.
 
     Args:
         measurements: The run's measurements.
-        bits: What `load_bits` gives; may be empty.
+        bits: The samples that the figures take; may be empty.
         folder: Where the PNG files go; must exist.
+        figures: By name how each is drawn; by default FIGURES, which take what `load_bits` gives.
 
     Returns:
         The files written, and a sentence for each picture that could not be drawn.
@@ -57,7 +63,7 @@ def write_plots(measurements: Sequence[Measurement], bits: pd.DataFrame, folder:
     """
     written: list[Path] = []
     problems: list[str] = []
-    for name, draw in FIGURES.items():
+    for name, draw in (FIGURES if figures is None else figures).items():
         path = folder / f"{name}.png"
         picture = None
         try:

@@ -10,9 +10,10 @@ from reports.errors import ReportError
 from reports.files import write_atomically
 from reports.gates import EXIT_INCONCLUSIVE, EXIT_PASS, Gate, GateResult, exit_code, judge
 from reports.markdown import summary_markdown
-from reports.plots import write_plots
-from reports.records import BIT_COLUMNS, Expectation, Measurement
-from reports.run_reader import PLAN, load_bits, load_plan, load_results
+from reports.plots import FIGURES, write_plots
+from reports.quality_plots import QUALITY_FIGURES
+from reports.records import BIT_COLUMNS, SCORE_COLUMNS, Expectation, Measurement
+from reports.run_reader import PLAN, load_bits, load_plan, load_results, load_scores
 from reports.tables import summary_frame, write_summary_csv, write_verdicts_csv
 
 
@@ -75,18 +76,24 @@ def render(run_dir: Path | str, gates: Sequence[Gate]) -> Rendered:
 
 def _draw(folder: Path, measurements: Sequence[Measurement]) -> tuple[list[Path], list[str]]:
     problems = []
-    try:
-        bits = load_bits(folder)
-    except (ReportError, ValueError) as error:  # pandas' own parse errors are ValueErrors
-        problems.append(f"the samples cannot be read: {error}")
-        bits = pd.DataFrame(columns=list(BIT_COLUMNS))
+    samples = []
+    for load, columns in ((load_bits, BIT_COLUMNS), (load_scores, SCORE_COLUMNS)):
+        try:
+            samples.append(load(folder))
+        except (ReportError, ValueError) as error:  # pandas' own parse errors are ValueErrors
+            problems.append(f"the samples cannot be read: {error}")
+            samples.append(pd.DataFrame(columns=list(columns)))
     plots = folder / "plots"
     try:
         plots.mkdir(exist_ok=True)
     except OSError as error:
         raise ReportError(f"cannot use {plots}: {error.strerror or error}") from error
-    pictures, failed = write_plots(measurements, bits, plots)
-    return pictures, problems + failed
+    pictures = []
+    for figures, frame in zip((FIGURES, QUALITY_FIGURES), samples, strict=True):
+        drawn, failed = write_plots(measurements, frame, plots, figures)
+        pictures += drawn
+        problems += failed
+    return pictures, problems
 
 
 def _write_page(

@@ -53,6 +53,7 @@ PLOTS = (
     "plots/logits_scatter.png",
     "plots/accuracy_vs_size.png",
     "plots/accuracy_vs_latency.png",
+    "plots/score_scatter.png",
 )
 WORST_IMAGES = "samples/worst_images.csv"
 RENDERED = ("summary.csv", "verdicts.csv", "summary.md", *PLOTS)

@@ -14,6 +14,7 @@ from reports.formatting import NOT_APPLICABLE_TEXT, format_value, plain_text, pr
 from reports.gates import GateResult, Verdict
 from reports.metric_registry import METRICS, SEEDED, reason_not_applicable
 from reports.records import CASE_COLUMNS, Case, Measurement
+from reports.task_registry import TaskReport, task_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -36,28 +37,6 @@ VERDICT_COLUMNS = (
 )
 SUMMARY_COLUMNS = (*CASE_COLUMNS, "dataset", "verdict", *METRICS)
 CONSOLE_WIDTH = 100
-# The metrics that a person compares precisions by, with the heading each has in a narrow table.
-HEADLINES = {
-    "size_bytes": "size",
-    "size_reduction_pct": "smaller",
-    "latency_ms": "latency",
-    "speedup_vs_torch": "vs PyTorch",
-    "speedup_vs_float32": "vs float32",
-    "bit_agreement": "agreement",
-    "bit_accuracy": "accuracy",
-    "logits_mae_rel_pct": "MAE",
-}
-# The same with units, so that the cells below need none.
-_CONSOLE_HEADINGS = {
-    "size_bytes": "size\nMB",
-    "size_reduction_pct": "smaller\n%",
-    "latency_ms": "latency\nms",
-    "speedup_vs_torch": "x vs\nPyTorch",
-    "speedup_vs_float32": "x vs\nfloat32",
-    "bit_agreement": "agree\n%",
-    "bit_accuracy": "right\n%",
-    "logits_mae_rel_pct": "MAE\n%",
-}
 _WORST_FIRST = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS, Verdict.NOT_APPLICABLE)
 _SHORT_VERDICTS = {
     Verdict.PASS: ("pass", "green"),
@@ -160,7 +139,7 @@ def console_summary(frame: pd.DataFrame, width: int = CONSOLE_WIDTH, color: bool
     with console.capture() as capture:
         for model, rows in models.items():
             console.print(Text(model, style="bold", overflow="ellipsis", no_wrap=True))
-            console.print(_console_table(rows))
+            console.print(_console_table(rows, models_task(rows)))
         if note := rewrites_note(frame["rewrites"]):
             console.print(Text(note))
         if (frame["weights"] == SEEDED).any():
@@ -168,7 +147,7 @@ def console_summary(frame: pd.DataFrame, width: int = CONSOLE_WIDTH, color: bool
     return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
 
 
-def _console_table(rows: Sequence[dict]) -> Table:
+def _console_table(rows: Sequence[dict], task: TaskReport) -> Table:
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -176,18 +155,32 @@ def _console_table(rows: Sequence[dict]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     # Fixed widths, so that the tables of several models stand below each other.
     table.add_column("precision", overflow="ellipsis", no_wrap=True, width=17)
-    for heading in _CONSOLE_HEADINGS.values():
+    for _, heading in task.headlines.values():
         table.add_column(heading, justify="right", no_wrap=True, width=7)
     table.add_column("gates", no_wrap=True, width=5)
     for row in rows:
         word, style = _SHORT_VERDICTS[Verdict(row["verdict"])]
-        cells = [format_value(metric, row[metric]) for metric in HEADLINES]
+        cells = [format_value(metric, row[metric]) for metric in task.headlines]
         table.add_row(
             Text(plain_text(precision_label(row))),
             *(Text(cell.partition(" ")[0], style="dim" if cell == NOT_APPLICABLE_TEXT else "") for cell in cells),
             Text(word, style=style),
         )
     return table
+
+
+def models_task(rows: Sequence[dict]) -> TaskReport:
+    """The task of a model.
+
+    Args:
+        rows: Its rows of the summary frame.
+
+    Returns:
+        The registry's entry.
+    """
+    return task_of(
+        {name: value for row in rows for name, value in row.items() if name in METRICS and value is not None}
+    )
 
 
 def model_label(row: dict) -> str:

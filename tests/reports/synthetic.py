@@ -165,3 +165,22 @@ def bit_rows(images: int = 6, seed: int = 5) -> list[tuple[object, ...]]:
                 ]
     assert len(rows[0]) == len(BIT_COLUMNS)
     return rows
+
+
+def quality_rows() -> list[Measurement]:
+    """A quality model with weights from a file, as its gates want it, and one of its networks."""
+    chain = Case("uvq1p5", "file", "float32", "1080x1920", "simple", "litert", 2)
+    rows = []
+    for precision, megabytes, error in (("float32", 30.81, 1e-4), ("int8", 8.20, 0.4)):
+        case = replace(chain, precision=precision)
+        rows += [
+            _row(case, "size_bytes", 1e6 * megabytes),
+            _row(case, "quantized_weight_pct", 0.0 if precision == "float32" else 98.0),
+            _row(case, "score_error_pct", error, 24),
+            _row(case, "score_error_max_pct", 3 * error, 24),
+            _row(case, "rank_correlation", 0.998, 24),
+        ]
+        for part, share in (("content", 0.49), ("aggregation", 0.01)):
+            rows.append(_row(replace(case, variant=f"uvq1p5_{part}"), "size_bytes", 1e6 * share * megabytes))
+        rows.append(_row(replace(case, variant="uvq1p5_content"), "feature_error_pct", error, 24))
+    return rows

@@ -9,7 +9,17 @@ import pytest
 from reports.errors import GateError
 from reports.gates import DEFAULT_GATES, Gate, GateResult, Verdict, exit_code, judge, load_gates
 from reports.records import Case, Expectation, Measurement, measurement
-from tests.reports.synthetic import FULL, NANO, altered, healthy_rows, other_rows, plan_of, torch_of, without
+from tests.reports.synthetic import (
+    FULL,
+    NANO,
+    altered,
+    healthy_rows,
+    other_rows,
+    plan_of,
+    quality_rows,
+    torch_of,
+    without,
+)
 
 INT8 = replace(NANO, precision="int8")
 
@@ -232,7 +242,7 @@ def failures(rows: list[Measurement]) -> list[tuple[str, str, str]]:
 
 
 def test_a_healthy_run_passes_the_default_gates() -> None:
-    rows = healthy_rows() + other_rows()
+    rows = healthy_rows() + other_rows() + quality_rows()
     results = judged(rows, plan_of(rows))
     assert {r.verdict for r in results} == {Verdict.PASS, Verdict.NOT_APPLICABLE}
     assert exit_code(results, len(rows)) == 0
@@ -243,6 +253,12 @@ def test_a_healthy_run_passes_the_default_gates() -> None:
 @pytest.mark.parametrize(
     ("variant", "precision", "metric", "value"),
     [
+        ("uvq1p5", "int8", "score_error_pct", 1.0),
+        ("uvq1p5", "int8", "score_error_max_pct", 3.0),
+        ("uvq1p5", "int8", "rank_correlation", 0.98),
+        ("uvq1p5", "int8", "size_bytes", 9_100_000),
+        ("uvq1p5", "float32", "score_error_max_pct", 0.2),
+        ("uvq1p5_content", "float32", "feature_error_pct", 0.2),
         ("videoseal", "int8", "converted", 0),
         ("videoseal", "int8", "weight_slope_error", 1.0),
         ("videoseal_nano", "fp16", "weight_channel_slope_error", 0.5),
@@ -272,7 +288,7 @@ def test_a_healthy_run_passes_the_default_gates() -> None:
     ],
 )
 def test_each_promise_fails_when_it_is_broken(variant: str, precision: str, metric: str, value: float) -> None:
-    rows = altered(healthy_rows() + other_rows(), variant, precision, metric, value=value)
+    rows = altered(healthy_rows() + other_rows() + quality_rows(), variant, precision, metric, value=value)
     assert failures(rows) == [(metric, variant, precision)]
 
 
@@ -286,7 +302,7 @@ def test_each_promise_fails_when_it_is_broken(variant: str, precision: str, metr
     ],
 )
 def test_speed_is_judged_by_its_interval(variant: str, metric: str, limit: float) -> None:
-    rows = healthy_rows() + other_rows()
+    rows = healthy_rows() + other_rows() + quality_rows()
     slow = altered(rows, variant, "int8", metric, value=limit - 0.02, ci_low=limit - 0.03, ci_high=limit - 0.01)
     assert (metric, variant, "int8") in failures(slow)
     unsure = altered(rows, variant, "int8", metric, ci_low=limit - 0.1, ci_high=limit + 0.1)

@@ -12,7 +12,8 @@ from matplotlib.image import imread
 from reports import plots
 from reports.plot_style import bar_label, in_order, style_of
 from reports.plots import FIGURES, write_plots
-from reports.records import BIT_COLUMNS, Case, Measurement, measurement
+from reports.quality_plots import score_scatter
+from reports.records import BIT_COLUMNS, SCORE_COLUMNS, Case, Measurement, measurement
 from reports.run_directory import PLOTS
 from tests.reports.synthetic import FULL, NANO, PRECISIONS, RUN_ID, bit_rows, healthy_rows, torch_of
 
@@ -49,7 +50,7 @@ def texts(axes_owner: object) -> list[str]:
 def test_every_picture_of_the_contract_is_drawn(tmp_path: Path) -> None:
     written, problems = write_plots(healthy_rows() + rewritten_rows(), BITS, tmp_path)
     assert problems == []
-    assert [f"plots/{path.name}" for path in written] == list(PLOTS)
+    assert [f"plots/{path.name}" for path in written] == [name for name in PLOTS if name != "plots/score_scatter.png"]
     for path in written:
         picture = imread(path)
         assert picture.shape[1] >= 900
@@ -177,3 +178,17 @@ def test_precisions_keep_their_order_and_look() -> None:
     assert len({style_of(name)[0] for name in known}) == len({style_of(name)[1] for name in known}) == 9
     assert bar_label(torch_of(NANO)) == "PyTorch"
     assert bar_label(replace(NANO, backend="tensorflow")) == "float32 (tensorflow)"
+
+
+def test_scores_are_drawn_model_by_model_and_features_are_not() -> None:
+    rows = [
+        (variant, precision, "litert", "none", f"set/{n}", score, 1.0 + n, 1, 0, 0, 1, 1, 1, "256", "none")
+        for variant, score in (("uvq1p5", 2.0), ("uvq1p5_content", math.nan))
+        for precision in ("float32", "int8")
+        for n in range(3)
+    ]
+    figure = score_scatter([], pd.DataFrame(rows, columns=list(SCORE_COLUMNS)))
+    assert figure is not None
+    assert [axes.get_title() for axes in figure.axes] == ["float32", "int8"]
+    assert figure.axes[0].get_ylabel().startswith("uvq1p5\n")
+    assert score_scatter([], pd.DataFrame(columns=list(SCORE_COLUMNS))) is None

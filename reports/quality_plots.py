@@ -1,0 +1,57 @@
+"""The picture of quality models: each file's scores against PyTorch's."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from reports.plot_style import blank_grid, file_label, in_order, picture_text, style_of
+from reports.records import Measurement
+
+_FILE = ["precision", "rewrites", "backend"]
+_LOWEST, _HIGHEST = 1.0, 5.0
+
+
+def score_scatter(measurements: Sequence[Measurement], scores: pd.DataFrame) -> Figure | None:
+    """Draw the score of each frame against the PyTorch reference's, for each model and precision.
+
+    Args:
+        measurements: Not used.
+        scores: What `load_scores` gives.
+
+    Returns:
+        The figure, or None without finite scores of a file.
+    """
+    found = scores[scores["backend"] != "torch"]
+    found = found[np.isfinite(found["score"].astype(float)) & np.isfinite(found["reference_score"].astype(float))]
+    if found.empty:
+        return None
+    found = found.assign(label=[file_label(*row) for row in found[_FILE].itertuples(index=False)])
+    models = list(dict.fromkeys(found["variant"]))
+    labels = in_order(found["label"].unique())
+    figure, grid = blank_grid(
+        len(models),
+        len(labels),
+        "Scores of single frames against the PyTorch reference",
+        "from 1 to 5; on the line: equal",
+        (3.1 * len(labels), 3.3 * len(models)),
+    )
+    for line, model in zip(grid, models, strict=True):
+        for axes, label in zip(line, labels, strict=True):
+            points = found[(found["variant"] == model) & (found["label"] == label)]
+            axes.set_title(picture_text(label))
+            axes.set_xlim(_LOWEST, _HIGHEST)
+            axes.set_ylim(_LOWEST, _HIGHEST)
+            axes.set_aspect("equal")
+            axes.plot([_LOWEST, _HIGHEST], [_LOWEST, _HIGHEST], color="#777777", linewidth=1)
+            axes.scatter(points["reference_score"], points["score"], s=22, color=style_of(label)[0], alpha=0.7)
+        line[0].set_ylabel(f"{picture_text(model)}\nscore", fontsize=10.5)
+    for axes in grid[-1]:
+        axes.set_xlabel("PyTorch score")
+    return figure
+
+
+QUALITY_FIGURES: Mapping[str, Callable[[Sequence[Measurement], pd.DataFrame], Figure | None]] = {
+    "score_scatter": score_scatter
+}
