@@ -11,14 +11,12 @@ from pathlib import Path
 
 from converters.command_line import copy_whole, exit_code, writable_folder
 from converters.errors import WeightsError
-from converters.precisions import SPLIT_DEPTHWISE, get_precision
+from converters.families.quality import DEPTHWISE_IS_SMALL
+from converters.precisions import get_precision
 
 NETWORKS = ("content", "distortion", "aggregation")
 ALL = "all"
 PRECISION = "int8"
-# No depthwise convolution here has more than 25 taps, so the rules are those for graphs in which they have been split:
-# XNNPACK runs the file in one part. By the others it is 17, and the error of the features is 1.26 times as large.
-DEPTHWISE_IS_SMALL = (SPLIT_DEPTHWISE,)
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -27,10 +27,15 @@ def refused(tmp_path: Path, *arguments: str) -> str:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--variant", "videoseal2"), "known: chunkyseal, pixelseal, videoseal, videoseal_0.0, videoseal_nano"),
+        (("--variant", "videoseal2"), "known: chunkyseal, pixelseal, uvq1p5, uvq1p5_aggregation"),
         (("--precision", "int9"), "known: float32, fp16, int8, int8_weight_only"),
         (("--backend", "onnx"), "known: litert, tensorflow"),
         (("--dataset", "holiday"), "known: photographs, dead-leaves"),
+        (("--dataset", "distorted-photographs"), "cannot be used for videoseal_nano"),
+        (("--dataset", "photographs", "--variant", "uvq1p5"), "nor a known dataset; known: distorted-photographs"),
+        (("--rate", "0"), "expected a number of frames a second above 0"),
+        (("--image-size", "64", "--variant", "uvq1p5"), "it looks at 1080x1920 alone"),
+        (("--weights", "uvq1p5=official", "--variant", "uvq1p5"), "no address of published weights is known"),
         (("--image-size", "big"), "expected a side like 256"),
         (("--image-size", "16"), "at least 64 pixels"),
         (("--weights", "videoseal=bundled"), "no weights are bundled"),

@@ -30,7 +30,7 @@ def test_sums_of_features() -> None:
 
 def test_a_run_that_is_gone_on_with_has_every_digit(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    outputs = compare(rng.normal(size=(2, 1, 1)), rng.normal(size=(2, 1, 1)))
+    outputs = compare(list(rng.normal(size=(2, 1, 1))), list(rng.normal(size=(2, 1, 1))))
     run = RunDirectory.open(run_dir=tmp_path / "run")
     assert not (run.path / "samples" / "scores.csv").exists()  # watermarks leave none
     run.append_scores(score_rows(CASE, FRAMES, outputs))
@@ -74,5 +74,5 @@ def test_distorted_photographs_are_frames() -> None:
 
 @pytest.mark.parametrize("missing", [0, 1])
 def test_rows_name_the_step_of_each_frame(missing: int) -> None:
-    rows = score_rows(CASE, FRAMES, compare(np.ones((2, 1)), np.ones((2, 1))))
+    rows = score_rows(CASE, FRAMES, compare([np.ones(1)] * 2, [np.ones(1)] * 2))
     assert [row[3:5] for row in rows][missing] == (FRAMES.attacks[missing], f"set/{FRAMES.ids[missing]}")
