@@ -27,7 +27,7 @@ from converters.training.checkpoint import (
 )
 from converters.training.data import CoverImages
 from converters.training.losses import detection_loss
-from converters.training.recipe import CARRIERS, Phase, Recipe
+from converters.training.recipe import CARRIERS, JOINT, Phase, Recipe
 from converters.variants import Variant
 
 CHECKPOINT, WEIGHTS, CURVES = "checkpoint.pt", "weights.safetensors", "curves.csv"
@@ -42,6 +42,7 @@ _AVERAGE_DECAY = 0.995  # of the running mean of the weights, which is what is s
 _ACCURACY_DECAY = 0.97  # of the running bit accuracy that steers the strength
 _EMBEDDER_SHARE = 4  # on carriers, one image in so many trains the embedder, which has the easier task
 _LOG_EVERY = 25
+_VISIBLE_ERROR = 10**-3.6  # mean squared change of values in [0, 1] at a PSNR of 36 dB
 
 
 @dataclass(frozen=True)
@@ -143,14 +144,16 @@ class Trainer:
         marked = round_to_8_bits((images + self.scaling * visible * watermark).clamp(0, 1))
         logits = self.model.detector(self._attacked(phase, marked, images))  # (B + U, 1 + nbits)
         loss = detection_loss(logits, messages, self.recipe.weights)
+        error = (marked - images).square().mean()
         total = loss.total + fitting
+        if phase.kind == JOINT:
+            total = total + self.recipe.weights.visibility * error / _VISIBLE_ERROR
         total.backward()
-        error = float((marked.detach() - images).square().mean())
         return StepResult(
             loss=float(total.detach()),
             bit_accuracy=float(loss.bit_accuracy.mean()),
             confidence_accuracy=loss.confidence_accuracy,
-            psnr_db=-10 * math.log10(error) if error else math.inf,
+            psnr_db=-10 * math.log10(float(error.detach())) if error else math.inf,
         )
 
     def _draw(self, images: Tensor, messages: Tensor) -> Tensor:

@@ -59,10 +59,13 @@ class LossWeights:
     Attributes:
         confidence: cross-entropy of channel 0 against watermarked or not.
         balance: squared mean, over unmarked images, of each bit's logit.
+        visibility: mean squared change of the images by the watermark, as a share of what 36 dB of PSNR allow; only
+            where the embedder draws what is read (JOINT), and what it is annealed by does not count.
     """
 
     confidence: float = 0.1
     balance: float = 0.05
+    visibility: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -161,12 +164,13 @@ FINE_TUNE = Recipe(
         Phase(
             "joint-256",
             JOINT,
-            600,
+            1600,
             image_size=256,
             batch=6,
             unmarked=3,
             learning_rate=1e-4,
-            attacks=VALUE_ATTACKS,
+            # What takes most bits away comes twice as often.
+            attacks=(*VALUE_ATTACKS, "jpeg", "resize"),
             scaling_end=0.6,
             anneal_above=0.99,
             anneal_factor=0.998,
