@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,9 @@ from converters.families import family_of
 from converters.store import Artifact, ArtifactSpec, ArtifactStore
 from reports.run_directory import RunDirectory
 
-# Files of more bytes than this, the float32 file among them, are not timed side by side: each interpreter holds a copy
-# of its weights, packed for its kernels and up to four times the size of an int8 file.
-HEAT_BYTES = 5_000_000_000
+# Files whose weights take more bytes than this while they run, the float32 file among them, are not timed side by side:
+# each interpreter holds a copy of its weights, packed for its kernels.
+HEAT_BYTES = 7_000_000_000
 
 
 class GroupBench:
@@ -130,18 +130,20 @@ class GroupBench:
         The float32 file takes part even where it is not a target, since speed-ups are relative to it. Files that are
         too large to be run side by side take their turns in several heats, each with PyTorch and float32.
         """
-        by_name = {str(target): target for target in self.targets}
         samples: list[LatencySample] = []
         for heat in self._heats():
-            runners = {str(target): self.runner(target) for target in heat}
-            for base in {str(target.float32): target.float32 for target in heat if not target.is_reference}.values():
-                runners.setdefault(self.float32_name(base), self._task.runner(self.convert(base).path, base))
-            calls = {name: (lambda run=run: run(*self.random_inputs)) for name, run in runners.items()}
             first = samples[-1].round + 1 if samples else 0
-            timed = [replace(sample, round=first + sample.round) for sample in affordable_rounds(calls)]
-            self._run.append_latency(_latency_row(by_name[s.name], s) for s in timed if s.name in by_name)
-            samples += timed
+            samples += [replace(sample, round=first + sample.round) for sample in self._timed(heat)]
+        by_name = {str(target): target for target in self.targets}
+        self._run.append_latency(_latency_row(by_name[s.name], s) for s in samples if s.name in by_name)
         return tuple(samples)
+
+    def _timed(self, heat: list[Target]) -> tuple[LatencySample, ...]:
+        """Interleaved latency of some targets and their float32 file; their runners are gone when it returns."""
+        runners = {str(target): self.runner(target) for target in heat}
+        for base in {str(target.float32): target.float32 for target in heat if not target.is_reference}.values():
+            runners.setdefault(self.float32_name(base), self._task.runner(self.convert(base).path, base))
+        return affordable_rounds({name: partial(run, *self.random_inputs) for name, run in runners.items()})
 
     def float32_name(self, target: Target) -> str:
         """The name in `latencies` of the float32 file that a target's speed is compared with."""
@@ -165,13 +167,18 @@ class GroupBench:
         heats: list[list[Target]] = []
         room = 0
         for targets in by_precision.values():
-            needed = sum(self.path(target).stat().st_size for target in targets if target != target.float32)
+            needed = sum(self._weight_bytes(target) for target in targets if target != target.float32)
             if not heats or needed > room:
                 heats.append([self.reference])
                 room = HEAT_BYTES - self.convert(targets[0].float32).size_bytes
             heats[-1] += targets
             room -= needed
         return heats
+
+    def _weight_bytes(self, target: Target) -> int:
+        """What a target's weights take while it runs: those that are computed in float32 are unpacked to it."""
+        file = target.float32 if target.precision.compute == "float32" else target
+        return self.path(file).stat().st_size
 
 
 class Workbench:

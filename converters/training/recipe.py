@@ -164,7 +164,7 @@ FINE_TUNE = Recipe(
         Phase(
             "joint-256",
             JOINT,
-            1600,
+            700,
             image_size=256,
             batch=6,
             unmarked=3,
