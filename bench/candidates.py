@@ -92,7 +92,7 @@ class Workshop:
         self.folder = folder
         self.watermarker: Watermarker = load_watermarker(as_variant(group.variant), group.weights)
         self.images: ImageSet = prepare(
-            "photographs", read_samples("photographs", group, samples), group, self.watermarker
+            "photographs", read_samples("photographs", group, samples), group, lambda: self.watermarker
         )
         size = (group.size.height, group.size.width)
         reference = TorchRunner(self.watermarker.detector, size, as_variant(group.variant).nbits, THREADS)

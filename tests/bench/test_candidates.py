@@ -1,8 +1,14 @@
+from pathlib import Path
+
 import pytest
 
-from bench.candidates import COLUMNS, Row, main, print_rows, write_csv
+from bench.candidates import COLUMNS, Row, Workshop, main, measure, print_rows, write_csv
+from bench.targets import Group
 from converters.candidates import candidates
+from converters.image_size import ImageSize
 from converters.precisions import PRECISIONS, get_precision
+from converters.weights import find_weights
+from tests.bench.tiny import SIZE, TINY
 
 SPLIT = ("split_depthwise",)
 
@@ -17,7 +23,28 @@ def test_the_recipe_in_use_comes_first_and_no_candidate_twice(name: str) -> None
         assert {c.rewrites for c in found} <= {(), rewrites}
 
 
-def test_csv_and_table(tmp_path, capsys: pytest.CaptureFixture[str]) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.convert
+def test_every_candidate_is_made_run_and_timed(tmp_path: Path) -> None:
+    workshop = Workshop(Group(TINY, find_weights(TINY, "seeded"), ImageSize(*SIZE)), 2, tmp_path)
+    rows = measure(workshop, "int8_static", rounds=1)
+    assert [row.candidate for row in rows][:2] == ["in use", "not rewritten"]
+    in_use, plain = rows[:2]
+    assert in_use.images == 2
+    assert in_use.size_mb is not None
+    assert plain.size_mb is not None
+    assert in_use.size_mb != plain.size_mb
+    assert in_use.rewrites != ""
+    assert plain.rewrites == ""
+    made = [row for row in rows if not row.note]
+    assert {"in use", "only CONV_2D static", "calibration crops 8 to 15"} <= {row.candidate for row in made}
+    for row in made:
+        assert 50 <= (row.bit_agreement_pct or 0) <= 100
+        assert 50 <= (row.quantized_weight_pct or 0) <= 100
+        assert row.bit_accuracy_pct is None  # untrained
+        assert (row.speedup is None) == row.candidate.startswith("calibration crops")
+
+
+def test_csv_and_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [Row("v", "int8", "in use", "", size_mb=3.125, speedup=2.0, speedup_low=1.9, speedup_high=2.1, images=4)]
     rows.append(Row("v", "int8", "other", "split_depthwise", note="does not run"))
     write_csv(rows, tmp_path / "a.csv")
