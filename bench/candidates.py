@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.image_set import prepare, read_samples
-from bench.latency import Speedup, interleaved, speedup, turn_orders
+from bench.latency import Speedup, speedup
 from bench.metrics import bit_accuracy, bit_agreement, logits_mae_rel_pct, split_outputs
 from bench.runners import LiteRTRunner, Runner, TorchRunner
 from bench.targets import Group
+from bench.turns import interleaved, turn_orders
 from converters.calibration import CALIBRATION_SAMPLES, calibration_images
 from converters.candidates import IN_USE, Candidate, candidates
 from converters.errors import ConverterError, StoreError

@@ -21,8 +21,9 @@ import numpy as np
 from scipy import special
 
 from bench import metrics
-from bench.latency import Speedup, interleaved, speedup, summarize
+from bench.latency import Speedup, speedup, summarize
 from bench.runners import LiteRTRunner, Runner, RunnerError, TorchRunner, to_unit_range
+from bench.turns import interleaved
 from converters.embedding import embed_pictures
 from converters.errors import ConverterError
 from converters.image_size import ImageSize, check_image_size

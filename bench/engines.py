@@ -113,6 +113,11 @@ class TorchEngine:
         return found
 
 
+def import_interpreter(backend: str) -> None:
+    """Import the engine of `litert` or `tensorflow`; RunnerError where TensorFlow is not installed."""
+    _INTERPRETERS[backend]()
+
+
 def check_threads(threads: int) -> None:
     """Raise RunnerError for less than one thread."""
     if threads < 1:

@@ -19,10 +19,10 @@ from statistics import median
 import numpy as np
 
 from bench.graph_operations import GraphOperation, multiplying, read_operations
-from bench.latency import SETTLE_MS, turn_orders
 from bench.litert_profiler import Event, Profile, ProfiledModel
 from bench.options import DEFAULT_THREADS
 from bench.runners import LiteRTRunner, RunnerError
+from bench.turns import SETTLE_MS, turn_orders
 from converters.errors import ConverterError, StoreError
 from converters.image_size import ImageSize
 from converters.lazy_model import LazyModel

@@ -49,7 +49,7 @@ class Options:
         backends: interpreters that run the files.
         weights: for each variant's name where its weights come from.
         artifact: a file made elsewhere that is measured as the one variant and precision, or None.
-        threads: for every runner.
+        threads: for every runner; of several numbers all but latency is measured with the first alone.
         samples: for each variant's name how many images of each dataset.
         run_dir: where the results go, or None for a new folder of their own.
         resume: whether an interrupted run in `run_dir` is gone on with.
@@ -66,7 +66,7 @@ class Options:
     backends: tuple[str, ...]
     weights: Mapping[str, Weights]
     artifact: Path | None
-    threads: int
+    threads: tuple[int, ...]
     samples: Mapping[str, int]
     run_dir: Path | None
     resume: bool
@@ -154,7 +154,13 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="NAME",
         help=f"interpreters: {', '.join(BACKENDS)} (default: litert; tensorflow needs the extra of that name)",
     )
-    group.addoption("--threads", type=int, default=DEFAULT_THREADS, metavar="N", help=f"default: {DEFAULT_THREADS}")
+    group.addoption(
+        "--threads",
+        action="append",
+        metavar="N",
+        help="threads of every runner; of several the first is used, and latency is measured with each "
+        f"(default: {DEFAULT_THREADS})",
+    )
     group.addoption(
         "--samples",
         action="append",
@@ -197,7 +203,7 @@ def read_options(config: pytest.Config) -> Options:
         backends=_backends(_listed(config, "--backend") or ("litert",)),
         weights={},
         artifact=config.getoption("--artifact"),
-        threads=_at_least_one(config, "--threads"),
+        threads=_threads(_listed(config, "--threads")),
         samples=_samples(variants, _listed(config, "--samples")),
         run_dir=config.getoption("--run-dir"),
         resume=config.getoption("--resume"),
@@ -293,11 +299,11 @@ def _samples(variants: Sequence[Card], values: Sequence[str]) -> dict[str, int]:
     return counts
 
 
-def _at_least_one(config: pytest.Config, option: str) -> int:
-    value: int = config.getoption(option)
-    if value < 1:
-        raise OptionError(f"{option} {value}: expected at least 1")
-    return value
+def _threads(values: Sequence[str]) -> tuple[int, ...]:
+    for value in values:
+        if not value.isdecimal() or int(value) < 1:
+            raise OptionError(f"--threads {value}: expected at least 1")
+    return tuple(int(value) for value in values) or (DEFAULT_THREADS,)
 
 
 def _check_artifact(config: pytest.Config, options: Options) -> None:

@@ -18,7 +18,7 @@ from bench.environment import describe_environment
 from bench.options import OptionError, Options, add_options, dataset_name, read_options
 from bench.progress import Progress, Step, last_of_each, measured_durations
 from bench.recorder import NO_ATTACK, NO_DATASET, Recorder
-from bench.resume import Promise, can_resume, finished_tests, resume
+from bench.resume import LATENCY_SUITE, Promise, can_resume, finished_tests, resume
 from bench.suites import ORDER
 from bench.targets import Target, expand
 from bench.tasks import task_of
@@ -107,6 +107,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     state = metafunc.config.stash[STATE]
     marker = metafunc.definition.get_closest_marker("gives")
     targets = [t for t in state.targets if marker is None or task_of(t.variant).gives(t.variant) in marker.args]
+    if _suite(metafunc.definition) != LATENCY_SUITE:  # what a model says does not depend on its threads
+        targets = [t for t in targets if t.threads == state.options.threads[0]]
     files = [t for t in targets if not t.is_reference]
     choices = {
         "target": lambda: targets,
@@ -217,7 +219,7 @@ def _begin(state: BenchRun) -> None:
     state.run.write_plan([expectation for promise in state.promises for expectation in promise.expectations])
     state.run.write_environment(environment)
     state.workbench = Workbench(
-        state.targets, options.samples, state.run, store, options.artifact, resumed, options.rate
+        state.targets, options.samples, state.run, store, options.artifact, resumed, options.rate, state.gates
     )
 
 

@@ -98,11 +98,11 @@ class Target:
         case = self.case
         rewrites = "" if case.rewrites == NO_REWRITES else f"-{case.rewrites}"
         resize = "-resize" if case.mode == "resize" else ""
-        return f"{case.variant}-{case.image_size}{resize}-{case.precision}{rewrites}-{case.backend}"
+        return f"{case.variant}-{case.image_size}{resize}-{case.precision}{rewrites}-{case.backend}-t{case.threads}"
 
 
 def expand(options: Options) -> tuple[Target, ...]:
-    """All targets of a run, group by group, the reference of a group first.
+    """All targets of a run, group by group and threads by threads, the reference first.
 
     Where two choices of rewrites come to the same file it is measured once.
     """
@@ -110,13 +110,14 @@ def expand(options: Options) -> tuple[Target, ...]:
     for variant in options.variants:
         for size in options.sizes_of(variant):
             group = Group(variant, options.weights[variant.name], size, options.mode)
-            reference = Target(group, get_precision("float32"), "torch", options.threads)
-            files = (
-                Target(group, precision, backend, options.threads, rewrite)
-                for precision in options.precisions
-                for rewrite in options.rewrites
-                for backend in options.backends
-            )
-            for target in (reference, *files):
-                targets.setdefault(str(target), target)
+            for threads in options.threads:
+                reference = Target(group, get_precision("float32"), "torch", threads)
+                files = (
+                    Target(group, precision, backend, threads, rewrite)
+                    for precision in options.precisions
+                    for rewrite in options.rewrites
+                    for backend in options.backends
+                )
+                for target in (reference, *files):
+                    targets.setdefault(str(target), target)
     return tuple(targets.values())

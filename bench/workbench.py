@@ -1,23 +1,41 @@
 """What the suites share: models, files, images and outputs, each made once and dropped with its group."""
 
-from collections.abc import Mapping
-from dataclasses import replace
-from functools import cached_property, partial
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bench.latency import LatencySample, affordable_rounds
+from bench.looks import is_open, measure_in_looks, speed_rows
 from bench.targets import Group, Target
 from bench.tasks import Run, task_of
+from bench.timed_process import Start, TimedProcess, Warm, file_request, reference_request, turns_of
+from bench.turns import LatencySample, plan_rounds, take_turns
 from converters.families import family_of
 from converters.store import Artifact, ArtifactSpec, ArtifactStore
+from reports.gates import Gate
 from reports.run_directory import RunDirectory
 
 # Files whose weights take more bytes than this while they run, the float32 file among them, are not timed side by side:
 # each interpreter holds a copy of its weights, packed for its kernels.
 HEAT_BYTES = 7_000_000_000
+
+
+@dataclass(frozen=True)
+class Timings:
+    """What was timed of a group.
+
+    Attributes:
+        samples: of all rounds.
+        starts, warm: by name how each model started in its process, and what it was then.
+    """
+
+    samples: tuple[LatencySample, ...]
+    starts: Mapping[str, Start]
+    warm: Mapping[str, Warm]
 
 
 class GroupBench:
@@ -32,6 +50,7 @@ class GroupBench:
         artifact: the file to measure instead of converting, or None.
         resumed: the folder of an interrupted run that is gone on with, or None.
         rate: frames that are taken of a second of a video.
+        gates: what the run is judged by; rounds are added while one on a speed-up is open.
     """
 
     def __init__(
@@ -44,6 +63,7 @@ class GroupBench:
         artifact: Path | None,
         resumed: Path | None,
         rate: float,
+        gates: Sequence[Gate],
     ):
         self.group = group
         self.targets = targets
@@ -56,6 +76,7 @@ class GroupBench:
         self._given = artifact
         self._recorded = None if resumed is None else self._task.load(resumed)
         self._rate = rate
+        self._gates = gates
         self._artifacts: dict[ArtifactSpec, Artifact | Exception] = {}
         self._images: dict[str, Any] = {}
         self._outputs: dict[tuple[Target, str], Any] = {}
@@ -64,6 +85,15 @@ class GroupBench:
     def reference(self) -> Target:
         """The PyTorch target that all others are compared with."""
         return next(target for target in self.targets if target.is_reference)
+
+    def speed_bases(self, target: Target) -> dict[str, str]:
+        """Names in `timings` of what a file's speed is compared with, by metric; all on as many threads."""
+        names = {str(other) for other in self.targets}
+        references = [other for other in self.targets if other.is_reference and other.threads == target.threads]
+        bases = {"speedup_vs_torch": str(references[0]), "speedup_vs_float32": self._float32_name(target)}
+        if target.rewrites and str(target.plain) in names:
+            bases["speedup_vs_plain"] = str(target.plain)
+        return bases
 
     def convert(self, target: Target) -> Artifact:
         """The file of a target of this group from the store, converted if it is not there.
@@ -124,29 +154,53 @@ class GroupBench:
         return self._task.random_inputs(self.group)
 
     @cached_property
-    def latencies(self) -> tuple[LatencySample, ...]:
-        """Interleaved latency of all targets of the group, on one image; written to samples/latency.csv.
+    def timings(self) -> Timings:
+        """All targets of the group, each in a process of its own, timed in turns; written to samples/latency.csv.
 
         The float32 file takes part even where it is not a target, since speed-ups are relative to it. Files that are
-        too large to be run side by side take their turns in several heats, each with PyTorch and float32.
+        too large to be run side by side take their turns in several heats, each with PyTorch and float32, and so do
+        those of each number of threads.
         """
-        samples: list[LatencySample] = []
-        for heat in self._heats():
-            first = samples[-1].round + 1 if samples else 0
-            samples += [replace(sample, round=first + sample.round) for sample in self._timed(heat)]
         by_name = {str(target): target for target in self.targets}
-        self._run.append_latency(_latency_row(by_name[s.name], s) for s in samples if s.name in by_name)
-        return tuple(samples)
+        samples: list[LatencySample] = []
+        starts: dict[str, Start] = {}
+        warm: dict[str, Warm] = {}
+        for heat in self._heats():
+            requests = {str(target): self._request(target) for target in heat}
+            for base in {str(target.float32): target.float32 for target in heat if not target.is_reference}.values():
+                path = self.convert(base).path
+                requests.setdefault(self._float32_name(base), file_request(base.backend, path, base.threads))
+            first = samples[-1].round + 1 if samples else 0
+            with ExitStack() as stack:
+                processes: dict[str, TimedProcess] = {}
+                for name, request in requests.items():  # one after the other: each starts undisturbed
+                    processes[name] = stack.enter_context(TimedProcess(request))
+                    starts[name], warm[name] = processes[name].start, processes[name].warm_up()
+                timed = self._rounds(heat, processes, [warm[name].call_s for name in processes], first)
+            self._run.append_latency(_latency_row(by_name[s.name], s) for s in timed if s.name in by_name)
+            samples += timed
+        return Timings(tuple(samples), starts, warm)
 
-    def _timed(self, heat: list[Target]) -> tuple[LatencySample, ...]:
-        """Interleaved latency of some targets and their float32 file; their runners are gone when it returns."""
-        runners = {str(target): self.runner(target) for target in heat}
-        for base in {str(target.float32): target.float32 for target in heat if not target.is_reference}.values():
-            runners.setdefault(self.float32_name(base), self._task.runner(self.convert(base).path, base))
-        return affordable_rounds({name: partial(run, *self.random_inputs) for name, run in runners.items()})
+    def _rounds(
+        self, heat: Sequence[Target], processes: Mapping[str, TimedProcess], call_s: Sequence[float], first: int
+    ) -> tuple[LatencySample, ...]:
+        """Rounds of one heat, numbered from `first`; more of them while a gate on a speed-up is open."""
+        plan = plan_rounds(call_s)
+        turns = turns_of(processes, plan.settle_ms)
+        bases = {target.case: (str(target), self.speed_bases(target)) for target in heat if not target.is_reference}
+        return measure_in_looks(
+            lambda done, rounds: take_turns(turns, rounds, first + done),
+            plan,
+            lambda samples: is_open(self._gates, speed_rows(self._run.run_id, samples, bases)),
+        )
 
-    def float32_name(self, target: Target) -> str:
-        """The name in `latencies` of the float32 file that a target's speed is compared with."""
+    def _request(self, target: Target) -> dict[str, Any]:
+        if target.is_reference:
+            return reference_request(self.group, target.threads)
+        return file_request(target.backend, self.path(target), target.threads)
+
+    def _float32_name(self, target: Target) -> str:
+        """The name in `timings` of the float32 file that a target's speed is compared with."""
         name = str(target.float32)
         measured = self._given is None and any(str(other) == name for other in self.targets)
         return name if measured else f"{name} (converted)"
@@ -156,20 +210,21 @@ class GroupBench:
         return self.family.source_state(self._model.network)
 
     def _heats(self) -> list[list[Target]]:
-        """Targets that are timed side by side: all of them, unless their files are too large together.
+        """Targets that are timed side by side: all on as many threads, unless their files are too large together.
 
         The files of one precision stay together; the reference is in every heat.
         """
-        by_precision: dict[str, list[Target]] = {}
+        together: dict[tuple[int, str], list[Target]] = {}
         for target in self.targets:
             if not target.is_reference:
-                by_precision.setdefault(target.precision.name, []).append(target)
+                together.setdefault((target.threads, target.precision.name), []).append(target)
+        references = {target.threads: target for target in self.targets if target.is_reference}
         heats: list[list[Target]] = []
         room = 0
-        for targets in by_precision.values():
+        for (threads, _), targets in together.items():
             needed = sum(self._weight_bytes(target) for target in targets if target != target.float32)
-            if not heats or needed > room:
-                heats.append([self.reference])
+            if not heats or needed > room or heats[-1][0].threads != threads:
+                heats.append([references[threads]])
                 room = HEAT_BYTES - self.convert(targets[0].float32).size_bytes
             heats[-1] += targets
             room -= needed
@@ -187,7 +242,7 @@ class Workbench:
     Args:
         targets: of the whole run.
         samples: for each variant's name how many images of a dataset.
-        run, store, artifact, resumed, rate: see `GroupBench`.
+        run, store, artifact, resumed, rate, gates: see `GroupBench`.
     """
 
     def __init__(
@@ -199,10 +254,11 @@ class Workbench:
         artifact: Path | None,
         resumed: Path | None,
         rate: float,
+        gates: Sequence[Gate],
     ):
         self._targets = targets
         self._samples = samples
-        self._parts = (run, store, artifact, resumed, rate)
+        self._parts = (run, store, artifact, resumed, rate, gates)
         self._current: GroupBench | None = None
 
     def group(self, group: Group) -> GroupBench:

@@ -9,6 +9,7 @@ from reports.records import NO_REWRITES, Case, Measurement
 
 NOT_APPLICABLE_TEXT = "n/a"
 REWRITTEN_MARK = "*"
+USUAL_THREADS = 2
 _MEGABYTE = 1e6
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -89,13 +90,27 @@ def case_label(case: Case) -> str:
         case: Any case.
 
     Returns:
-        For example "videoseal (seeded) 256 int8*", with mode and backend only where they are not the usual.
+        For example "videoseal (seeded) 256 int8*", with mode, backend and threads only where they are not the usual.
     """
     seeded = f" ({case.weights})" if case.weights != "bundled" else ""
     resize = " resize" if case.mode != "simple" else ""
     name = "PyTorch" if case.is_reference else precision_name(case.precision, case.rewrites)
     other = f" on {case.backend}" if case.backend not in {"torch", "litert"} else ""
-    return f"{case.variant}{seeded} {case.image_size}{resize} {name}{other}"
+    return f"{case.variant}{seeded} {case.image_size}{resize} {name}{other}{threads_text(case.threads)}"
+
+
+def threads_text(threads: int) -> str:
+    """Say how many threads a model ran on, where that is not the usual number.
+
+    Args:
+        threads: See Case.
+
+    Returns:
+        For example ", 1 thread"; "" for two.
+    """
+    if threads == USUAL_THREADS:
+        return ""
+    return f", {threads} thread{'' if threads == 1 else 's'}"
 
 
 def precision_name(precision: str, rewrites: str) -> str:

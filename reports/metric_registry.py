@@ -271,6 +271,26 @@ _ALL = (
     _metric("latency_p90_ms", "ms", "lower", "90th percentile of the time of one inference."),
     _metric("latency_p99_ms", "ms", "lower", "99th percentile of the time of one inference."),
     _metric(
+        "load_ms",
+        "ms",
+        "lower",
+        "Time from the file to a model that can be called, in a fresh process that has imported the engine.",
+    ),
+    _metric("first_ms", "ms", "lower", "Time of the first inference of a fresh process."),
+    _metric(
+        "peak_memory_mb",
+        "MB",
+        "lower",
+        "Most memory resident in a fresh process that loads the model and calls it until it is warm, and does nothing "
+        "else; mapped pages of the file count.",
+    ),
+    _metric(
+        "bare_memory_mb",
+        "MB",
+        "neither",
+        "The part of the peak memory that was there before the model: Python, NumPy and the imported engine.",
+    ),
+    _metric(
         "speedup_vs_torch",
         "x",
         "higher",

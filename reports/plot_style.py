@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
-from reports.formatting import REWRITTEN_MARK, plain_text, precision_name
+from reports.formatting import REWRITTEN_MARK, plain_text, precision_name, threads_text
 from reports.records import Case
 
 PYTORCH = "PyTorch"
@@ -72,12 +72,12 @@ class Model:
 
     @property
     def title(self) -> str:
-        """The facet's title, with the weights where they are not the bundled ones."""
+        """The facet's title, with weights and threads where they are not the usual ones."""
         resize = ", resize" if self.mode == "resize" else ""
         size = self.image_size.replace("x", " x ")
         weights = {"bundled": "", "seeded": " - seeded (untrained)"}.get(self.weights, f" - {self.weights}")
         # Only the name is cut when it is long: what follows must be read.
-        return f"{picture_text(self.variant)}, {size}{resize}{weights}"
+        return f"{picture_text(self.variant)}, {size}{resize}{weights}{threads_text(self.threads)}"
 
 
 def model_of(case: Case) -> Model:

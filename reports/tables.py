@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from reports.files import csv_text, write_atomically
-from reports.formatting import NOT_APPLICABLE_TEXT, format_value, plain_text, precision_name, rewrites_note
+from reports.formatting import (
+    NOT_APPLICABLE_TEXT,
+    format_value,
+    plain_text,
+    precision_name,
+    rewrites_note,
+    threads_text,
+)
 from reports.gates import GateResult, Verdict
 from reports.metric_registry import METRICS, SEEDED, reason_not_applicable
 from reports.records import CASE_COLUMNS, Case, Measurement
@@ -194,7 +201,7 @@ def model_label(row: dict) -> str:
     """
     resize = " resize" if row["mode"] != "simple" else ""
     weights = f" ({row['weights']})" if row["weights"] != "bundled" else ""
-    return f"{row['variant']} {row['image_size']}{resize}{weights}"
+    return f"{row['variant']} {row['image_size']}{resize}{weights}{threads_text(row['threads'])}"
 
 
 def precision_label(row: dict) -> str:

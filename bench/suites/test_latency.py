@@ -1,10 +1,13 @@
 """How long does one image take, and how much faster is the file than PyTorch and than float32?"""
 
+import math
 from typing import Any
 
 import pytest
 
+from bench.intervals import Interval
 from bench.latency import speedup, summarize
+from bench.looks import LOOK_CONFIDENCE
 from bench.recorder import Recorder
 from bench.targets import Target
 from bench.workbench import GroupBench
@@ -13,29 +16,34 @@ from bench.workbench import GroupBench
 @pytest.mark.measures("latency_ms", "latency_p90_ms", "latency_p99_ms")
 def test_latency(target: Target, group: GroupBench, record: Recorder) -> None:
     """Median and tails over interleaved rounds, in which each target of the group runs once."""
-    summary = summarize(group.latencies)[str(target)]
+    summary = summarize(group.timings.samples)[str(target)]
     record("latency_ms", summary.median_ms, summary.rounds, summary.median_interval)
-    # Tails carry no interval: it takes 368 rounds to bound the 99th percentile from above.
-    record("latency_p90_ms", summary.p90_ms, summary.rounds)
-    record("latency_p99_ms", summary.p99_ms, summary.rounds)
+    # It takes 36 rounds to bound the 90th percentile from above, and 368 to bound the 99th.
+    record("latency_p90_ms", summary.p90_ms, summary.rounds, _if_bounded(summary.p90_interval))
+    record("latency_p99_ms", summary.p99_ms, summary.rounds, _if_bounded(summary.p99_interval))
+
+
+@pytest.mark.measures("load_ms", "first_ms", "peak_memory_mb", "bare_memory_mb")
+def test_start(target: Target, group: GroupBench, record: Recorder) -> None:
+    """A fresh process that does nothing else: loading, the first call, and the memory of it all; once each."""
+    start, warm = group.timings.starts[str(target)], group.timings.warm[str(target)]
+    record("load_ms", start.load_ms, n=1)
+    record("first_ms", start.first_ms, n=1)
+    record("peak_memory_mb", warm.peak_mb, n=1)
+    record("bare_memory_mb", start.bare_mb, n=1)
 
 
 @pytest.mark.measures("speedup_vs_torch", "speedup_vs_float32")
 def test_speedup(file_target: Target, group: GroupBench, record: Recorder) -> None:
     """Ratios of medians from the same rounds, with intervals from resampled rounds."""
-    for metric, base in (
-        ("speedup_vs_torch", str(group.reference)),
-        ("speedup_vs_float32", group.float32_name(file_target)),
-    ):
-        found = speedup(group.latencies, of=str(file_target), against=base)
-        record(metric, found.ratio, found.rounds, found.interval)
+    for metric in ("speedup_vs_torch", "speedup_vs_float32"):
+        _record_speedup(metric, file_target, group, record)
 
 
 @pytest.mark.measures("speedup_vs_plain")
 def test_speedup_of_rewrites(rewritten_target: Target, group: GroupBench, record: Recorder) -> None:
     """What the rewrites gain over the same file without them."""
-    found = speedup(group.latencies, of=str(rewritten_target), against=str(rewritten_target.plain))
-    record("speedup_vs_plain", found.ratio, found.rounds, found.interval)
+    _record_speedup("speedup_vs_plain", rewritten_target, group, record)
 
 
 @pytest.mark.measures()
@@ -43,3 +51,12 @@ def test_absolute_time(target: Target, group: GroupBench, benchmark: Any) -> Non
     """Absolute times for pytest-benchmark's own table and JSON; reported, never judged."""
     benchmark.group = f"{group.group.variant.name} at {group.group.size}"
     benchmark.pedantic(group.runner(target), args=group.random_inputs, rounds=10, warmup_rounds=2)
+
+
+def _record_speedup(metric: str, target: Target, group: GroupBench, record: Recorder) -> None:
+    found = speedup(group.timings.samples, str(target), group.speed_bases(target)[metric], LOOK_CONFIDENCE)
+    record(metric, found.ratio, found.rounds, found.interval)
+
+
+def _if_bounded(interval: Interval) -> Interval | None:
+    return interval if all(map(math.isfinite, interval)) else None

@@ -42,6 +42,7 @@ def refused(tmp_path: Path, *arguments: str) -> str:
         (("--weights", "nowhere.pth", "--variant", "videoseal"), "nowhere.pth: no such file"),
         (("--weights", "mine.pth"), "say whose they are"),
         (("--threads", "0"), "expected at least 1"),
+        (("--threads", "1,two"), "--threads two: expected at least 1"),
         (("--samples", "0"), "expected a number of at least 1"),
         (("--artifact", "x.tflite"), "exactly one --variant"),
         (("--gates", "nowhere.toml"), "nowhere.toml"),

@@ -8,7 +8,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from bench.latency import LatencySample, interleaved, speedup, summarize, turn_orders
+from bench.latency import speedup, summarize
+from bench.turns import LatencySample, interleaved, turn_orders
 
 
 class Machine:

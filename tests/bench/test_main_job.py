@@ -217,15 +217,31 @@ def test_shuffled_messages_fail(
 
 def test_latency_is_measured_in_rounds_and_by_pytest_benchmark(job: MainJob, cache: Path, tmp_path: Path) -> None:
     report = tmp_path / "benchmark.json"
-    options = ("--variant", "videoseal_nano", "--precision", "int8", "-k", "latency", "--no-gate")
+    options = ("--variant", "videoseal_nano", "--precision", "int8", "-k", "latency", "--no-gate", "--threads", "1,2")
     found = main_job(tmp_path / "run", cache, *options, f"--benchmark-json={report}")
     assert found.code == 0, found.output[-3000:]
-    frame = results(found.run_dir).set_index(["metric", "backend"]).value
+    frame = results(found.run_dir).set_index(["threads", "metric", "backend"]).value
     samples = pd.read_csv(found.run_dir / "samples" / "latency.csv")
-    medians = samples.groupby("backend").latency_ms.median()
-    assert frame["latency_ms", "litert"] == pytest.approx(medians["litert"])
-    assert frame["speedup_vs_torch", "litert"] == pytest.approx(medians["torch"] / medians["litert"])
-    assert frame["speedup_vs_float32", "litert"] > 0  # the float32 file takes part though it was not asked for
+    medians = samples.groupby(["threads", "backend"]).latency_ms.median()
+    for threads in (1, 2):  # like is compared with like
+        litert, torch = medians[threads, "litert"], medians[threads, "torch"]
+        assert frame[threads, "latency_ms", "litert"] == pytest.approx(litert)
+        assert frame[threads, "speedup_vs_torch", "litert"] == pytest.approx(torch / litert)
+        # The float32 file takes part though it was not asked for.
+        assert frame[threads, "speedup_vs_float32", "litert"] > 0
+        for backend in ("litert", "torch"):
+            assert frame[threads, "load_ms", backend] > 0
+            assert frame[threads, "first_ms", backend] > 0
+            assert frame[threads, "peak_memory_mb", backend] > frame[threads, "bare_memory_mb", backend] > 10
+        # Nothing but the engine is in a file's process.
+        assert frame[threads, "bare_memory_mb", "litert"] < frame[threads, "bare_memory_mb", "torch"]
     assert set(samples.groupby("round").size()) == {2}
+    assert samples.groupby("round").threads.nunique().max() == 1
     names = [entry["name"] for entry in json.loads(report.read_text())["benchmarks"]]
-    assert len(names) == 2
+    assert len(set(names)) == 4
+
+
+def test_threads_are_a_dimension_of_latency_alone(job: MainJob, cache: Path, tmp_path: Path) -> None:
+    found = main_job(tmp_path / "run", cache, *NANO, "--precision", "int8", "--threads", "1,2")
+    assert found.code == 0, found.output[-3000:]
+    assert set(results(found.run_dir).threads) == {1}  # latency was left out

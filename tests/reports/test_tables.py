@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.formatting import format_value, markdown_text, plain_text
+from reports.formatting import case_label, format_value, markdown_text, plain_text
 from reports.gates import Gate, Verdict, judge, load_gates
 from reports.markdown import summary_markdown
 from reports.metric_registry import METRICS
@@ -102,6 +102,15 @@ def test_the_console_table_fits_and_says_what_does_not_apply() -> None:
     assert line.split() == ["int8", "34.1", "74.4", "30.3", "4.06", "2.35", "NaN", "n/a", "1.9", "FAIL"]
     assert "(seeded) untrained weights" in text
     assert "\x1b[" in console_summary(summary_frame(rows, []), color=True)
+
+
+def test_rows_of_another_number_of_threads_stand_apart() -> None:
+    rows = [*healthy_rows(), *(replace(row, threads=1) for row in healthy_rows() if row.metric == "latency_ms")]
+    text = console_summary(summary_frame(rows, []))
+    assert "videoseal_nano 256\n" in text
+    assert "videoseal_nano 256, 1 thread\n" in text
+    assert case_label(replace(rows[0].case, threads=4)).endswith(", 4 threads")
+    assert "thread" not in case_label(rows[0].case)
 
 
 def test_the_console_table_survives_hostile_names_and_an_empty_run() -> None:
