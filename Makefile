@@ -3,18 +3,23 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 BENCH ?=
+AA ?=
 TEST ?=
 
 # Every variant at every precision, smallest first; made to be interrupted and called again.
 FULL := --variant videoseal_nano,videoseal_0.0,videoseal,pixelseal,chunkyseal --precision all --samples 24,chunkyseal=3
 
-.PHONY: bench bench-full test check clean
+.PHONY: bench bench-full aa test check clean
 
 bench: $(VENV)/installed
 	$(RUN) -m pytest bench -v --benchmark-columns=median,iqr,rounds $(BENCH)
 
 bench-full: $(VENV)/installed
 	$(RUN) -m pytest bench -v --benchmark-columns=median,iqr,rounds $(FULL) --run-dir reports/out/full --resume $(BENCH)
+
+# One file timed against itself and against a slowed copy: the noise of this machine, and what is found in it.
+aa: $(VENV)/installed
+	$(RUN) -m bench aa $(AA)
 
 test: $(VENV)/installed
 	$(RUN) -m pytest $(TEST)

@@ -1,37 +1,40 @@
 """`python -m bench COMMAND ...`: measurements beside the main job, which is `pytest bench`."""
 
+import importlib
 import sys
 
 USAGE = """usage: python -m bench candidates VARIANT [options]
        python -m bench profile VARIANT PRECISION [options]
        python -m bench error VARIANT PRECISION [options]
+       python -m bench aa [VARIANT [PRECISION]] [options]
+       python -m bench litert-check [VARIANT [PRECISION]] [options]
 
-candidates   every recipe that a precision's was chosen from, measured side by side; --help lists its options
-profile      where the time of a file goes, by kind of operation; --help lists its options
-error        where the error of a file comes from, by step and by layer; --help lists its options
+candidates    every recipe that a precision's was chosen from, measured side by side; --help lists its options
+profile       where the time of a file goes, by kind of operation; --help lists its options
+error         where the error of a file comes from, by step and by layer; --help lists its options
+aa            a file timed against itself: the noise, and what is found in it; --help lists its options
+litert-check  a file's latency beside what LiteRT's own benchmark says; --help lists its options
 (the main job is `pytest bench`)"""
+MODULES = {
+    "candidates": "bench.candidates",
+    "profile": "bench.operation_profile",
+    "error": "bench.error_analysis",
+    "aa": "bench.aa",
+    "litert-check": "bench.litert_check",
+}
 
 
 def main(arguments: list[str]) -> int:
     """Run a command; returns its exit code, 2 where there is no such command."""
-    match arguments:
-        case ["candidates", *rest]:
-            from bench import candidates
-
-            return candidates.main(rest)
-        case ["profile", *rest]:
-            from bench import operation_profile
-
-            return operation_profile.main(rest)
-        case ["error", *rest]:
-            from bench import error_analysis
-
-            return error_analysis.main(rest)
-        case ["-h" | "--help", *_]:
-            print(USAGE)
-            return 0
-    print(USAGE, file=sys.stderr)
-    return 2
+    command, rest = arguments[:1], arguments[1:]
+    if command in (["-h"], ["--help"]):
+        print(USAGE)
+        return 0
+    if not command or command[0] not in MODULES:
+        print(USAGE, file=sys.stderr)
+        return 2
+    code: int = importlib.import_module(MODULES[command[0]]).main(rest)
+    return code
 
 
 if __name__ == "__main__":

@@ -1,0 +1,118 @@
+"""`python -m bench litert-check`: our median latency of a file beside that of LiteRT's own benchmark tool.
+
+The two take turns of seconds: a fresh process of ours, timed as a suite times it, and a run of
+`ai_edge_litert.tools.benchmark_litert_model` on as many threads. What the tool times is a little less than what we do:
+it runs on LiteRT's compiled model and leaves its buffers as they are, our call hands over an image and takes the logits.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from bench.aa import USAGE_ERROR, find_file
+from bench.engines import RunnerError
+from bench.intervals import Interval, quantile_interval
+from bench.options import DEFAULT_THREADS
+from bench.timed_process import TimedProcess, file_request
+from bench.turns import SETTLE_MS
+from converters.errors import ConverterError
+from converters.precisions import PRECISIONS
+from converters.variants import card_names
+
+TOOL = "ai_edge_litert.tools.benchmark_litert_model"
+TURNS = 10
+CALLS = 50
+WITHIN = 0.03
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Medians of one turn in milliseconds: ours, and the tool's."""
+
+    ours_ms: float
+    tools_ms: float
+
+
+def our_median_ms(path: Path, threads: int, calls: int) -> float:
+    """Median of so many timed calls in a fresh process, warmed up and settled."""
+    with TimedProcess(file_request("litert", path, threads)) as process:
+        process.warm_up()
+        return median(process.turn(SETTLE_MS) for _ in range(calls))
+
+
+def tools_median_ms(path: Path, threads: int, calls: int) -> float:
+    """Median of so many calls by LiteRT's own benchmark.
+
+    Raises:
+        RunnerError: the tool failed; with the last line that it said.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        result = Path(folder) / "result.json"
+        command = [sys.executable, "-m", TOOL, f"--model={path}", f"--num_threads={threads}", f"--num_runs={calls}"]
+        found = subprocess.run(  # noqa: S603 - LiteRT's own module, no shell
+            [*command, f"--result_json={result}"], capture_output=True, text=True, check=False
+        )
+        if found.returncode or not result.is_file():
+            said = (found.stderr.strip().splitlines() or ["nothing was said"])[-1]
+            raise RunnerError(f"{path}: {TOOL} failed with exit code {found.returncode}: {said}")
+        latency_ms: float = json.loads(result.read_text(encoding="utf-8"))["latency"]["median_ms"]
+        return latency_ms
+
+
+def ratio_of(turns: Sequence[Turn]) -> tuple[float, Interval]:
+    """Median over the turns of ours / the tool's, with its 95 % interval."""
+    ratios = np.array([turn.ours_ms / turn.tools_ms for turn in turns])
+    return float(np.median(ratios)), quantile_interval(ratios)
+
+
+def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench litert-check", description="Compare our latency of a file with LiteRT's own benchmark."
+    )
+    parser.add_argument("variant", nargs="?", default="videoseal_nano", help=f"one of: {', '.join(card_names())}")
+    parser.add_argument("precision", nargs="?", default="int8", help=f"one of: {', '.join(PRECISIONS)} (%(default)s)")
+    parser.add_argument("--threads", type=int, default=DEFAULT_THREADS, metavar="N", help="of both (%(default)s)")
+    parser.add_argument("--turns", type=int, default=TURNS, metavar="N", help="of each (%(default)s)")
+    options = parser.parse_args(arguments)
+    for name in ("threads", "turns"):
+        if getattr(options, name) < 1:
+            parser.error(f"--{name} {getattr(options, name)}: expected at least 1")
+    return options
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code: 0, 1 where the medians differ by more than 3 %, 2 for wrong input."""
+    options = parse_arguments(arguments)
+    try:
+        path = find_file(options.variant, options.precision)
+        turns = []
+        for number in range(options.turns):
+            both = {
+                "ours": lambda: our_median_ms(path, options.threads, CALLS),
+                "tools": lambda: tools_median_ms(path, options.threads, CALLS),
+            }
+            order = ("ours", "tools") if number % 2 == 0 else ("tools", "ours")
+            found = {name: both[name]() for name in order}
+            turns.append(Turn(found["ours"], found["tools"]))
+    except (ConverterError, RunnerError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    ratio, interval = ratio_of(turns)
+    print(f"{path.name}, {options.threads} threads, {len(turns)} turns of {CALLS} calls, medians in ms")
+    print("  ours       " + " ".join(f"{turn.ours_ms:7.2f}" for turn in turns))
+    print("  LiteRT's   " + " ".join(f"{turn.tools_ms:7.2f}" for turn in turns))
+    print(f"  ours / LiteRT's: {ratio:.3f}, interval [{interval.low:.3f}, {interval.high:.3f}]")
+    return 0 if abs(ratio - 1) <= WITHIN else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
