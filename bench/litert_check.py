@@ -2,7 +2,7 @@
 
 The two take turns of seconds: a fresh process of ours, timed as a suite times it, and a run of
 `ai_edge_litert.tools.benchmark_litert_model` on as many threads. What the tool times is a little less than what we do:
-it runs on LiteRT's compiled model and leaves its buffers as they are, our call hands over an image and takes the logits.
+it runs on LiteRT's compiled model and leaves its buffers as they are; our call hands over an image and takes logits.
 """
 
 import argparse
