@@ -1,16 +1,19 @@
 """What happens to a picture between the embedder and the detector.
 
 An attack is written `name:strength`, such as `jpeg:80`; one that has no strength is written `name`: `none`,
-`flip`. Adding one is one function and one line of ATTACKS.
+`flip`. Several that follow each other are joined: `jpeg:60+resize:0.7`. Adding one is one function and one line of
+ATTACKS.
 """
 
 import io
 import math
-from collections.abc import Callable, Sequence
+import re
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageEnhance, ImageFilter
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont
 
 from datasets.images import resize
 from datasets.sample import DatasetError, check_image
@@ -27,6 +30,44 @@ TRAINING_TABLE = (
     "crop:0.8",
 )
 """The attacks by which the quality of the bundled model is reported."""
+
+QUICK = (
+    "jpeg:90",
+    "jpeg:70",
+    "jpeg:50",
+    "resize:0.7",
+    "gaussian_blur:1",
+    "gaussian_noise:5",
+    "brightness:1.2",
+    "jpeg:80+resize:0.7+brightness:1.2",
+)
+FULL = (
+    *(f"jpeg:{quality}" for quality in (95, 90, 80, 70, 60, 50, 40, 30)),
+    *(f"resize:{factor}" for factor in (0.9, 0.7, 0.5)),
+    *(f"crop:{fraction}" for fraction in (0.95, 0.9, 0.8)),
+    *(f"rotate:{degrees}" for degrees in (1, 2, 5)),
+    "flip",
+    *(f"gaussian_blur:{deviation}" for deviation in (0.5, 1, 2)),
+    *(f"gaussian_noise:{deviation}" for deviation in (2, 5, 10)),
+    *(f"brightness:{factor}" for factor in (0.6, 0.8, 1.2, 1.5)),
+    *(f"contrast:{factor}" for factor in (0.6, 0.8, 1.2, 1.5)),
+    *(f"hue:{turns}" for turns in (-0.1, 0.1, 0.25)),
+    *(f"overlay:{fraction}" for fraction in (0.3, 0.5, 0.7)),
+    "jpeg:80+resize:0.7+brightness:1.2",
+    "jpeg:60+resize:0.7+brightness:1.2",
+    "gaussian_blur:0.5+gaussian_noise:5",
+    "overlay:0.3+jpeg:70",
+    "crop:0.95+jpeg:80",
+)
+ATTACK_SETS: Mapping[str, tuple[str, ...]] = {"none": (), "quick": QUICK, "full": FULL}
+"""Attacks by the name of their set; `none` leaves the images as they are."""
+
+CURVE_POINTS = 3
+"""So many qualities of JPEG make a curve: fewer say nothing of where between them it falls."""
+
+_OVERLAY_OPACITY = 0.6
+_OVERLAY_TEXT = "overlay"
+_NEXT_STEP = re.compile(r"\+(?=\s*[A-Za-z_])")  # a plus before a digit is a sign
 
 
 def _none(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
@@ -87,6 +128,31 @@ def _flip(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.nd
     return image[:, ::-1].copy()
 
 
+def _hue(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
+    """Turns every hue by `strength` of the colour circle; saturation and value stay."""
+    from skimage.color import hsv2rgb, rgb2hsv  # takes half a second to load
+
+    hsv = rgb2hsv(image)  # (H, W, 3) float64 in [0, 1]
+    hsv[..., 0] = (hsv[..., 0] + strength) % 1
+    return np.rint(255 * hsv2rgb(hsv)).astype(np.uint8)
+
+
+def _overlay(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
+    """A half-transparent black box with a word in white, `strength` of each side large, at a random place."""
+    height, width = image.shape[:2]
+    rows, columns = round(height * strength), round(width * strength)
+    if not rows or not columns:
+        return image.copy()
+    box = Image.new("RGB", (columns, rows))
+    font = ImageFont.load_default(max(1.0, min(rows / 2, 1.5 * columns / len(_OVERLAY_TEXT))))
+    ImageDraw.Draw(box).text((columns / 2, rows / 2), _OVERLAY_TEXT, "white", font, anchor="mm")
+    top, left = int(rng.integers(height - rows + 1)), int(rng.integers(width - columns + 1))
+    covered = Image.fromarray(image[top : top + rows, left : left + columns])
+    changed = image.copy()
+    changed[top : top + rows, left : left + columns] = Image.blend(covered, box, _OVERLAY_OPACITY)
+    return changed
+
+
 @dataclass(frozen=True)
 class AttackKind:
     """What a name of ATTACKS stands for.
@@ -118,6 +184,8 @@ ATTACKS = {
     "gaussian_blur": AttackKind(_gaussian_blur, 0, 20, "standard deviation in pixels"),
     "rotate": AttackKind(_rotate, -180, 180, "degrees counter-clockwise"),
     "flip": AttackKind(_flip),
+    "hue": AttackKind(_hue, -0.5, 0.5, "turns of the colour circle"),
+    "overlay": AttackKind(_overlay, 0, 1, "fraction covered of each side"),
 }
 """Every known attack. The limits keep out typing errors such as `jpeg:0.8`, nothing that could be wanted."""
 
@@ -159,6 +227,29 @@ class Attack:
         return f"{self.name}:{repr(self.strength).removesuffix('.0')}"
 
 
+@dataclass(frozen=True)
+class Combination:
+    """Attacks that follow each other; `str()` gives the spelling that `parse_attack` reads back.
+
+    Attributes:
+        steps: at least two, in order; none of them is `none`.
+
+    Raises:
+        DatasetError: fewer steps, or `none` among them.
+    """
+
+    steps: tuple[Attack, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.steps) < 2:
+            raise DatasetError(f"attack {self}: a combination has at least two steps; expected NAME:STRENGTH+...")
+        if any(step.name == "none" for step in self.steps):
+            raise DatasetError(f"attack {self}: 'none' is no step of a combination; leave it out")
+
+    def __str__(self) -> str:
+        return "+".join(str(step) for step in self.steps)
+
+
 def _spelling(name: str) -> str:
     kind = ATTACKS[name]
     if not kind.unit:
@@ -171,12 +262,18 @@ def known_attacks() -> tuple[str, ...]:
     return tuple(_spelling(name) for name in ATTACKS)
 
 
-def parse_attack(text: str) -> Attack:
-    """Reads `name` or `name:strength`.
+def parse_attack(text: str) -> Attack | Combination:
+    """Reads `name`, `name:strength`, or several of them joined by `+`.
 
     Raises:
-        DatasetError: an unknown name, or a strength that is missing, superfluous, no number or out of range.
+        DatasetError: an unknown name, a strength that is missing, superfluous, no number or out of range, or `none` in
+            a combination.
     """
+    steps = tuple(_parse_step(step) for step in _NEXT_STEP.split(text))
+    return Combination(steps) if len(steps) > 1 else steps[0]
+
+
+def _parse_step(text: str) -> Attack:
     name, colon, number = text.strip().partition(":")
     if not colon:
         return Attack(name)
@@ -188,7 +285,48 @@ def parse_attack(text: str) -> Attack:
     return Attack(name, strength)
 
 
-def apply_attack(image: np.ndarray, attack: str | Attack, seed: int | Sequence[int] = 0) -> np.ndarray:
+def attacks_named(text: str) -> tuple[str, ...]:
+    """The attacks that a name stands for: those of a set of ATTACK_SETS, or the one that it spells.
+
+    Returns:
+        Their spellings, the same for equal attacks; nothing for `none`.
+
+    Raises:
+        DatasetError: neither a set nor an attack.
+    """
+    if text in ATTACK_SETS:
+        return ATTACK_SETS[text]
+    try:
+        return (str(parse_attack(text)),)
+    except DatasetError as error:
+        raise DatasetError(f"{error}; or a set: {', '.join(ATTACK_SETS)}") from None
+
+
+def jpeg_qualities(attacks: Iterable[str]) -> dict[str, float]:
+    """The attacks among these that are JPEG alone, and their qualities, from the lowest to the highest.
+
+    Args:
+        attacks: as `parse_attack` takes them.
+    """
+    parsed = {attack: parse_attack(attack) for attack in attacks}
+    found = [
+        (one.strength, attack)
+        for attack, one in parsed.items()
+        if isinstance(one, Attack) and one.name == "jpeg" and one.strength is not None
+    ]
+    return {attack: strength for strength, attack in sorted(found)}
+
+
+def attack_seed(sample_id: str) -> int:
+    """The seed of an image's attacks, for `apply_attack`: of its name alone.
+
+    So every run and every model meets the same attacked image, and attacks that differ in strength alone crop or cover
+    it about the same place.
+    """
+    return zlib.crc32(sample_id.encode(errors="surrogateescape"))
+
+
+def apply_attack(image: np.ndarray, attack: str | Attack | Combination, seed: int | Sequence[int] = 0) -> np.ndarray:
     """Attacks a picture.
 
     Args:
@@ -205,5 +343,7 @@ def apply_attack(image: np.ndarray, attack: str | Attack, seed: int | Sequence[i
     """
     check_image(image)
     parsed = parse_attack(attack) if isinstance(attack, str) else attack
-    strength = 0.0 if parsed.strength is None else parsed.strength
-    return ATTACKS[parsed.name].apply(image, strength, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    for step in (parsed,) if isinstance(parsed, Attack) else parsed.steps:
+        image = ATTACKS[step.name].apply(image, step.strength or 0.0, rng)
+    return image

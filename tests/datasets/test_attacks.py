@@ -6,13 +6,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-from datasets.attacks import ATTACKS, TRAINING_TABLE, Attack, apply_attack, parse_attack
+from datasets.attacks import (
+    ATTACK_SETS,
+    ATTACKS,
+    TRAINING_TABLE,
+    Attack,
+    Combination,
+    apply_attack,
+    attack_seed,
+    attacks_named,
+    parse_attack,
+)
 from datasets.photographs import photo_samples
 from datasets.sample import DatasetError
 
 PICTURE = photo_samples("evaluation", (96, 128), 3)[2].image
 GRAY = np.full((64, 48, 3), 100, np.uint8)
-EXAMPLES = [*TRAINING_TABLE, "gaussian_blur:1.5", "rotate:10", "flip", "resize:1.7", "crop:0.1"]
+EXAMPLES = [*TRAINING_TABLE, "gaussian_blur:1.5", "rotate:10", "flip", "resize:1.7", "crop:0.1", "hue:0.1",
+            "overlay:0.5", "jpeg:60+resize:0.7+brightness:1.2"]  # fmt: skip
 
 
 def psnr(attack: str) -> float:
@@ -32,7 +43,7 @@ def test_same_size_new_array_input_untouched_and_reproducible(text: str) -> None
 
 
 def test_every_attack_has_an_example_here() -> None:
-    assert {parse_attack(text).name for text in EXAMPLES} == set(ATTACKS)
+    assert {attack.name for attack in map(parse_attack, EXAMPLES) if isinstance(attack, Attack)} == set(ATTACKS)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +55,8 @@ def test_every_attack_has_an_example_here() -> None:
         ["gaussian_blur:0.5", "gaussian_blur:1", "gaussian_blur:3"],
         ["brightness:0.95", "brightness:0.8", "brightness:0.5"],
         ["contrast:1.1", "contrast:1.2", "contrast:2"],
+        ["hue:0.02", "hue:0.1", "hue:0.3"],
+        ["overlay:0.2", "overlay:0.5", "overlay:1"],
     ],
 )
 def test_stronger_is_further_from_the_picture(milder_first: list[str]) -> None:
@@ -53,7 +66,7 @@ def test_stronger_is_further_from_the_picture(milder_first: list[str]) -> None:
 
 
 @pytest.mark.parametrize("text", ["resize:1", "crop:1", "brightness:1", "contrast:1", "gaussian_noise:0",
-                                  "gaussian_blur:0", "rotate:0"])  # fmt: skip
+                                  "gaussian_blur:0", "rotate:0", "hue:0", "overlay:0"])  # fmt: skip
 def test_neutral_strength_is_the_identity(text: str) -> None:
     np.testing.assert_array_equal(apply_attack(PICTURE, text), PICTURE)
 
@@ -102,6 +115,60 @@ def test_blur_is_gaussian_and_flip_and_rotate_are_exact() -> None:
     assert corner[32, 24].tolist() == [100, 100, 100]
 
 
+def test_hue_turns_the_colour_circle_and_leaves_gray() -> None:
+    red = np.full((2, 2, 3), (200, 20, 20), np.uint8)
+    np.testing.assert_array_equal(apply_attack(red, "hue:0.3333333333333333"), red[..., [1, 0, 2]])
+    np.testing.assert_array_equal(apply_attack(red, "hue:-0.3333333333333333"), red[..., [1, 2, 0]])
+    np.testing.assert_array_equal(apply_attack(GRAY, "hue:0.25"), GRAY)
+
+
+def test_overlay_darkens_a_box_at_a_place_from_the_seed_and_writes_in_it() -> None:
+    places = set()
+    for seed in range(20):
+        covered = (apply_attack(GRAY, "overlay:0.5", seed) == 40).all(axis=-1)  # 60 % of black over 100
+        rows, columns = np.flatnonzero(covered.any(axis=1)), np.flatnonzero(covered.any(axis=0))
+        assert covered.sum() > 0.7 * 32 * 24  # the rest of the box is the word
+        assert (np.ptp(rows) + 1, np.ptp(columns) + 1) == (32, 24)
+        places.add((rows[0], columns[0]))
+    assert len(places) > 15
+    whole = apply_attack(GRAY, "overlay:1")
+    assert whole[0, 0].tolist() == [40, 40, 40]
+    assert whole.max() > 150  # 60 % of white: the word
+
+
+def test_a_combination_is_one_attack_after_the_other() -> None:
+    steps = ("jpeg:60", "resize:0.7", "brightness:1.2")
+    expected = PICTURE
+    for step in steps:
+        expected = apply_attack(expected, step)
+    np.testing.assert_array_equal(apply_attack(PICTURE, "+".join(steps)), expected)
+    turned = "+".join(reversed(steps))
+    assert (apply_attack(PICTURE, turned) != expected).any()
+    once, twice = (apply_attack(GRAY, attack) for attack in ("gaussian_noise:4", "gaussian_noise:4+gaussian_noise:4"))
+    assert twice.std() == pytest.approx(np.sqrt(2) * once.std(), rel=0.05)  # the second noise is another
+
+
+def test_sets_are_spelled_canonically_and_reach_every_attack() -> None:
+    for names in ATTACK_SETS.values():
+        assert [str(parse_attack(name)) for name in names] == list(names)
+        assert len(set(names)) == len(names)
+    assert attacks_named("none") == ()
+    assert attacks_named("quick") == ATTACK_SETS["quick"]
+    assert attacks_named(" jpeg:80.0 + flip") == ("jpeg:80+flip",)
+    full = [parse_attack(name) for name in ATTACK_SETS["full"]]
+    assert {attack.name for attack in full if isinstance(attack, Attack)} == set(ATTACKS) - {"none"}
+    for names in (ATTACK_SETS["quick"], ATTACK_SETS["full"]):
+        assert sum(name.startswith("jpeg:") and "+" not in name for name in names) >= 3
+        assert any(isinstance(parse_attack(name), Combination) for name in names)
+    with pytest.raises(DatasetError, match=r"'quickly' is unknown; known are: .*; or a set: none, quick, full"):
+        attacks_named("quickly")
+
+
+def test_the_seed_of_an_image_is_that_of_its_name() -> None:
+    assert attack_seed("coffee-000") == attack_seed("coffee-000") != attack_seed("coffee-001")
+    assert attack_seed("caf\udce9") >= 0  # a file name that is no UTF-8
+
+
 @pytest.mark.parametrize(
     ("text", "canonical"),
     [
@@ -110,6 +177,9 @@ def test_blur_is_gaussian_and_flip_and_rotate_are_exact() -> None:
         ("resize:.70", "resize:0.7"),
         ("rotate:-0", "rotate:0"),
         ("gaussian_noise:2e0", "gaussian_noise:2"),
+        ("gaussian_noise:1e+1", "gaussian_noise:10"),
+        ("rotate:+5", "rotate:5"),
+        ("jpeg:60.0 + resize:.7+flip", "jpeg:60+resize:0.7+flip"),
     ],
 )
 def test_one_spelling_for_equal_attacks(text: str, canonical: str) -> None:
@@ -149,11 +219,23 @@ def test_spelling_round_trip(name: str, data: st.DataObject) -> None:
         ("brightness:inf", "found strength inf"),
         ("none:1", "attack none: found strength 1.0; it takes none"),
         ("flip:1", "attack flip: found strength 1.0; it takes none"),
+        ("hue:0.6", r"found strength 0.6; expected hue:-0.5..0.5 \(turns of the colour circle\)"),
+        ("overlay:2", "found strength 2.0; expected overlay:0..1"),
+        ("jpeg:60+sharpen:2", "'sharpen' is unknown"),
+        ("jpeg:60+", r"'60\+' is not a number"),
+        ("+jpeg:60", "'' is unknown"),
+        ("jpeg+flip", "attack jpeg: found no strength"),
+        ("none+jpeg:60", r"attack none\+jpeg:60: 'none' is no step of a combination; leave it out"),
     ],
 )
 def test_wrong_attack_says_what_is_known(text: str, expected: str) -> None:
     with pytest.raises(DatasetError, match=expected):
         parse_attack(text)
+
+
+def test_a_combination_of_one_is_refused() -> None:
+    with pytest.raises(DatasetError, match="attack flip: a combination has at least two steps"):
+        Combination((Attack("flip"),))
 
 
 def test_wrong_image_is_refused() -> None:
