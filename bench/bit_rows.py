@@ -38,7 +38,7 @@ class Outputs:
 
 def bit_rows(case: Case, images: "ImageSet", outputs: Outputs, reference: Outputs) -> list[tuple[object, ...]]:
     """Rows of bits.csv: watermarked images with their message, then plain ones, which have none."""
-    head = (case.variant, case.precision, case.backend, "none")
+    head = (case.variant, case.precision, case.backend, images.attack)
     rows: list[tuple[object, ...]] = []
 
     def add(suffix: str, messages: np.ndarray | None, logits: np.ndarray, reference_logits: np.ndarray) -> None:
@@ -60,12 +60,12 @@ def recorded_outputs(bits: "pd.DataFrame", case: Case, images: "ImageSet") -> Ou
     Args:
         bits: what `reports.run_reader.load_bits` gives.
         case: of the target.
-        images: the image set that it was run on.
+        images: the image set that it was run on, attacked or not.
 
     Returns:
         The outputs, or None if they are not all there.
     """
-    mine = bits
+    mine = bits[bits["attack"] == images.attack]
     for column in CASE_COLUMNS:
         mine = mine[mine[column] == getattr(case, column)]
     channels = 1 + images.messages.shape[1]

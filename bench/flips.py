@@ -98,7 +98,7 @@ def accuracy_ratio_pct(
     if around_zero is None:
         return 100 * ratio, None
     below, above = (
-        _room_above(flips(logits, reference, messages)) / reference_accuracy for flips in (harmful_flips, healing_flips)
+        room_above(flips(logits, reference, messages)) / reference_accuracy for flips in (harmful_flips, healing_flips)
     )
     low, high = min(around_zero.low, -below), max(around_zero.high, above)
     return 100 * ratio, Interval(100 * (ratio + low), 100 * (ratio + high))
@@ -128,8 +128,12 @@ def tied_bits(logits: np.ndarray) -> int:
     return int(np.count_nonzero(logits == 0))
 
 
-def _room_above(flips: np.ndarray) -> float:
-    """How far the exact 95 % interval of the share of flipped bits reaches beyond that share."""
-    found = proportion_interval(int(flips.sum()), flips.size, "exact")
+def room_above(flipped: np.ndarray) -> float:
+    """How far the exact 95 % interval of the share of flipped bits reaches beyond that share.
+
+    Args:
+        flipped: bool of any shape, one of each bit.
+    """
+    found = proportion_interval(int(flipped.sum()), flipped.size, "exact")
     assert found is not None
-    return found.high - float(flips.mean())
+    return found.high - float(flipped.mean())

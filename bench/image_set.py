@@ -1,7 +1,7 @@
-"""The images of a run: read or generated, watermarked once, and brought to the detector's input once."""
+"""The images of a run: read or generated, watermarked once, attacked, and brought to the detector's input once."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,12 +12,14 @@ from bench.runners import to_unit_range
 from bench.targets import Group
 from converters.embedding import embed_pictures
 from converters.families.watermark import as_variant
+from datasets.attacks import apply_attack, attack_seed
 from datasets.dead_leaves import dead_leaves_samples
 from datasets.folder import check_message_length, folder_samples
 from datasets.images import resize
 from datasets.messages import random_messages
 from datasets.photographs import photo_samples
 from datasets.sample import Sample
+from reports.records import NO_ATTACK
 
 if TYPE_CHECKING:
     from converters.models.watermarker import Watermarker
@@ -34,8 +36,10 @@ class ImageSet:
         ids: name of each image, (n,).
         sources: the picture that each image was cut from, (n,); images of one source are one cluster.
         messages: the embedded bits, (n, nbits) uint8.
+        pictures: the watermarked images at their own size, (height, width, 3) uint8 each: what attacks are made on.
+        attack: what was done to the watermarked images, as `datasets.attacks` spells it.
         watermarked: (n, H, W, 3) float32 in [0, 1].
-        plain: the same images without a watermark, or None where they came watermarked.
+        plain: the same images without a watermark, or None where they came watermarked, or were attacked.
         psnr_db: of each image against its original at its own size, in dB, (n,); empty where they came watermarked.
     """
 
@@ -43,6 +47,8 @@ class ImageSet:
     ids: tuple[str, ...]
     sources: tuple[str, ...]
     messages: np.ndarray
+    pictures: tuple[np.ndarray, ...]
+    attack: str
     watermarked: np.ndarray
     plain: np.ndarray | None
     psnr_db: np.ndarray
@@ -84,13 +90,33 @@ def prepare(dataset: str, samples: list[Sample], group: Group, watermarker: "Cal
         ids=tuple(sample.id for sample in samples),
         sources=tuple(sample.source for sample in samples),
         messages=messages,
+        pictures=tuple(marked),
+        attack=NO_ATTACK,
         watermarked=_inputs(marked, group),
         plain=plain,
         psnr_db=np.array(psnr),
     )
 
 
-def _inputs(images: list[np.ndarray], group: Group) -> np.ndarray:
+def attacked(images: ImageSet, attack: str, group: Group) -> ImageSet:
+    """Attack the watermarked images at their own size, each with a seed of its own, and bring them to the input size.
+
+    Args:
+        images: as `prepare` made them.
+        attack: as `datasets.attacks` spells it.
+        group: whose input they become.
+
+    Returns:
+        The same images and messages; nothing of the images without a watermark.
+    """
+    pictures = (
+        apply_attack(picture, attack, attack_seed(name))
+        for name, picture in zip(images.ids, images.pictures, strict=True)
+    )
+    return replace(images, attack=attack, watermarked=_inputs(pictures, group), plain=None)
+
+
+def _inputs(images: Iterable[np.ndarray], group: Group) -> np.ndarray:
     """(n, H, W, 3) float32 in [0, 1] at the detector's size."""
     resized = [resize(image, group.size.height, group.size.width) for image in images]
     return to_unit_range(np.stack(resized))

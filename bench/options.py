@@ -19,6 +19,8 @@ from converters.precisions import PRECISIONS, Precision, get_precision
 from converters.rewrites import REWRITES, choose_rewrites
 from converters.variants import Card, card_names, get_card
 from converters.weights import SOURCES_HELP, Weights, find_weights
+from datasets.attacks import ATTACK_SETS, attacks_named, known_attacks
+from datasets.sample import DatasetError
 from datasets.video import SUFFIXES
 from reports.gates import DEFAULT_GATES
 
@@ -45,6 +47,7 @@ class Options:
         mode: `simple`, or `resize` if the files resize images inside to the size their variant was trained at.
         rewrites: choices of exact rewrites before the export, as `converters.rewrites.choose_rewrites` takes them.
         datasets: names that the tasks know, or paths of folders and videos; empty for what each task has by default.
+        attacks: what is done to watermarked images, as `datasets.attacks` spells it; they are measured without as well.
         rate: frames that are taken of a second of a video.
         backends: interpreters that run the files.
         weights: for each variant's name where its weights come from.
@@ -62,6 +65,7 @@ class Options:
     mode: str
     rewrites: tuple[str, ...]
     datasets: tuple[str, ...]
+    attacks: tuple[str, ...]
     rate: float
     backends: tuple[str, ...]
     weights: Mapping[str, Weights]
@@ -128,6 +132,14 @@ def add_options(parser: pytest.Parser) -> None:
         help="photographs (bundled), dead-leaves (generated), or a folder of PNG, JPEG or WebP images; with a "
         "manifest.csv of file,message its images are taken as watermarked already (default: photographs). For quality "
         "models distorted-photographs (default), a folder, or a video file, which needs the extra of that name",
+    )
+    group.addoption(
+        "--attacks",
+        action="append",
+        metavar="SET|NAME:STRENGTH",
+        help="attacks on watermarked images, under which every precision is measured as well: a set "
+        f"({', '.join(ATTACK_SETS)}), or single ones (default: none). Known: {', '.join(known_attacks())}; joined by + "
+        "they follow each other: jpeg:60+resize:0.7",
     )
     group.addoption(
         "--rate",
@@ -199,6 +211,7 @@ def read_options(config: pytest.Config) -> Options:
         mode="resize" if config.getoption("--no-simple") else "simple",
         rewrites=_listed(config, "--rewrite") or ("auto",),
         datasets=_datasets(variants, _listed(config, "--dataset")),
+        attacks=_attacks(variants, _listed(config, "--attacks")),
         rate=_rate(config),
         backends=_backends(_listed(config, "--backend") or ("litert",)),
         weights={},
@@ -249,6 +262,23 @@ def _datasets(variants: Sequence[Card], names: Sequence[str]) -> tuple[str, ...]
                 f"--dataset {name}: a video needs PyAV, which is not installed; pip install 'sealbench[video]'"
             )
     return tuple(names)
+
+
+def _attacks(variants: Sequence[Card], names: Sequence[str]) -> tuple[str, ...]:
+    """The attacks that the names stand for, each once."""
+    attacks: dict[str, None] = {}
+    for name in names:
+        try:
+            attacks |= dict.fromkeys(attacks_named(name))
+        except DatasetError as error:
+            raise OptionError(f"--attacks {name}: {error}") from error
+    for variant in variants:
+        if attacks and not task_of(variant).takes_attacks:
+            raise OptionError(
+                f"--attacks {','.join(names)}: cannot be used for {variant.name}: only watermarks are attacked; "
+                "measure it without --attacks"
+            )
+    return tuple(attacks)
 
 
 def _rate(config: pytest.Config) -> float:

@@ -17,19 +17,20 @@ import pytest
 from bench.environment import describe_environment
 from bench.options import OptionError, Options, add_options, dataset_name, read_options
 from bench.progress import Progress, Step, last_of_each, measured_durations
-from bench.recorder import NO_ATTACK, NO_DATASET, Recorder
+from bench.recorder import NO_DATASET, Recorder
 from bench.resume import LATENCY_SUITE, Promise, can_resume, finished_tests, resume
-from bench.suites import ORDER
+from bench.suites import ORDER, ROBUSTNESS
 from bench.targets import Target, expand
 from bench.tasks import task_of
 from converters.errors import ConverterError
 from converters.families import family_of
 from converters.store import ArtifactSpec, ArtifactStore
 from converters.tflite_file import read_model_file
+from datasets.attacks import CURVE_POINTS, attack_seed, jpeg_qualities
 from datasets.sample import DatasetError, fingerprint
 from reports.errors import ReportError
 from reports.gates import Gate, load_gates
-from reports.records import Expectation
+from reports.records import NO_ATTACK, Expectation
 from reports.run_directory import RunDirectory
 from reports.run_reader import load_results
 
@@ -121,9 +122,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     }
     (name,) = (name for name in choices if name in metafunc.fixturenames)
     chosen: Sequence[Target] = choices[name]()
-    for images in ("dataset", "plain_dataset"):
+    if "attack" in metafunc.fixturenames:
+        attacked = _attacked(state, chosen)
+        ids = [f"{t}-{dataset_name(dataset)}-{attack}" for t, dataset, attack in attacked]
+        metafunc.parametrize((name, "dataset", "attack"), attacked, ids=ids)
+        return
+    for images in ("dataset", "plain_dataset", "jpeg_dataset"):
         if images in metafunc.fixturenames:  # the datasets of one target need not be those of another
-            pairs = [(t, dataset) for t in chosen for dataset in _datasets(state, t, plain=images == "plain_dataset")]
+            pairs = [(t, dataset) for t in chosen for dataset in _datasets(state, t, images)]
             ids = [f"{t}-{dataset_name(dataset)}" for t, dataset in pairs]
             metafunc.parametrize((name, images), pairs, ids=ids)
             return
@@ -205,6 +211,7 @@ def _begin(state: BenchRun) -> None:
             for name, weights in options.weights.items()
         },
         "data": data,
+        "attacks": list(options.attacks),
         "artifacts": {}
         if options.artifact is not None
         else {str(target): target.spec.key for target in state.targets if not target.is_reference},
@@ -219,7 +226,15 @@ def _begin(state: BenchRun) -> None:
     state.run.write_plan([expectation for promise in state.promises for expectation in promise.expectations])
     state.run.write_environment(environment)
     state.workbench = Workbench(
-        state.targets, options.samples, state.run, store, options.artifact, resumed, options.rate, state.gates
+        state.targets,
+        options.samples,
+        state.run,
+        store,
+        options.artifact,
+        resumed,
+        options.rate,
+        state.gates,
+        options.attacks,
     )
 
 
@@ -278,7 +293,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         return
     state = item.config.stash[STATE]
     assert state.run is not None
-    item.stash[RECORDER] = Recorder(state.run, state.gates, item_target(item).case, _dataset(item), _promises(item))
+    item.stash[RECORDER] = Recorder(
+        state.run, state.gates, item_target(item).case, _dataset(item), _attack(item), _promises(item)
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -290,7 +307,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     from reports.render import render
     from reports.tables import console_summary
 
-    state.run.finish()
+    state.run.finish(attack_seed)
     rendered = render(state.run.path, state.gates)
     state.summary = [*console_summary(rendered.frame).splitlines(), *(f"note: {note}" for note in rendered.notes)]
     counts = Counter(str(result.verdict) for result in rendered.results)
@@ -332,15 +349,22 @@ def _promises(item: pytest.Item) -> list[Expectation]:
     """What a test of the bench promises to measure."""
     marker = item.get_closest_marker("measures")
     assert marker is not None
-    case, dataset = item_target(item).case, _dataset(item)
-    return [Expectation(case, dataset, NO_ATTACK, metric) for metric in marker.args]
+    case, dataset, attack = item_target(item).case, _dataset(item), _attack(item)
+    return [Expectation(case, dataset, attack, metric) for metric in marker.args]
 
 
 def _dataset(item: pytest.Item) -> str:
     """The name of the images that a test measures on; empty for a property of the file."""
     parameters = item.callspec.params  # type: ignore[attr-defined]
-    dataset = parameters.get("dataset", parameters.get("plain_dataset"))
+    names = ("dataset", "plain_dataset", "jpeg_dataset")
+    dataset = next((parameters[name] for name in names if name in parameters), None)
     return NO_DATASET if dataset is None else dataset_name(dataset)
+
+
+def _attack(item: pytest.Item) -> str:
+    """What is done to the images that a test measures on."""
+    attack: str = item.callspec.params.get("attack", NO_ATTACK)  # type: ignore[attr-defined]
+    return attack
 
 
 def _promise(item: pytest.Item) -> Promise:
@@ -351,7 +375,10 @@ def _step(item: pytest.Item, options: Options) -> Step:
     target = item_target(item)
     variant = target.group.variant.name
     precision = "PyTorch" if target.is_reference else target.precision.name
-    return Step(variant, _suite(item), precision, options.samples[variant] if _dataset(item) else 0)
+    samples = options.samples[variant] if _dataset(item) else 0
+    if _suite(item) == ROBUSTNESS:  # all tests of a step together run on so many
+        samples *= len(options.attacks)
+    return Step(variant, _suite(item), precision, samples)
 
 
 def _suite(item: pytest.Item) -> str:
@@ -382,8 +409,21 @@ def _conversions(state: BenchRun) -> list[Target]:
     return list(conversions.values())
 
 
-def _datasets(state: BenchRun, target: Target, *, plain: bool) -> list[str]:
-    """Datasets that a target is measured on; those of which there are images without a watermark, where `plain`."""
+def _datasets(state: BenchRun, target: Target, images: str) -> list[str]:
+    """Datasets that a target is measured on.
+
+    Those of which there are images without a watermark for `plain_dataset`; for `jpeg_dataset` only where a curve over
+    JPEG's quality is measured.
+    """
+    if images == "jpeg_dataset" and len(jpeg_qualities(state.options.attacks)) < CURVE_POINTS:
+        return []
     task = task_of(target.variant)
     datasets = state.options.datasets_of(target.variant)
-    return [dataset for dataset in datasets if task.has_plain(dataset) or not plain]
+    return [dataset for dataset in datasets if task.has_plain(dataset) or images != "plain_dataset"]
+
+
+def _attacked(state: BenchRun, targets: Sequence[Target]) -> list[tuple[Target, str, str]]:
+    """Targets with each of their datasets under each attack, attack by attack: attacked images are made once."""
+    attacks = {attack: index for index, attack in enumerate(state.options.attacks)}
+    found = [(t, dataset, attack) for t in targets for dataset in _datasets(state, t, "dataset") for attack in attacks]
+    return sorted(found, key=lambda item: (item[1], attacks[item[2]]))

@@ -7,7 +7,6 @@ from reports.records import Case, Expectation, Measurement, measurement
 from reports.run_directory import RunDirectory
 
 NO_DATASET = ""
-NO_ATTACK = "none"
 
 
 class Recorder:
@@ -18,16 +17,24 @@ class Recorder:
         gates: what they are judged by.
         case: what is measured.
         dataset: on which images; empty for a metric that needs none.
+        attack: what was done to them.
         promises: what the test says that it measures; other metrics are refused, and a missing one fails its gate.
     """
 
     def __init__(
-        self, run: RunDirectory, gates: Sequence[Gate], case: Case, dataset: str, promises: Sequence[Expectation]
+        self,
+        run: RunDirectory,
+        gates: Sequence[Gate],
+        case: Case,
+        dataset: str,
+        attack: str,
+        promises: Sequence[Expectation],
     ):
         self._run = run
         self._gates = gates
         self._case = case
         self._dataset = dataset
+        self._attack = attack
         self._promises = promises
         self._measured: list[Measurement] = []
 
@@ -45,7 +52,7 @@ class Recorder:
         """
         if metric not in {promise.metric for promise in self._promises}:
             raise ValueError(f"{metric} was measured but not promised: add it to the test's `measures` marker")
-        row = measurement(self._run.run_id, self._case, self._dataset, NO_ATTACK, metric, value, n, ci)
+        row = measurement(self._run.run_id, self._case, self._dataset, self._attack, metric, value, n, ci)
         self._measured.append(row)
         self._run.append([row])
 

@@ -7,12 +7,14 @@ from pathlib import Path
 
 from bench.bit_rows import CASE_COLUMNS
 from bench.options import OptionError
-from reports.records import Expectation, Measurement
+from reports.records import NO_ATTACK, Expectation, Measurement
 from reports.run_directory import RunDirectory
 from reports.run_reader import ENVIRONMENT, is_run, load_results
 
 # What must be the same for the old rows and the new ones to be of one run.
-SAME = ("weights", "data", "samples", "threads", "artifacts")
+SAME = ("weights", "data", "attacks", "samples", "threads", "artifacts")
+# What a run recorded before there was such an entry was measured with.
+BEFORE: Mapping[str, object] = {"attacks": []}
 # Recorded of the images alone: it says nothing of whether the outputs of its case are there.
 IMAGE_METRICS = ("psnr_db",)
 LATENCY_SUITE = "latency"
@@ -65,15 +67,16 @@ def resume(run_dir: Path, promises: Sequence[Promise], environment: Mapping[str,
     before = _read_environment(run_dir)
     for name in SAME:
         now = json.loads(json.dumps(environment[name]))
-        if before.get(name) != now:
+        then = before.get(name, BEFORE.get(name))
+        if then != now:
             raise OptionError(
-                f"--resume: {run_dir} was measured with other {name} (found {before.get(name)}, now {now}); "
+                f"--resume: {run_dir} was measured with other {name} (found {then}, now {now}); "
                 "give the same options as then, or another --run-dir"
             )
     finished = finished_tests(promises, load_results(run_dir))
     kept = {expectation for p in promises if p.test in finished for expectation in p.expectations}
     outputs = {
-        (*(getattr(expectation.case, name) for name in CASE_COLUMNS), expectation.dataset)
+        (*(getattr(expectation.case, name) for name in CASE_COLUMNS), expectation.dataset, expectation.attack)
         for expectation in kept
         if expectation.dataset and expectation.metric not in IMAGE_METRICS
     }
@@ -86,10 +89,16 @@ def resume(run_dir: Path, promises: Sequence[Promise], environment: Mapping[str,
     run = RunDirectory.resume(run_dir)
     run.keep_only(
         measurement=lambda row: row.expectation in kept,
-        sample_row=lambda row: (*(row[name] for name in CASE_COLUMNS), row["sample"].partition("/")[0]) in outputs,
+        bit_row=lambda row: _place(row, row["attack"]) in outputs,
+        score_row=lambda row: _place(row, NO_ATTACK) in outputs,  # `attack` is a step of its frames there
         latency_row=lambda row: (row["variant"], row["image_size"]) in timed,
     )
     return run
+
+
+def _place(row: Mapping[str, str], attack: str) -> tuple[str, ...]:
+    """Case, dataset and attack of a raw row."""
+    return (*(row[name] for name in CASE_COLUMNS), row["sample"].partition("/")[0], attack)
 
 
 def can_resume(run_dir: Path) -> bool:

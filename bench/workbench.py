@@ -17,6 +17,7 @@ from bench.turns import LatencySample, plan_rounds, take_turns
 from converters.families import family_of
 from converters.store import Artifact, ArtifactSpec, ArtifactStore
 from reports.gates import Gate
+from reports.records import NO_ATTACK
 from reports.run_directory import RunDirectory
 
 # Files whose weights take more bytes than this while they run, the float32 file among them, are not timed side by side:
@@ -51,6 +52,7 @@ class GroupBench:
         resumed: the folder of an interrupted run that is gone on with, or None.
         rate: frames that are taken of a second of a video.
         gates: what the run is judged by; rounds are added while one on a speed-up is open.
+        attacks: under which watermarked images are measured.
     """
 
     def __init__(
@@ -64,9 +66,11 @@ class GroupBench:
         resumed: Path | None,
         rate: float,
         gates: Sequence[Gate],
+        attacks: tuple[str, ...],
     ):
         self.group = group
         self.targets = targets
+        self.attacks = attacks
         self.family = family_of(group.variant)
         self._task = task_of(group.variant)
         self._model = self.family.model(group.variant, group.weights)
@@ -79,7 +83,8 @@ class GroupBench:
         self._gates = gates
         self._artifacts: dict[ArtifactSpec, Artifact | Exception] = {}
         self._images: dict[str, Any] = {}
-        self._outputs: dict[tuple[Target, str], Any] = {}
+        self._attacked: dict[tuple[str, str], Any] = {}  # the last ones only
+        self._outputs: dict[tuple[Target, str, str], Any] = {}
 
     @property
     def reference(self) -> Target:
@@ -122,30 +127,39 @@ class GroupBench:
             return self._task.reference(self.group, self._model, target.threads)
         return self._task.runner(self.path(target), target)
 
-    def images(self, dataset: str) -> Any:
-        """A dataset's images as the task prepares them: watermarked with this group's embedder, or cut to patches."""
+    def images(self, dataset: str, attack: str = NO_ATTACK) -> Any:
+        """A dataset's images as the task prepares them: watermarked with this group's embedder, or cut to patches.
+
+        Of attacked ones only the last are kept: tests come sorted by attack.
+        """
         if dataset not in self._images:
             samples = self._task.read(dataset, self.group, self._samples, self._rate)
             self._images[dataset] = self._task.prepare(dataset, samples, self.group, self._model)
-        return self._images[dataset]
+        if attack == NO_ATTACK:
+            return self._images[dataset]
+        if (dataset, attack) not in self._attacked:
+            self._attacked.clear()  # before the next are made
+            self._attacked[dataset, attack] = self._task.attacked(self._images[dataset], attack, self.group)
+        return self._attacked[dataset, attack]
 
-    def outputs(self, target: Target, dataset: str) -> Any:
+    def outputs(self, target: Target, dataset: str, attack: str = NO_ATTACK) -> Any:
         """What a target says of a dataset, as the task keeps it; run once, and written to samples/ when it is."""
-        if (target, dataset) not in self._outputs:
-            images = self.images(dataset)
+        key = (target, dataset, attack)
+        if key not in self._outputs:
+            images = self.images(dataset, attack)
             outputs = None if self._recorded is None else self._task.recorded(self._recorded, target.case, images)
             if outputs is None:
-                reference = None if target.is_reference else self._reference_outputs(dataset)
+                reference = None if target.is_reference else self._reference_outputs(dataset, attack)
                 outputs = self._task.run(self.runner(target), images, reference)
                 self._task.append(self._run, target.case, images, outputs, reference or outputs)
-            self._outputs[target, dataset] = outputs
-        return self._outputs[target, dataset]
+            self._outputs[key] = outputs
+        return self._outputs[key]
 
-    def _reference_outputs(self, dataset: str) -> Any:
+    def _reference_outputs(self, dataset: str, attack: str) -> Any:
         """What PyTorch says, with all that a comparison needs of it."""
-        outputs, images = self.outputs(self.reference, dataset), self.images(dataset)
+        outputs, images = self.outputs(self.reference, dataset, attack), self.images(dataset, attack)
         whole = self._task.comparable(outputs, lambda: self.runner(self.reference), images)
-        self._outputs[self.reference, dataset] = whole
+        self._outputs[self.reference, dataset, attack] = whole
         return whole
 
     @cached_property
@@ -242,7 +256,7 @@ class Workbench:
     Args:
         targets: of the whole run.
         samples: for each variant's name how many images of a dataset.
-        run, store, artifact, resumed, rate, gates: see `GroupBench`.
+        run, store, artifact, resumed, rate, gates, attacks: see `GroupBench`.
     """
 
     def __init__(
@@ -255,10 +269,11 @@ class Workbench:
         resumed: Path | None,
         rate: float,
         gates: Sequence[Gate],
+        attacks: tuple[str, ...],
     ):
         self._targets = targets
         self._samples = samples
-        self._parts = (run, store, artifact, resumed, rate, gates)
+        self._parts = (run, store, artifact, resumed, rate, gates, attacks)
         self._current: GroupBench | None = None
 
     def group(self, group: Group) -> GroupBench:

@@ -26,7 +26,7 @@ Record = dict  # one row of the summary frame
 
 
 def summary_markdown(
-    frame: pd.DataFrame, results: Sequence[GateResult], measured: int, notes: Sequence[str] = ()
+    frame: pd.DataFrame, results: Sequence[GateResult], measured: int, notes: Sequence[str] = (), robustness: str = ""
 ) -> str:
     """Write the page: first the answer, then the table, then each gate that did not pass.
 
@@ -35,6 +35,7 @@ def summary_markdown(
         results: The verdicts.
         measured: How many measurements the run made.
         notes: What the reader must know about the run itself, e.g. that it died half way.
+        robustness: What `robustness_markdown` gives.
 
     Returns:
         Markdown, every name in it escaped.
@@ -47,6 +48,7 @@ def summary_markdown(
         *(f"> **Note:** {markdown_text(note)}" for note in notes),
         *(_summary_table(task, of_task) for task, of_task in by_task.items()),
         markdown_text(rewrites_note(row["rewrites"] for row in rows)),
+        robustness,
         _SEEDED_NOTE if any(row["weights"] == "seeded" for row in rows) else "",
         _gate_table("Failed gates", [item for item in results if item.verdict is Verdict.FAIL]),
         _gate_table("Inconclusive gates", [item for item in results if item.verdict is Verdict.INCONCLUSIVE]),

@@ -18,8 +18,9 @@ class Metric:
 
     Attributes:
         name: The name in results.csv and in gates.
-        unit: "bytes", "%", "fraction" (0 to 1), "points" (percentage points), "logit", "score", "correlation",
-            "probability", "log10", "dB", "ms", "s", "MB" (10^6 bytes), "x" (ratio) or "count".
+        unit: "bytes", "%", "fraction" (0 to 1), "points" (percentage points), "quality points" (of JPEG),
+            "logit", "score", "correlation", "probability", "log10", "dB", "ms", "s", "MB" (10^6 bytes), "x" (ratio) or
+            "count".
         better: Which direction is good news; "neither" for a value that only describes.
         needs_trained: True when the value means nothing for seeded (untrained) weights.
         needs_channel0: True when the value means nothing for official weights, whose channel 0 is untrained.
@@ -233,6 +234,14 @@ _ALL = (
         "fraction",
         "lower",
         "Mean over the bits of |share of unwatermarked images that set it - that share of the PyTorch reference|.",
+        needs_trained=True,
+    ),
+    _metric(
+        "jpeg_quality_cost",
+        "quality points",
+        "lower",
+        "How much more JPEG quality the file needs than the PyTorch reference for the same bit accuracy, averaged over "
+        "the accuracies of the reference's curve: area between the two curves over quality / rise of the reference's.",
         needs_trained=True,
     ),
     _metric("score_mae", "score", "lower", "Mean |score - score of the PyTorch reference|; scores are from 1 to 5."),

@@ -27,7 +27,8 @@ from reports.plot_style import (
     picture_text,
     style_of,
 )
-from reports.records import NO_REWRITES, Measurement
+from reports.records import NO_ATTACK, NO_REWRITES, Measurement
+from reports.robustness import robustness
 
 # Values of a metric by model and bar: the first of the record without attack, and never one that means nothing.
 Values = dict[Model, dict[str, Measurement]]
@@ -247,7 +248,7 @@ def logits_scatter(measurements: Sequence[Measurement], bits: pd.DataFrame) -> F
     """
     pairs = bits[np.isfinite(bits["logit"].astype(float)) & np.isfinite(bits["reference_logit"].astype(float))]
     # A bit whose message is known is one of a watermarked image: channel 0 and plain images have none.
-    pairs = pairs[(pairs["backend"] != "torch") & pairs["message"].notna()]
+    pairs = pairs[(pairs["backend"] != "torch") & pairs["message"].notna() & (pairs["attack"] == NO_ATTACK)]
     if pairs.empty:
         return None
     names = {(row.variant, row.image_size): model_of(row.case).title for row in reversed(measurements)}
@@ -314,6 +315,7 @@ FIGURES: dict[str, Callable[[Sequence[Measurement], pd.DataFrame], Figure | None
         logits_scatter,
         accuracy_vs_size,
         accuracy_vs_latency,
+        robustness,
     )
 }
 

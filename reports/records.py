@@ -13,6 +13,7 @@ WEIGHTS = ("bundled", "official", "file", "seeded")
 MODES = ("simple", "resize")
 BACKENDS = ("torch", "litert", "tensorflow")
 NO_REWRITES = "none"
+NO_ATTACK = "none"
 
 
 @dataclass(frozen=True)

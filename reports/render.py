@@ -13,6 +13,7 @@ from reports.markdown import summary_markdown
 from reports.plots import FIGURES, write_plots
 from reports.quality_plots import QUALITY_FIGURES
 from reports.records import BIT_COLUMNS, SCORE_COLUMNS, Expectation, Measurement
+from reports.robustness import robustness_markdown
 from reports.run_reader import PLAN, load_bits, load_plan, load_results, load_scores
 from reports.tables import summary_frame, write_summary_csv, write_verdicts_csv
 
@@ -62,12 +63,12 @@ def render(run_dir: Path | str, gates: Sequence[Gate]) -> Rendered:
     files = [
         write_verdicts_csv(results, folder / "verdicts.csv"),
         write_summary_csv(frame, folder / "summary.csv"),
-        _write_page(folder, frame, results, len(measurements), notes),
+        _write_page(folder, frame, results, measurements, notes),
     ]
     pictures, problems = _draw(folder, measurements)
     if problems:
         notes += problems
-        _write_page(folder, frame, results, len(measurements), notes)
+        _write_page(folder, frame, results, measurements, notes)
     code = exit_code(results, len(measurements))
     if code == EXIT_PASS and gates and plan is None:
         code = EXIT_INCONCLUSIVE
@@ -97,9 +98,14 @@ def _draw(folder: Path, measurements: Sequence[Measurement]) -> tuple[list[Path]
 
 
 def _write_page(
-    folder: Path, frame: pd.DataFrame, results: Sequence[GateResult], measured: int, notes: Sequence[str]
+    folder: Path,
+    frame: pd.DataFrame,
+    results: Sequence[GateResult],
+    measurements: Sequence[Measurement],
+    notes: Sequence[str],
 ) -> Path:
-    return write_atomically(folder / "summary.md", summary_markdown(frame, results, measured, notes))
+    page = summary_markdown(frame, results, len(measurements), notes, robustness_markdown(measurements))
+    return write_atomically(folder / "summary.md", page)
 
 
 def _notes_on_completeness(measurements: Sequence[Measurement], plan: Sequence[Expectation] | None) -> list[str]:

@@ -54,6 +54,7 @@ PLOTS = (
     "plots/accuracy_vs_size.png",
     "plots/accuracy_vs_latency.png",
     "plots/score_scatter.png",
+    "plots/robustness.png",
 )
 WORST_IMAGES = "samples/worst_images.csv"
 RENDERED = ("summary.csv", "verdicts.csv", "summary.md", *PLOTS)
@@ -171,14 +172,16 @@ class RunDirectory:
     def keep_only(
         self,
         measurement: Callable[[Measurement], bool],
-        sample_row: Callable[[Mapping[str, str]], bool],
+        bit_row: Callable[[Mapping[str, str]], bool],
+        score_row: Callable[[Mapping[str, str]], bool],
         latency_row: Callable[[Mapping[str, str]], bool],
     ) -> None:
         """Drop from a resumed run what will be measured again.
 
         Args:
             measurement: Says of a row of results.csv whether it stays.
-            sample_row: The same of samples/bits.csv and scores.csv; its mappings have their columns as text.
+            bit_row: The same of samples/bits.csv; its mappings have BIT_COLUMNS as text.
+            score_row: The same of samples/scores.csv; its mappings have SCORE_COLUMNS as text.
             latency_row: The same of samples/latency.csv; its mappings have LATENCY_COLUMNS as text.
 
         Raises:
@@ -186,9 +189,9 @@ class RunDirectory:
         """
         kept = [astuple(row) for row in load_results(self.path) if measurement(row)]
         write_atomically(self.path / RESULTS, csv_text([RESULT_COLUMNS, *kept]))
-        tables = [(BITS, BIT_COLUMNS, sample_row), (LATENCY, LATENCY_COLUMNS, latency_row)]
+        tables = [(BITS, BIT_COLUMNS, bit_row), (LATENCY, LATENCY_COLUMNS, latency_row)]
         if (self.path / SCORES).is_file():
-            tables.append((SCORES, SCORE_COLUMNS, sample_row))
+            tables.append((SCORES, SCORE_COLUMNS, score_row))
         for name, columns, stays in tables:
             rows = [tuple(row.values()) for _, row in table_rows(self.path / name, columns) if stays(row)]
             write_atomically(self.path / name, csv_text([columns, *rows]))
@@ -295,15 +298,18 @@ class RunDirectory:
             content = gates_file.read_bytes()
         write_atomically(self.path / GATES, content)
 
-    def finish(self) -> None:
+    def finish(self, attack_seed: Callable[[str], int] | None = None) -> None:
         """Write WORST_IMAGES and compress tables of samples above PLAIN_LIMIT_BYTES to NAME.csv.gz. Call it once, last.
+
+        Args:
+            attack_seed: Gives the seed of an image's attacks by its name; without it WORST_IMAGES tells none.
 
         Raises:
             ReportError: A file cannot be written, or the samples cannot be read; the plain ones are then still there.
         """
         from reports.worst_images import write_worst_images  # pandas takes a second to load
 
-        write_worst_images(load_bits(self.path), self.path / WORST_IMAGES)
+        write_worst_images(load_bits(self.path), self.path / WORST_IMAGES, attack_seed)
         for name in (BITS, SCORES, LATENCY):
             plain = self.path / name
             with told(plain):

@@ -1,5 +1,6 @@
 """The suites: each measures one thing of one artifact and records it."""
 
+ROBUSTNESS = "robustness"
 ORDER = (
     "conversion",
     "size",
@@ -8,6 +9,7 @@ ORDER = (
     "bit_accuracy",
     "flips",
     "confidence",
+    ROBUSTNESS,
     "features",
     "scores",
     "latency",

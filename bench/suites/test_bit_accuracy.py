@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench import metrics
+from bench import readings
 from bench.intervals import clustered_mean_interval
 from bench.recorder import Recorder
 from bench.targets import Target
@@ -11,33 +11,18 @@ from bench.workbench import GroupBench
 pytestmark = pytest.mark.gives("bits")
 
 
-@pytest.mark.measures("bit_accuracy", "word_accuracy", "log10_pvalue", "tpr_at_fpr_1e-6")
+@pytest.mark.measures(*readings.READING)
 def test_bit_accuracy(target: Target, dataset: str, group: GroupBench, record: Recorder) -> None:
     """Bits and whole messages read right, and the decisions that follow from the bits alone."""
-    images = group.images(dataset)
-    logits = group.outputs(target, dataset).watermarked[:, 1:]  # (n, nbits)
-    right = metrics.correct_bits(logits, images.messages)  # (n, nbits)
-    n = len(images.ids)
-
-    accuracy = right.mean(axis=1)  # (n,)
-    record("bit_accuracy", accuracy.mean(), n, clustered_mean_interval(accuracy, images.sources))
-    words = right.all(axis=1).astype(float)  # (n,)
-    record("word_accuracy", words.mean(), n, clustered_mean_interval(words, images.sources))
-    pvalues = metrics.log10_pvalues(logits, images.messages)  # (n,)
-    record("log10_pvalue", pvalues.mean(), n, clustered_mean_interval(pvalues, images.sources))
-    record("tpr_at_fpr_1e-6", metrics.tpr_at_fpr(logits, images.messages, 1e-6), n)
+    readings.record_reading(record, group.outputs(target, dataset).watermarked[:, 1:], group.images(dataset))
 
 
 @pytest.mark.measures("bit_accuracy_delta")
 def test_bit_accuracy_delta(file_target: Target, dataset: str, group: GroupBench, record: Recorder) -> None:
     """What the conversion costs in percentage points, paired by image and bit with the reference."""
-    images = group.images(dataset)
     reference = group.outputs(group.reference, dataset).watermarked[:, 1:]  # (n, nbits)
     logits = group.outputs(file_target, dataset).watermarked[:, 1:]  # (n, nbits)
-    right = metrics.correct_bits(logits, images.messages).mean(axis=1)  # (n,)
-    reference_right = metrics.correct_bits(reference, images.messages).mean(axis=1)  # (n,)
-    delta = 100 * (right - reference_right)  # (n,)
-    record("bit_accuracy_delta", delta.mean(), len(images.ids), clustered_mean_interval(delta, images.sources))
+    readings.record_delta(record, logits, reference, group.images(dataset))
 
 
 @pytest.mark.measures("psnr_db")

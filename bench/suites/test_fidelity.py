@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench import metrics
-from bench.intervals import clustered_mean_interval
+from bench import metrics, readings
 from bench.recorder import Recorder
 from bench.targets import Target
 from bench.workbench import GroupBench
@@ -29,8 +28,7 @@ def test_fidelity(file_target: Target, dataset: str, group: GroupBench, record: 
     found = outputs.watermarked[:, 1:]  # (n, nbits)
     expected = group.outputs(group.reference, dataset).watermarked[:, 1:]  # (n, nbits)
     n = len(images.ids)
-    agreement = metrics.agreeing_bits(found, expected).mean(axis=1)  # (n,)
-    record("bit_agreement", agreement.mean(), n, clustered_mean_interval(agreement, images.sources))
+    readings.record_agreement(record, found, expected, images)
     record("logits_mae", metrics.logits_mae(found, expected), n)
     record("logits_rmse", metrics.logits_rmse(found, expected), n)
     record("logits_max_abs", metrics.logits_max_abs(found, expected), n)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench import flips
+from bench import flips, readings
 from bench.intervals import clustered_mean_interval
 from bench.recorder import Recorder
 from bench.targets import Target
@@ -11,20 +11,12 @@ from bench.workbench import GroupBench
 pytestmark = pytest.mark.gives("bits")
 
 
-@pytest.mark.measures("harmful_flips", "healing_flips", "mcnemar_pvalue", "bit_accuracy_ratio_pct")
+@pytest.mark.measures(*readings.FLIPS)
 def test_flips(file_target: Target, dataset: str, group: GroupBench, record: Recorder) -> None:
     """Bits lost and won against the message, and whether that is more than chance and less than a percent."""
-    images = group.images(dataset)
     logits = group.outputs(file_target, dataset).watermarked[:, 1:]  # (n, nbits)
     reference = group.outputs(group.reference, dataset).watermarked[:, 1:]  # (n, nbits)
-    n = len(images.ids)
-    harmful = int(flips.harmful_flips(logits, reference, images.messages).sum())
-    healing = int(flips.healing_flips(logits, reference, images.messages).sum())
-    record("harmful_flips", harmful, n)
-    record("healing_flips", healing, n)
-    record("mcnemar_pvalue", flips.mcnemar_pvalue(harmful, healing), n)
-    ratio, interval = flips.accuracy_ratio_pct(logits, reference, images.messages, images.sources)
-    record("bit_accuracy_ratio_pct", ratio, n, interval)
+    readings.record_flips(record, logits, reference, group.images(dataset))
 
 
 @pytest.mark.measures("bits_at_risk_pct", "tied_bits")

@@ -34,6 +34,10 @@ class Task(Protocol):
     def default_datasets(self) -> tuple[str, ...]:
         """What is measured on where the user names nothing."""
 
+    @property
+    def takes_attacks(self) -> bool:
+        """Whether there is anything to measure on attacked images."""
+
     def gives(self, card: Card) -> str:
         """What a model's outputs are; suites with the marker `gives` run on those they name alone."""
 
@@ -48,6 +52,9 @@ class Task(Protocol):
 
     def prepare(self, dataset: str, samples: list[Sample], group: "Group", model: Model) -> Any:
         """Inputs: the images as the files take them."""
+
+    def attacked(self, inputs: Any, attack: str, group: "Group") -> Any:
+        """Inputs: those of `prepare` after an attack; asked for only where `takes_attacks`."""
 
     def reference(self, group: "Group", model: Model, threads: int) -> Run:
         """The PyTorch model."""

@@ -32,6 +32,7 @@ class QualityTask:
     """See `bench.tasks.Task`; its Inputs are a `FrameSet`, its Outputs those of `bench.score_set`."""
 
     default_datasets: tuple[str, ...] = (DISTORTED,)
+    takes_attacks: bool = False
 
     def gives(self, card: Card) -> str:
         """Of the networks that end in AggregationNet scores, of the others features."""
@@ -60,6 +61,10 @@ class QualityTask:
 
         assert isinstance(model, UvqModel)
         return frame_set(dataset, samples, model.inputs)
+
+    def attacked(self, inputs: "FrameSet", attack: str, group: "Group") -> "FrameSet":
+        """Never asked for: the frames are distorted already."""
+        raise NotImplementedError
 
     def reference(self, group: "Group", model: Model, threads: int) -> Run:
         """The network with the pixels last, as its file has them."""

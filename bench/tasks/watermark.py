@@ -34,6 +34,7 @@ class WatermarkTask:
     """See `bench.tasks.Task`; its Inputs are an `ImageSet`, its Outputs those of `bench.bit_rows`."""
 
     default_datasets: tuple[str, ...] = ("photographs",)
+    takes_attacks: bool = True
 
     def gives(self, card: Card) -> str:
         """A detection confidence and bit logits."""
@@ -59,6 +60,12 @@ class WatermarkTask:
         from bench.image_set import prepare
 
         return prepare(dataset, samples, group, _lazy(model).watermarker)
+
+    def attacked(self, inputs: "ImageSet", attack: str, group: "Group") -> "ImageSet":
+        """See `bench.image_set.attacked`."""
+        from bench.image_set import attacked
+
+        return attacked(inputs, attack, group)
 
     def reference(self, group: "Group", model: Model, threads: int) -> Run:
         """The detector; the whole Watermarker resizes its images before it, as a file of that mode does."""

@@ -18,6 +18,14 @@ def test_time_on_images_grows_with_their_number() -> None:
     assert expected_s(Step("mine", "new_suite", "int8", 0), DURATIONS) == 1
 
 
+def test_attacked_images_take_as_long_as_others_until_it_is_known() -> None:
+    fidelity = {("videoseal", "fidelity", "int8"): (24, 12.0)}
+    step = Step("videoseal", "robustness", "int8", 12 * 40)  # 12 images under 40 attacks
+    assert expected_s(step, fidelity) == 240
+    assert expected_s(step, fidelity | {("videoseal", "robustness", "int8"): (24, 6.0)}) == 120
+    assert expected_s(Step("mine", "robustness", "int8", 24), fidelity) == 12
+
+
 def test_the_estimate_follows_the_run() -> None:
     progress = Progress([CONVERT, READ, READ], DURATIONS)
     assert progress.remaining_s == pytest.approx(60)

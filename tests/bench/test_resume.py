@@ -12,7 +12,8 @@ from reports.records import Case, Expectation, Measurement, measurement
 from tests.bench.main_job import bench_command, environment, main_job
 
 CASE = Case("videoseal_nano", "bundled", "int8", "256", "simple", "litert", 2)
-OPTIONS = ("--variant", "videoseal_nano", "--precision", "float32,int8", "--samples", "12", "-k", "not latency")
+OPTIONS = ("--variant", "videoseal_nano", "--precision", "float32,int8", "--samples", "12", "-k", "not latency",
+           "--attacks", "crop:0.9,flip")  # fmt: skip
 
 
 def promise(test: str, suite: str, *metrics: str) -> Promise:
@@ -58,15 +59,16 @@ def test_a_killed_run_is_gone_on_with(tmp_path: Path) -> None:
     process = subprocess.Popen(
         bench_command(killed, *OPTIONS), **environment(cache), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    wait_for(killed / "results.csv", "bit_agreement", process)
+    wait_for(killed / "results.csv", ",crop:0.9,", process)
     process.kill()
     process.wait()
     done = len(rows(killed / "results.csv"))
     assert not (killed / "summary.md").exists()
 
-    other = main_job(killed, cache, *OPTIONS, "--samples", "5", "--resume")
-    assert other.code == 4
-    assert "was measured with other" in other.output
+    for different, what in ((("--samples", "5"), "data"), (("--attacks", "jpeg:60"), "attacks")):
+        other = main_job(killed, cache, *OPTIONS, *different, "--resume")
+        assert other.code == 4
+        assert f"was measured with other {what}" in other.output
     assert len(rows(killed / "results.csv")) == done  # a run that cannot be gone on with is left as it is
 
     resumed = main_job(killed, cache, *OPTIONS, "--resume")

@@ -100,11 +100,35 @@ def other_rows() -> list[Measurement]:
         *_weight_rows(int4, slope_error=0.0063, channel_error=0.047),
         _row(int4, "bit_agreement", 0.9974, 3072, 0.001),
         _row(int4, "null_balance_shift", 0.0625, 24),
+        replace(_row(int4, "bit_accuracy_ratio_pct", 98.8, 24, 1.0), attack="jpeg:50"),
         _row(replace(FULL, precision="int4"), "size_reduction_pct", 86.1),
         _row(vit, "speedup_vs_float32", 2.69, 40, 0.05),
         _row(chunky, "size_reduction_pct", 74.7),
         _row(chunky, "speedup_vs_float32", 3.4, 40, 0.1),
     ]
+
+
+def attack_rows() -> list[Measurement]:
+    """Both models under three qualities of JPEG and a flip: fp16 and int8 of the nano model lose a little."""
+    rows: list[Measurement] = []
+    for base, numbers in ((NANO, _NANO), (FULL, _FULL)):
+        for index, attack in enumerate(("jpeg:90", "jpeg:70", "jpeg:50", "flip")):
+            accuracy = 0.98 - 0.05 * index
+            found = [_row(torch_of(base), "bit_accuracy", accuracy, 24, 0.01)]
+            for precision, (_, _, agreement, _, _) in numbers.items():
+                case = replace(base, precision=precision)
+                lost = 100 * (1 - agreement) * (1 + index)
+                found += [
+                    _row(case, "bit_accuracy", accuracy - lost / 100, 24, 0.01),
+                    _row(case, "bit_accuracy_delta", -lost, 24, 0.1),
+                    _row(case, "bit_accuracy_ratio_pct", 100 - lost / accuracy, 24, 0.2),
+                    _row(case, "bit_agreement", 1 - lost / 100, 24, 0.0005),
+                    _row(case, "nan_count", 0, 24),
+                ]
+            rows += [replace(row, attack=attack) for row in found]
+        rows += [_row(replace(base, precision="int8"), "jpeg_quality_cost", 0.31, 24, 0.5)]
+        rows += [_row(replace(base, precision="int8_weight_only"), "jpeg_quality_cost", 0.9, 24, 0.5)]
+    return rows
 
 
 def healthy_rows() -> list[Measurement]:

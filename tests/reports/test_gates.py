@@ -13,6 +13,7 @@ from tests.reports.synthetic import (
     FULL,
     NANO,
     altered,
+    attack_rows,
     healthy_rows,
     other_rows,
     plan_of,
@@ -242,7 +243,7 @@ def failures(rows: list[Measurement]) -> list[tuple[str, str, str]]:
 
 
 def test_a_healthy_run_passes_the_default_gates() -> None:
-    rows = healthy_rows() + other_rows() + quality_rows()
+    rows = healthy_rows() + other_rows() + quality_rows() + attack_rows()
     results = judged(rows, plan_of(rows))
     assert {r.verdict for r in results} == {Verdict.PASS, Verdict.NOT_APPLICABLE}
     assert exit_code(results, len(rows)) == 0
@@ -319,6 +320,25 @@ def test_a_file_that_reads_less_than_99_percent_of_what_pytorch_reads_is_inferio
     assert exit_code(judged(unsure), len(unsure)) == 10
     undefined = altered(healthy_rows(), "videoseal_nano", "int8", metric, value=math.nan)
     assert failures(undefined) == [(metric, "videoseal_nano", "int8")]
+
+
+def test_under_an_attack_that_pytorch_withstands_a_file_may_not_be_inferior() -> None:
+    def verdicts(attack: str, low: float, high: float, precision: str = "int8") -> dict[str, Verdict]:
+        case = replace(NANO, precision=precision)
+        rows = [
+            measurement("r", case, "photographs", attack, "bit_accuracy_ratio_pct", (low + high) / 2, 24, (low, high)),
+            measurement("r", case, "photographs", attack, "bit_agreement", 0.9, 24),
+            measurement("r", case, "photographs", attack, "bit_accuracy_delta", -3, 24),
+            measurement("r", case, "photographs", attack, "nan_count", 1, 24),
+        ]
+        return {r.gate.metric: r.verdict for r in judge(load_gates(), rows, []) if r.measurement is not None}
+
+    assert verdicts("jpeg:50", 97.0, 98.9) == {"nan_count": Verdict.FAIL, "bit_accuracy_ratio_pct": Verdict.FAIL}
+    assert verdicts("jpeg:50+resize:0.7", 98.9, 99.5)["bit_accuracy_ratio_pct"] is Verdict.INCONCLUSIVE
+    assert verdicts("gaussian_blur:1", 99.0, 99.5)["bit_accuracy_ratio_pct"] is Verdict.PASS
+    assert verdicts("hue:-0.1", 97.0, 98.0, "int4_block32")["bit_accuracy_ratio_pct"] is Verdict.PASS
+    assert verdicts("crop:0.9", 90.0, 110.0) == {"nan_count": Verdict.FAIL}  # nothing is left to lose
+    assert verdicts("none", 98.0, 98.9)["bit_accuracy_ratio_pct"] is Verdict.FAIL
 
 
 def test_the_bundled_reference_must_read_its_own_watermark() -> None:

@@ -15,7 +15,7 @@ from reports.plots import FIGURES, write_plots
 from reports.quality_plots import score_scatter
 from reports.records import BIT_COLUMNS, SCORE_COLUMNS, Case, Measurement, measurement
 from reports.run_directory import PLOTS
-from tests.reports.synthetic import FULL, NANO, PRECISIONS, RUN_ID, bit_rows, healthy_rows, torch_of
+from tests.reports.synthetic import FULL, NANO, PRECISIONS, RUN_ID, attack_rows, bit_rows, healthy_rows, torch_of
 
 BITS = pd.DataFrame(bit_rows(images=2), columns=list(BIT_COLUMNS))
 NO_BITS = BITS.iloc[:0]
@@ -48,7 +48,7 @@ def texts(axes_owner: object) -> list[str]:
 
 
 def test_every_picture_of_the_contract_is_drawn(tmp_path: Path) -> None:
-    written, problems = write_plots(healthy_rows() + rewritten_rows(), BITS, tmp_path)
+    written, problems = write_plots(healthy_rows() + rewritten_rows() + attack_rows(), BITS, tmp_path)
     assert problems == []
     assert [f"plots/{path.name}" for path in written] == [name for name in PLOTS if name != "plots/score_scatter.png"]
     for path in written:

@@ -15,9 +15,11 @@ from tests.reports.synthetic import RUN_ID, bit_rows
 MESSAGE = (1, 0, 1)
 
 
-def rows(sample: str, logits: tuple[float, ...], precision: str = "int8") -> list[tuple[object, ...]]:
+def rows(
+    sample: str, logits: tuple[float, ...], precision: str = "int8", attack: str = "none"
+) -> list[tuple[object, ...]]:
     """An image of three bits, the last of which the reference reads wrong."""
-    head = ("v", precision, "litert", "none", sample)
+    head = ("v", precision, "litert", attack, sample)
     bits = zip(MESSAGE, (2.0, -2.0, -0.5), logits, strict=True)
     confidence = (*head, -1, None, 9.0, -9.0, "256", "none")
     return [confidence] + [(*head, bit, *values, "256", "none") for bit, values in enumerate(bits)]
@@ -58,6 +60,15 @@ def test_ten_of_each_file_and_none_of_the_reference_or_without_a_message() -> No
     worst = worst_images(pd.concat([frame(*images, other), plain, reference]))
     assert worst["precision"].tolist() == ["int4"] + ["int8"] * MOST_IMAGES
     assert worst["sample"].tolist() == ["photo0"] + [f"photo{number}" for number in range(14, 4, -1)]
+
+
+def test_an_attacked_image_is_named_with_its_seed() -> None:
+    logits = (2.0, -2.0, -0.5)
+    images = [rows("photos/a/b.png", logits, attack=attack) for attack in ("none", "jpeg:50")]
+    worst = worst_images(frame(*images), lambda name: {"a/b.png": 7}[name])
+    assert list(zip(worst["attack"], worst["attack_seed"], strict=True)) == [("jpeg:50", "7"), ("none", "")]
+    assert worst["rank"].tolist() == [1, 1]
+    assert set(worst_images(frame(*images))["attack_seed"]) == {""}  # nobody knows it
 
 
 def test_a_run_leaves_the_table_even_where_nothing_was_measured(tmp_path: Path) -> None:
