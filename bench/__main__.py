@@ -8,12 +8,14 @@ USAGE = """usage: python -m bench candidates VARIANT [options]
        python -m bench error VARIANT PRECISION [options]
        python -m bench aa [VARIANT [PRECISION]] [options]
        python -m bench litert-check [VARIANT [PRECISION]] [options]
+       python -m bench power [RUN_DIR] [options]
 
 candidates    every recipe that a precision's was chosen from, measured side by side; --help lists its options
 profile       where the time of a file goes, by kind of operation; --help lists its options
 error         where the error of a file comes from, by step and by layer; --help lists its options
 aa            a file timed against itself: the noise, and what is found in it; --help lists its options
 litert-check  a file's latency beside what LiteRT's own benchmark says; --help lists its options
+power         how small a loss of bits is found in the logits that a run has recorded; --help lists its options
 (the main job is `pytest bench`)"""
 MODULES = {
     "candidates": "bench.candidates",
@@ -21,6 +23,7 @@ MODULES = {
     "error": "bench.error_analysis",
     "aa": "bench.aa",
     "litert-check": "bench.litert_check",
+    "power": "bench.power",
 }
 
 

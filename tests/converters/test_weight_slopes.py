@@ -28,6 +28,8 @@ from converters.weight_slopes import (
     weight_slopes,
 )
 from converters.weights import find_weights, load_watermarker
+from reports.gates import Verdict, judge, load_gates
+from reports.records import Case, measurement
 
 RECIPES: dict[str, tuple[Rule, ...]] = {
     "fp16": (half_float(),),
@@ -37,6 +39,7 @@ RECIPES: dict[str, tuple[Rule, ...]] = {
     "int4_block32": (dynamic(4, "FULLY_CONNECTED", granularity="BLOCKWISE_32"),),
 }
 State = dict[str, np.ndarray]
+INT8 = Case("tiny", "seeded", "int8", "32", "simple", "litert", 2)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,6 +140,27 @@ def test_a_doubled_scale_is_found(made: Made, tmp_path: Path, name: str) -> None
     assert slope_error(slopes) == pytest.approx(1, abs=0.02)
     others = tuple(entry for entry in slopes if entry.layer != fault.layer)
     assert slope_error(others) < 0.02
+
+
+@pytest.mark.convert
+@pytest.mark.parametrize("factor", [1.02, 0.98])
+@pytest.mark.parametrize("layer", ["convnext.stages.0.0.pwconv1.weight", "convnext.downsample_layers.1.1.weight"])
+def test_a_layer_whose_scale_is_off_by_2_percent_passes_no_gate(
+    made: Made, tmp_path: Path, layer: str, factor: float
+) -> None:
+    def multiply(scales: np.ndarray) -> None:
+        scales *= np.float32(factor)
+
+    path = Path(shutil.copy(made.files["int8"], tmp_path / "m.tflite"))
+    change_scales(path, by_layer(weight_slopes(path, made.state))[layer].tensor, multiply)
+
+    def verdicts(file: Path) -> set[Verdict]:
+        error = slope_error(weight_slopes(file, made.state))
+        results = judge(load_gates(), [measurement("run", INT8, "", "none", "weight_slope_error", error, 1)], [])
+        return {result.verdict for result in results if result.measurement is not None}
+
+    assert verdicts(made.files["int8"]) == {Verdict.PASS}
+    assert verdicts(path) == {Verdict.FAIL}
 
 
 @pytest.mark.convert
