@@ -140,6 +140,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Sort the bench group by group and, within one, suite by suite; other tests keep their places.
 
+    The suite of attacks is sorted attack by attack, so that attacked images are made once, and what a run that broke off
+    has measured of an attack is whole; what is measured over several attacks comes last.
+
     A test with nothing to measure (the conversion of a file that was given, plain images where all are watermarked)
     is deselected: pytest would make a skipped test of its empty matrix.
     """
@@ -150,8 +153,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     state = config.stash[STATE]
     groups = list(dict.fromkeys(target.group for target in state.targets))
 
-    def place(item: pytest.Item) -> tuple[int, int]:
-        return groups.index(item_target(item).group), ORDER.index(_suite(item))
+    attacks = (*state.options.attacks, NO_ATTACK)
+
+    def place(item: pytest.Item) -> tuple[int, int, int]:
+        return groups.index(item_target(item).group), ORDER.index(_suite(item)), attacks.index(_attack(item))
 
     bench = sorted((item for item in items if _is_bench(item)), key=place)
     state.promises = [_promise(item) for item in bench]
@@ -163,7 +168,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=done)
         items[:] = [item for item in items if item not in done]
         bench = [item for item in bench if item not in done]
-    ends = last_of_each(str(place(item)) for item in bench)
+    ends = last_of_each(str(place(item)[:2]) for item in bench)
     state.milestones = {bench[index].nodeid for index in ends}
     state.progress = Progress([_step(item, state.options) for item in bench], measured_durations())
 
@@ -423,7 +428,11 @@ def _datasets(state: BenchRun, target: Target, images: str) -> list[str]:
 
 
 def _attacked(state: BenchRun, targets: Sequence[Target]) -> list[tuple[Target, str, str]]:
-    """Targets with each of their datasets under each attack, attack by attack: attacked images are made once."""
-    attacks = {attack: index for index, attack in enumerate(state.options.attacks)}
-    found = [(t, dataset, attack) for t in targets for dataset in _datasets(state, t, "dataset") for attack in attacks]
-    return sorted(found, key=lambda item: (item[1], attacks[item[2]]))
+    """Targets with each of their datasets under each attack, dataset by dataset."""
+    found = [
+        (t, dataset, attack)
+        for t in targets
+        for dataset in _datasets(state, t, "dataset")
+        for attack in state.options.attacks
+    ]
+    return sorted(found, key=lambda item: item[1])

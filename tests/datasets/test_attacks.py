@@ -15,6 +15,7 @@ from datasets.attacks import (
     apply_attack,
     attack_seed,
     attacks_named,
+    jpeg_qualities,
     parse_attack,
 )
 from datasets.photographs import photo_samples
@@ -162,6 +163,11 @@ def test_sets_are_spelled_canonically_and_reach_every_attack() -> None:
         assert any(isinstance(parse_attack(name), Combination) for name in names)
     with pytest.raises(DatasetError, match=r"'quickly' is unknown; known are: .*; or a set: none, quick, full"):
         attacks_named("quickly")
+
+
+def test_a_curve_over_jpeg_quality_takes_jpeg_alone_in_order() -> None:
+    found = jpeg_qualities(["jpeg:90", "flip", "jpeg:5", "jpeg:70+flip", "none", "jpeg:50"])
+    assert list(found.items()) == [("jpeg:5", 5), ("jpeg:50", 50), ("jpeg:90", 90)]
 
 
 def test_the_seed_of_an_image_is_that_of_its_name() -> None:
