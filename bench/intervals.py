@@ -10,6 +10,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from scipy import stats
 
+from reports.resampling import expanded_level
+
 CONFIDENCE = 0.95
 _RESAMPLES = 2000
 _SEED = 20250101
@@ -59,7 +61,7 @@ def clustered_mean_interval(
     def mean(sums: np.ndarray, counts: np.ndarray, axis: int = -1) -> np.ndarray:
         return sums.sum(axis=axis) / counts.sum(axis=axis)
 
-    return _bootstrap((sums, counts), mean, _expanded(confidence, len(names)))
+    return _bootstrap((sums, counts), mean, expanded_level(confidence, len(names)))
 
 
 def proportion_interval(
@@ -136,9 +138,3 @@ def _bootstrap(data: tuple[np.ndarray, ...], statistic: Any, confidence: float) 
         rng=np.random.default_rng(_SEED),
     ).confidence_interval
     return Interval(float(found.low), float(found.high))
-
-
-def _expanded(confidence: float, count: int) -> float:
-    """Level whose normal interval, with the bootstrap's standard deviation, is the t interval of `count` values."""
-    t = stats.t.ppf((1 + confidence) / 2, count - 1)
-    return float(1 - 2 * stats.norm.sf(t * math.sqrt(count / (count - 1))))

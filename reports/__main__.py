@@ -1,8 +1,9 @@
-"""Render a saved run again: `python -m reports RUN_DIR [--gates FILE]`."""
+"""Render a saved run again: `python -m reports RUN_DIR [--gates FILE]`, or compare and export saved runs."""
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 
 from reports.errors import ReportError
@@ -10,6 +11,10 @@ from reports.gates import DEFAULT_GATES, load_gates
 from reports.run_directory import GATES, is_run
 
 EXIT_USAGE = 2
+# A run in a folder of such a name is reached as ./compare.
+COMMANDS = {
+    "compare": "reports.compare_command",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,13 +24,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Without the program's name; those of the process when None.
 
     Returns:
-        The gates' exit code (0, 1, 10, 11), or 2 when the folder or the gates cannot be used.
+        The gates' exit code (0, 1, 10, 11), or 2 when the folder or the gates cannot be used; for a command of
+        COMMANDS what its `main` says.
     """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given and given[0] in COMMANDS:
+        command: Callable[[Sequence[str]], int] = import_module(COMMANDS[given[0]]).main
+        return _told(lambda: command(given[1:]))
     parser = argparse.ArgumentParser(
         prog="python -m reports",
         description="Judge a saved run and write its verdicts, tables and plots again, without measuring.",
         epilog="Exit code: 0 all gates pass or do not apply, 1 a gate failed, 2 bad arguments, 10 inconclusive, "
-        "11 nothing was measured.",
+        "11 nothing was measured. Other commands, each with its own --help: " + ", ".join(COMMANDS) + ".",
     )
     parser.add_argument("run_dir", type=Path, help="folder of a run, e.g. reports/out/latest")
     parser.add_argument(
@@ -34,9 +44,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="FILE",
         help="gates to judge by (default: those that the run was judged by, else the built-in ones)",
     )
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(given)
+    return _told(lambda: _render(options.run_dir, options.gates))
+
+
+def _told(run: Callable[[], int]) -> int:
     try:
-        return _render(options.run_dir, options.gates)
+        return run()
     except ReportError as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_USAGE

@@ -149,6 +149,7 @@ SCORE_COLUMNS = (
     "image_size",
     "rewrites",
 )
+IMAGE_COLUMNS = ("dataset", "image", "picture")
 DURATION_COLUMNS = ("variant", "suite", "precision", "samples", "seconds")
 LATENCY_COLUMNS = (
     "variant",

@@ -19,6 +19,7 @@ from reports.metric_registry import metric_named
 from reports.records import (
     BIT_COLUMNS,
     DURATION_COLUMNS,
+    IMAGE_COLUMNS,
     LATENCY_COLUMNS,
     PLAN_COLUMNS,
     RESULT_COLUMNS,
@@ -31,6 +32,7 @@ from reports.run_reader import (
     DURATIONS,
     ENVIRONMENT,
     GATES,
+    IMAGES,
     LATENCY,
     PLAN,
     RESULTS,
@@ -57,7 +59,9 @@ PLOTS = (
     "plots/robustness.png",
 )
 WORST_IMAGES = "samples/worst_images.csv"
-RENDERED = ("summary.csv", "verdicts.csv", "summary.md", *PLOTS)
+# What a comparison leaves: in the run that was held against another, or in a folder of its own.
+COMPARED = ("compare.csv", "compare.md", "compare.html", "plots/compare.png")
+RENDERED = ("summary.csv", "verdicts.csv", "summary.md", *PLOTS, *COMPARED)
 # Up to here a table opens in an editor and is small enough to attach to a CI run; beyond, `finish` packs it.
 PLAIN_LIMIT_BYTES = 16 * 1024 * 1024
 _RUN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
@@ -130,6 +134,7 @@ class RunDirectory:
                 SCORES,
                 SCORES + ".gz",
                 LATENCY + ".gz",
+                IMAGES,
                 WORST_IMAGES,
                 *RENDERED,
             ):
@@ -272,6 +277,18 @@ class RunDirectory:
         """
         text = json.dumps(environment, indent=2, sort_keys=True, default=str)
         write_atomically(self.path / ENVIRONMENT, text + "\n")
+
+    def write_images(self, rows: Iterable[Row]) -> None:
+        """Write samples/images.csv: which picture each image was cut from, what intervals are clustered by.
+
+        Args:
+            rows: Mappings with exactly IMAGE_COLUMNS, or sequences in that order.
+
+        Raises:
+            ReportError: A row has other columns, or the file cannot be written.
+        """
+        path = self.path / IMAGES
+        write_atomically(path, csv_text([IMAGE_COLUMNS, *(_ordered(row, IMAGE_COLUMNS, path) for row in rows)]))
 
     def write_plan(self, expectations: Iterable[Expectation]) -> None:
         """Write plan.csv: what must be measured for the run to be complete.

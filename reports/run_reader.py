@@ -18,6 +18,7 @@ from reports.files import ENCODING_ERRORS
 from reports.metric_registry import metric_named
 from reports.records import (
     BIT_COLUMNS,
+    IMAGE_COLUMNS,
     LATENCY_COLUMNS,
     PLAN_COLUMNS,
     RESULT_COLUMNS,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 RESULTS, PLAN, ENVIRONMENT, GATES = "results.csv", "plan.csv", "environment.json", "gates.toml"
 BITS, LATENCY, DURATIONS = "samples/bits.csv", "samples/latency.csv", "samples/durations.csv"
-SCORES = "samples/scores.csv"
+SCORES, IMAGES = "samples/scores.csv", "samples/images.csv"
 # Columns of samples that are numbers; a message may be missing, so it is a float in frames.
 _NUMBERS: dict[str, Callable[[str], float]] = {
     "bit": int,
@@ -150,6 +151,24 @@ def load_latency(run_dir: Path) -> pd.DataFrame:
         ReportError: The table has other columns, or a cell is no number where one is expected.
     """
     return _sample_frame(run_dir / LATENCY, LATENCY_COLUMNS)
+
+
+def load_images(run_dir: Path) -> dict[str, str]:
+    """Read samples/images.csv.
+
+    Args:
+        run_dir: A run's folder.
+
+    Returns:
+        For each image, as "dataset/name", the picture or video that it is of. Empty when there is no such table.
+
+    Raises:
+        ReportError: The table has other columns.
+    """
+    path = run_dir / IMAGES
+    if not path.is_file():
+        return {}
+    return {f"{row['dataset']}/{row['image']}": row["picture"] for _, row in table_rows(path, IMAGE_COLUMNS)}
 
 
 def _sample_frame(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
