@@ -14,6 +14,7 @@ EXIT_USAGE = 2
 # A run in a folder of such a name is reached as ./compare.
 COMMANDS = {
     "compare": "reports.compare_command",
+    "history": "reports.history_command",
 }
 
 
