@@ -15,6 +15,7 @@ EXIT_USAGE = 2
 COMMANDS = {
     "compare": "reports.compare_command",
     "history": "reports.history_command",
+    "bencher": "reports.bencher",
 }
 
 
