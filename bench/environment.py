@@ -4,6 +4,7 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,12 @@ PACKAGES = (
 def describe_environment() -> dict[str, Any]:
     """Plain data for environment.json."""
     return {
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()}",
         "machine": platform.machine(),
         "cpu": cpu_name(),
+        "cpu_model": cpu_model(),
         "cores": os.cpu_count(),
         "packages": {name: version for name in PACKAGES if (version := _version(name))},
         "git_commit": git_commit(),
@@ -40,12 +43,23 @@ def describe_environment() -> dict[str, Any]:
 
 def cpu_name() -> str:
     """The processor's own name where the system tells it, else its architecture."""
+    return _cpu_facts().get("model name") or platform.processor() or platform.machine()
+
+
+def cpu_model() -> str:
+    """The generation of the processor, which its name may not tell on a rented machine; "" where nothing tells it."""
+    facts = _cpu_facts()
+    return ", ".join(f"{name} {facts[name]}" for name in ("cpu family", "model", "stepping") if name in facts)
+
+
+def _cpu_facts() -> dict[str, str]:
+    """What Linux says of the first processor."""
     try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        first = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\n\n")[0]
     except OSError:
-        lines = []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+        return {}
+    pairs = (line.partition(":") for line in first.splitlines())
+    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def git_commit() -> str | None:

@@ -22,6 +22,7 @@ from converters.weights import SOURCES_HELP, Weights, find_weights
 from datasets.attacks import ATTACK_SETS, attacks_named, known_attacks
 from datasets.sample import DatasetError
 from datasets.video import SUFFIXES
+from reports.baselines import check_name, find_run
 from reports.gates import DEFAULT_GATES
 
 DEFAULT_VARIANTS = ("videoseal_nano", "videoseal")
@@ -57,6 +58,8 @@ class Options:
         run_dir: where the results go, or None for a new folder of their own.
         resume: whether an interrupted run in `run_dir` is gone on with.
         gates: the file of gates, or None to judge nothing.
+        save_baseline: the name under which the run is kept as a baseline, or None.
+        against: folder of the run that this one is held against, or None.
     """
 
     variants: tuple[Card, ...]
@@ -75,6 +78,8 @@ class Options:
     run_dir: Path | None
     resume: bool
     gates: Path | None
+    save_baseline: str | None
+    against: Path | None
 
     def sizes_of(self, variant: Card) -> tuple[ImageSize, ...]:
         """The image sizes at which a variant is measured."""
@@ -191,13 +196,24 @@ def add_options(parser: pytest.Parser) -> None:
         "--gates", type=Path, default=DEFAULT_GATES, metavar="FILE", help="gates in TOML (default: reports/gates.toml)"
     )
     group.addoption("--no-gate", action="store_true", help="measure and report, judge nothing")
+    group.addoption(
+        "--save-baseline",
+        metavar="NAME",
+        help="keep the finished run in reports/baselines/NAME, to hold later runs against; replaces one of that name",
+    )
+    group.addoption(
+        "--against",
+        metavar="NAME|RUN_DIR",
+        help="say what changed against a baseline or another run; a value that a gate judges and that is worse than "
+        "there fails the run",
+    )
 
 
 def read_options(config: pytest.Config) -> Options:
     """Read and check the options.
 
     Raises:
-        OptionError, ConverterError: an option is wrong; the message says what is known or expected.
+        OptionError, ConverterError, ReportError: an option is wrong; the message says what is known or expected.
     """
     names = _listed(config, "--variant") or DEFAULT_VARIANTS
     variants = tuple(get_card(name) for name in (card_names() if names == (ALL,) else names))
@@ -221,6 +237,8 @@ def read_options(config: pytest.Config) -> Options:
         run_dir=config.getoption("--run-dir"),
         resume=config.getoption("--resume"),
         gates=None if config.getoption("--no-gate") else config.getoption("--gates"),
+        save_baseline=_baseline_name(config),
+        against=_against(config),
     )
     for variant in variants:
         for size in options.sizes_of(variant):
@@ -334,6 +352,25 @@ def _threads(values: Sequence[str]) -> tuple[int, ...]:
         if not value.isdecimal() or int(value) < 1:
             raise OptionError(f"--threads {value}: expected at least 1")
     return tuple(int(value) for value in values) or (DEFAULT_THREADS,)
+
+
+def _baseline_name(config: pytest.Config) -> str | None:
+    name: str | None = config.getoption("--save-baseline")
+    return None if name is None else check_name(name)
+
+
+def _against(config: pytest.Config) -> Path | None:
+    """The run that is meant; one that this run would write over is refused."""
+    text: str | None = config.getoption("--against")
+    if text is None:
+        return None
+    # Resolved now: reports/out/latest will point at this run once it has begun.
+    found, run_dir = find_run(text).resolve(), config.getoption("--run-dir")
+    if run_dir is not None and found == run_dir.resolve():
+        raise OptionError(
+            f"--against {text}: is the --run-dir of this run, which writes over it; give another --run-dir"
+        )
+    return found
 
 
 def _check_artifact(config: pytest.Config, options: Options) -> None:

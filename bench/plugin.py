@@ -14,16 +14,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bench.against import check_baseline, conclude
 from bench.environment import describe_environment
+from bench.fingerprints import preprocessing_fingerprint, recipe_fingerprint
 from bench.options import OptionError, Options, add_options, dataset_name, read_options
 from bench.progress import Progress, Step, last_of_each, measured_durations
 from bench.recorder import NO_DATASET, Recorder
 from bench.resume import LATENCY_SUITE, Promise, can_resume, finished_tests, resume
+from bench.step_summary import append_step_summary
 from bench.suites import ORDER, ROBUSTNESS
 from bench.targets import Target, expand
 from bench.tasks import task_of
 from converters.errors import ConverterError
 from converters.families import family_of
+from converters.file_hashes import remembered_sha256
 from converters.store import ArtifactSpec, ArtifactStore
 from converters.tflite_file import read_model_file
 from datasets.attacks import CURVE_POINTS, attack_seed, jpeg_qualities
@@ -199,14 +203,15 @@ def _begin(state: BenchRun) -> None:
     # The suites need torch, which is not loaded before there is something to measure.
     from bench.workbench import Workbench
 
-    data = {
-        f"{dataset_name(dataset)} for {group.variant.name} at {group.size}": fingerprint(
-            task_of(group.variant).read(dataset, group, options.samples[group.variant.name], options.rate)
-        )
-        for group in groups
-        for dataset in options.datasets_of(group.variant)
-    }
+    data: dict[str, str] = {}
+    pictures: dict[tuple[str, str], str] = {}
+    for group in groups:
+        for dataset in options.datasets_of(group.variant):
+            read = task_of(group.variant).read(dataset, group, options.samples[group.variant.name], options.rate)
+            data[f"{dataset_name(dataset)} for {group.variant.name} at {group.size}"] = fingerprint(read)
+            pictures |= {(dataset_name(dataset), sample.id): sample.source for sample in read}
     store = ArtifactStore()
+    files = [target for target in state.targets if not target.is_reference]
     environment = describe_environment() | {
         "threads": options.threads,
         "GOMP_SPINCOUNT": os.environ["GOMP_SPINCOUNT"],
@@ -217,10 +222,16 @@ def _begin(state: BenchRun) -> None:
         },
         "data": data,
         "attacks": list(options.attacks),
-        "artifacts": {}
-        if options.artifact is not None
-        else {str(target): target.spec.key for target in state.targets if not target.is_reference},
+        "preprocessing": {variant.name: preprocessing_fingerprint(variant) for variant in options.variants},
+        "artifacts": {
+            str(target): target.spec.key if options.artifact is None else remembered_sha256(options.artifact)
+            for target in files
+        },
+        "recipes": {} if options.artifact is not None else {str(t): recipe_fingerprint(t.spec) for t in files},
     }
+    if options.against is not None:
+        promised = [expectation for promise in state.promises for expectation in promise.expectations]
+        check_baseline(options.against, environment, promised)
     resumed = options.run_dir if state.resumed else None
     if resumed is not None:
         state.run = resume(resumed, state.promises, environment)
@@ -230,6 +241,7 @@ def _begin(state: BenchRun) -> None:
         state.run.keep_gates(options.gates)
     state.run.write_plan([expectation for promise in state.promises for expectation in promise.expectations])
     state.run.write_environment(environment)
+    state.run.write_images((*image, picture) for image, picture in pictures.items())
     state.workbench = Workbench(
         state.targets,
         options.samples,
@@ -264,7 +276,11 @@ RECORDER = pytest.StashKey[Recorder]()
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
     """Judge what a test of the bench measured: a gate that fails fails the test."""
-    result = yield
+    try:
+        result = yield
+    finally:
+        if _is_bench(pyfuncitem):  # for --junitxml; what was measured before an error, too
+            pyfuncitem.user_properties += pyfuncitem.stash[RECORDER].properties()
     if _is_bench(pyfuncitem):
         failures = pyfuncitem.stash[RECORDER].failures()
         if failures:
@@ -319,6 +335,14 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     state.summary.append("gates: " + (", ".join(f"{count} {name}" for name, count in counts.items()) or "none judged"))
     if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         session.exitstatus = rendered.exit_code
+    options = state.options
+    told, session.exitstatus = conclude(
+        state.run.path, options.against, options.save_baseline, state.gates, int(session.exitstatus)
+    )
+    state.summary += told
+    pages = [state.run.path / name for name in ("summary.md", *(("compare.md",) if options.against else ()))]
+    if note := append_step_summary(pages, os.environ):
+        state.summary.append(f"note: {note}")
 
 
 @pytest.hookimpl(trylast=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from reports.formatting import interval_text
 from reports.gates import Gate, GateResult, Verdict, judge
 from reports.records import Case, Expectation, Measurement, measurement
 from reports.run_directory import RunDirectory
@@ -58,5 +59,26 @@ class Recorder:
 
     def failures(self) -> list[GateResult]:
         """The gates that what was measured so far does not pass."""
-        results = judge(self._gates, self._measured, self._promises)
-        return [result for result in results if result.verdict is Verdict.FAIL]
+        return [result for result in self._judged() if result.verdict is Verdict.FAIL]
+
+    def properties(self) -> list[tuple[str, object]]:
+        """What was measured and what the gates say of it, as the properties of a test in JUnit XML.
+
+        Returns:
+            Names and values: the metric and its value with every digit, its unit, interval and count behind a point;
+            a gate that applies, written with its limit, and its verdict.
+        """
+        found: list[tuple[str, object]] = []
+        for row in self._measured:
+            name = row.metric if row.attack == NO_ATTACK else f"{row.metric}, {row.attack}"
+            found += [(name, repr(row.value)), (f"{name}.unit", row.unit), (f"{name}.n", row.n)]
+            if interval := interval_text(row):
+                found.append((f"{name}.interval", interval))
+        return found + [
+            (f"{result.gate.metric} {result.gate.op} {result.gate.limit:g}", result.verdict.value)
+            for result in self._judged()
+            if result.verdict is not Verdict.NOT_APPLICABLE
+        ]
+
+    def _judged(self) -> list[GateResult]:
+        return judge(self._gates, self._measured, self._promises)

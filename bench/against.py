@@ -1,0 +1,104 @@
+"""A run that is held against a baseline: whether it can be, before anything is measured, and how it ends."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from reports.baselines import save_baseline
+from reports.comparability import refusals
+from reports.errors import ReportError
+from reports.gates import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS, Gate
+from reports.loaded_run import load_environment
+from reports.records import Expectation
+from reports.run_reader import load_results
+
+
+def check_baseline(run_dir: Path, environment: Mapping[str, Any], promised: Iterable[Expectation]) -> None:
+    """Refuse a baseline that nothing of this run can be compared with.
+
+    Args:
+        run_dir: the baseline's folder.
+        environment: what this run will write to environment.json.
+        promised: what it will measure.
+
+    Raises:
+        ReportError: the baseline is of other weights, images or preprocessing, or of another matrix; the message says
+            what was found in each and what to do.
+    """
+    reasons = refusals(load_environment(run_dir), environment)
+    if reasons:
+        raise ReportError(f"--against {run_dir}: cannot be compared with this run: " + "; ".join(reasons))
+    ours, theirs = _files(row.expectation for row in load_results(run_dir)), _files(promised)
+    if theirs and not ours & theirs:
+        raise ReportError(
+            f"--against {run_dir}: holds nothing that this run measures: found {_matrix(ours)}; now {_matrix(theirs)}; "
+            "give the options that it was measured with"
+        )
+
+
+def conclude(
+    run_dir: Path, against: Path | None, baseline: str | None, gates: Sequence[Gate], exit_code: int
+) -> tuple[list[str], int]:
+    """Compare a finished run with its baseline, and keep it as one where that was asked for.
+
+    Args:
+        run_dir: the run's folder, rendered.
+        against: the baseline's folder, or None.
+        baseline: the name under which the run is kept, or None. A run that is worse than `against` is not kept.
+        gates: what judges.
+        exit_code: how the run would end without a comparison.
+
+    Returns:
+        Lines for the terminal, and how the run ends: 1 where a value that a gate judges is worse, or where what was
+        asked for could not be done.
+    """
+    told: list[str] = []
+    failed = False
+    if against is not None:
+        told, failed = _compared(run_dir, against, gates)
+    if baseline is not None and failed:
+        told.append(f"baseline {baseline} was not saved: the run did not hold against {against}")
+    elif baseline is not None:
+        try:
+            told.append(save_baseline(run_dir, baseline))
+        except ReportError as error:
+            told.append(str(error))
+            failed = True
+    return told, EXIT_FAIL if failed and exit_code in {EXIT_PASS, EXIT_INCONCLUSIVE} else exit_code
+
+
+def _compared(run_dir: Path, against: Path, gates: Sequence[Gate]) -> tuple[list[str], bool]:
+    from reports.compare_files import compare_runs, write_comparison
+    from reports.compare_tables import answer, compare_console
+
+    try:
+        comparison = compare_runs(against, run_dir, gates)
+        write_comparison(comparison, run_dir)
+    except ValueError as error:  # a ReportError, or what pandas makes of damaged samples
+        return [f"--against {against}: not compared: {error}"], True
+    head = f"against {comparison.before.run_id}: {answer(comparison.changes)}"
+    return [head, *compare_console(comparison.changes).splitlines()], comparison.failed
+
+
+def _files(targets: Iterable[Expectation]) -> set[tuple[object, ...]]:
+    """What is measured of files: the PyTorch reference is in every run, and makes no two of them alike."""
+    return {_without_threads(target) for target in targets if not target.case.is_reference}
+
+
+def _without_threads(target: Expectation) -> tuple[object, ...]:
+    case = target.case
+    return (case.variant, case.weights, case.precision, case.image_size, case.mode, case.backend, case.rewrites,
+            target.dataset, target.attack, target.metric)  # fmt: skip
+
+
+def _matrix(rows: Collection[tuple[object, ...]]) -> str:
+    """Variants, precisions and sizes, as far as they tell two matrices apart for people."""
+    names = ("variant", "weights", "precision", "image size", "mode", "backend")
+    columns = list(zip(*rows, strict=True))[: len(names)] if rows else []
+    return (
+        "; ".join(
+            f"{name} {', '.join(sorted({str(value) for value in column}))}"
+            for name, column in zip(names, columns, strict=False)
+        )
+        or "nothing"
+    )
