@@ -7,7 +7,7 @@ and what is only known by an interval by both intervals.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -118,13 +118,16 @@ class SamplePairs:
         return _by_intervals(before, after)
 
     def _rounds(self, before: Measurement, after: Measurement) -> Evidence | None:
+        """The change of a latency; None where there are no rounds, or they do not give the recorded values."""
         quantile = _QUANTILES[before.metric]
         times = [_times(run, row.case) for run, row in zip(self._runs, (before, after), strict=True)]
-        ends = quantile_ratio_ends(times[0], times[1], quantile)
-        if ends is None:
+        if not all(len(rounds) for rounds in times):
             return None
-        ratio = float(np.quantile(times[1], quantile) / np.quantile(times[0], quantile))
-        return _ratio_evidence("rounds", ratio, ends, ABSOLUTE_TIME_NOISE)
+        values = [float(np.quantile(rounds, quantile)) for rounds in times]
+        ends = quantile_ratio_ends(times[0], times[1], quantile)
+        if ends is None or not _recorded(values, before, after):
+            return None
+        return _ratio_evidence("rounds", values[1] / values[0], ends, ABSOLUTE_TIME_NOISE)
 
     def _pair(self, before: Measurement, after: Measurement) -> _Pair | NoEvidence | None:
         key = (before.case, after.case, before.dataset, before.attack)
@@ -215,8 +218,7 @@ def _paired(pair: _Pair, before: Measurement, after: Measurement) -> Evidence | 
     sums = [[run[name] for name in statistic.sums] for run in (pair.before, pair.after)]
     with np.errstate(divide="ignore", invalid="ignore"):
         values = [float(statistic.of(*(column.sum() for column in columns))) for columns in sums]
-    recorded = (before.value, after.value)
-    if not all(math.isclose(a, b, rel_tol=1e-5, abs_tol=1e-9) for a, b in zip(values, recorded, strict=True)):
+    if not _recorded(values, before, after):
         return None
     ends = paired_ends(statistic.of, sums[0], sums[1])
     change = after.value - before.value
@@ -233,6 +235,12 @@ def _paired(pair: _Pair, before: Measurement, after: Measurement) -> Evidence | 
         sure = sure and abs(change) > FIDELITY_NOISE * abs(before.value)
     low, high = (None, None) if ends is None else ends
     return Evidence("paired", change, low, high, ratio=False, real=sure, words=words)
+
+
+def _recorded(values: Sequence[float], before: Measurement, after: Measurement) -> bool:
+    """Whether the samples of both runs give the values that were recorded."""
+    recorded = (before.value, after.value)
+    return all(math.isclose(a, b, rel_tol=1e-5, abs_tol=1e-9) for a, b in zip(values, recorded, strict=True))
 
 
 def _by_intervals(before: Measurement, after: Measurement) -> Evidence | NoEvidence:

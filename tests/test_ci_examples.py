@@ -66,8 +66,9 @@ def test_every_command_is_one_that_there_is(path: Path) -> None:
 
 @pytest.mark.main_job
 @EXAMPLES
-def test_pytest_takes_the_options(path: Path) -> None:
+def test_pytest_takes_the_options(path: Path, tmp_path: Path) -> None:
     for options in bench_options(path):
+        options[options.index("--junitxml") + 1] = str(tmp_path / "junit.xml")
         command = [sys.executable, "-m", "pytest", "bench", "-p", "no:cacheprovider", "--collect-only", "-q", *options]
         found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         assert found.returncode == 0, found.stdout + found.stderr
