@@ -217,7 +217,12 @@ def read(outputs: np.ndarray, message: np.ndarray | None, latency_ms: float) -> 
 
 
 def write(comparison: Comparison, folder: Path, watermarked: np.ndarray | None) -> None:
-    """Write the watermarked image, where there is one, and comparison.json; both or neither."""
+    """Write the watermarked image (H, W, 3) uint8, where there is one, and comparison.json; both or neither.
+
+    Raises:
+        CompareError: the folder cannot be made.
+        ReportError: a file cannot be written.
+    """
     text = json.dumps(_plain(asdict(comparison)), indent=2, allow_nan=False) + "\n"
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -97,7 +97,7 @@ class TorchEngine:
         self._module = module.eval()
 
     def __call__(self, *arrays: np.ndarray) -> np.ndarray:
-        """Run once on float32 arrays; gives the module's output, the caller's own."""
+        """Run once on float32 arrays of the module's input shapes; gives its output, the caller's own."""
         import torch
 
         # PyTorch knows no read-only tensors and would warn.

@@ -165,7 +165,7 @@ def threshold_bits(nbits: int, fpr: float = DECISION_FPR) -> int:
 
 
 def accepted(logits: np.ndarray, messages: np.ndarray, fpr: float = DECISION_FPR) -> np.ndarray:
-    """Which images are accepted as carrying their message at `threshold_bits`: (n,) bool."""
+    """Which images are accepted as carrying their message at `threshold_bits`, false positive rate `fpr`: (n,) bool."""
     return correct_bits(logits, messages).sum(axis=1) >= threshold_bits(messages.shape[1], fpr)
 
 
@@ -205,7 +205,7 @@ def psnr_db(image: np.ndarray, original: np.ndarray) -> float:
 
 
 def nan_count(outputs: np.ndarray) -> int:
-    """How many values are NaN or infinite."""
+    """How many values are NaN or infinite, of an array of any shape."""
     return int(np.count_nonzero(~np.isfinite(outputs)))
 
 

@@ -62,7 +62,7 @@ class ReferenceKernels:
             self._interpreter.invoke()
 
     def value(self, index: int) -> np.ndarray:
-        """What a tensor holds after the run, as float32; dequantized where it is of integers."""
+        """What a tensor holds after the run, in its shape as float32; dequantized where it is of integers."""
         stored = self._interpreter.get_tensor(index)
         if stored.dtype == np.float32:
             return stored

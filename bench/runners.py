@@ -116,7 +116,11 @@ class TorchRunner:
         self.nbits = nbits
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
-        """See `Runner`."""
+        """See `Runner`: image (H, W, 3) to logits (1 + nbits,).
+
+        Raises:
+            RunnerError: the image has another size or type, or the detector gives another number of logits.
+        """
         _check_image(image, self.input_size)
         # A view in the order (1, 3, H, W); in memory the channels stay last, which is no slower and saves a copy.
         outputs = self._engine(image.transpose(2, 0, 1)[np.newaxis])

@@ -86,7 +86,7 @@ def read_frames(dataset: str, size: tuple[int, int], count: int, rate: float) ->
 def frame_set(
     dataset: str, samples: Sequence[Sample], inputs: Callable[[np.ndarray], tuple[np.ndarray, ...]]
 ) -> FrameSet:
-    """Frames with what `inputs` makes of each, kept where it is smaller than the frame itself."""
+    """Frames with what `inputs` makes of each (H, W, 3) uint8, kept where it is smaller than the frame itself."""
     frames = [sample.image for sample in samples]
     kept: dict[int, tuple[np.ndarray, ...]] = {}
 

@@ -164,7 +164,7 @@ class GroupBench:
 
     @cached_property
     def random_inputs(self) -> tuple[np.ndarray, ...]:
-        """What a runner takes of one image, of values that mean nothing."""
+        """What a runner takes of one image: arrays of its shapes, of values that mean nothing."""
         return self._task.random_inputs(self.group)
 
     @cached_property
@@ -220,7 +220,10 @@ class GroupBench:
         return name if measured else f"{name} (converted)"
 
     def source_state(self) -> Mapping[str, np.ndarray]:
-        """The PyTorch network's weights by name, with those of every rewrite, whatever the target's file has."""
+        """The PyTorch network's weights by name, with those of every rewrite, whatever the target's file has.
+
+        Shapes are PyTorch's, like (O, I, H, W) of a convolution.
+        """
         return self.family.source_state(self._model.network)
 
     def _heats(self) -> list[list[Target]]:

@@ -20,7 +20,7 @@ _ZIP_MAGIC = b"PK\x03\x04"
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Tensors of a checkpoint by name, whatever they are called.
+    """Tensors of a checkpoint by name, whatever they are called, in the shapes of the file.
 
     A `.safetensors` file holds tensors only. Any other file is read by PyTorch with `weights_only`, which builds
     tensors and plain containers and refuses everything else; the tensors may stand under the key `model`, as in
@@ -37,7 +37,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 def read_state(path: Path) -> dict[str, Tensor]:
     """Tensors of a watermark model's checkpoint by name: the embedder's and the detector's, without constants.
 
-    They are read as by `read_tensors`.
+    They are read as by `read_tensors`, in the shapes of the file.
 
     Raises:
         WeightsError: see `read_tensors`; also where there are other prefixes.

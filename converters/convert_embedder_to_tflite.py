@@ -76,7 +76,7 @@ def convert(options: argparse.Namespace) -> Path:
 
 
 def largest_difference(watermarker: "Watermarker", variant: Variant, path: Path) -> float:
-    """Largest absolute difference of the file's raw watermarks to PyTorch's, on evaluation photographs."""
+    """Largest absolute difference of the file's raw watermarks, from -1 to 1, to PyTorch's on some photographs."""
     import numpy as np
     import torch
 

@@ -53,7 +53,7 @@ def patch_quantizer() -> None:
 
 
 def slice_by_slice(quantize: Callable[..., np.ndarray], with_rank: Callable[..., Any]) -> Callable[..., np.ndarray]:
-    """The package's `uniform_quantize`, mended.
+    """The package's `uniform_quantize`, mended: a tensor of any shape to integers of the same shape.
 
     Args:
         quantize: the function as it is.

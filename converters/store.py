@@ -152,6 +152,7 @@ class ArtifactStore:
 
         Raises:
             ImageSizeError: the variant cannot take images of that size.
+            StoreError: the artifact that was written does not read back.
         """
         spec.family.check_size(spec.variant, spec.size, spec.mode)
         folder = self.root / spec.key

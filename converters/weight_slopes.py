@@ -66,7 +66,7 @@ def weight_slopes(
 
     Args:
         path: the `.tflite` file.
-        state: float32 source weights by name, of the detector as it was exported; see `source_state`.
+        state: float32 source weights by name, in PyTorch's shapes, of the detector as exported; see `source_state`.
         image_scale: factor by which the network multiplies its images before the first convolution.
 
     Returns:
@@ -93,7 +93,7 @@ def source_state(detector: "nn.Module") -> dict[str, np.ndarray]:
         detector: as it was loaded, before rewrites.
 
     Returns:
-        Tensors by name, float32, without copies of what no rewrite changes.
+        Tensors by name, float32, in PyTorch's shapes, without copies of what no rewrite changes.
     """
     from converters.rewrites import REWRITES, apply_rewrites
 

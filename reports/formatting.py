@@ -47,8 +47,8 @@ def exact_enough(value: float, *others: float) -> str:
     """Write a value with six digits, or with all where six would hide on which side of another one it lies.
 
     Args:
-        value: Any float.
-        *others: What it is compared with.
+        value: Any float, in any unit.
+        *others: What it is compared with, in the same unit.
 
     Returns:
         The number as text.

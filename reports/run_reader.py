@@ -275,7 +275,7 @@ def _parse_measurement(row: Mapping[str, str], place: str) -> Measurement:
 
 @contextmanager
 def told(path: Path) -> Iterator[None]:
-    """Turn the operating system's refusal into one clear error that names the path."""
+    """Turn the operating system's refusal into one clear ReportError that names the path."""
     try:
         yield
     except OSError as error:

@@ -63,7 +63,7 @@ class Task(Protocol):
         """A file on the target's backend. Raises RunnerError."""
 
     def random_inputs(self, group: "Group") -> tuple[np.ndarray, ...]:
-        """Values of one image for a latency, which does not depend on them."""
+        """Values of one image, in the shapes that `runner` takes, for a latency, which does not depend on them."""
 
     def run(self, run: Run, inputs: Any, reference: Any | None) -> Any:
         """Outputs of a model on inputs; `reference` are those of PyTorch, None for PyTorch itself."""

@@ -77,7 +77,10 @@ class Family(Protocol):
         """SHA-256 of what `calibration` is made from, beside the weights; needs no torch."""
 
     def source_state(self, network: "nn.Module") -> "Mapping[str, np.ndarray]":
-        """The weights that a file made of the network may hold, float32, by name; see `converters.weight_slopes`."""
+        """The weights that a file made of the network may hold, float32, by name, in PyTorch's shapes.
+
+        See `converters.weight_slopes`.
+        """
 
 
 def family_of(card: Card) -> Family:

@@ -105,7 +105,11 @@ class QualityFamily:
         return ImageSize.parse(as_quality(card).image_size)
 
     def check_size(self, card: Card, size: ImageSize, mode: str) -> None:
-        """Frames are brought to the one size before, as upstream does; the graph is made for it."""
+        """Frames are brought to the one size before, as upstream does; the graph is made for it.
+
+        Raises:
+            ImageSizeError: it is another size, or the file is to resize inside.
+        """
         own = self.default_size(card)
         if size != own or mode != "simple":
             raise ImageSizeError(
@@ -143,7 +147,7 @@ class QualityFamily:
         export_uvq_float32(network, path)
 
     def calibration(self, model: Model, card: Card, size: ImageSize) -> "list[tuple[np.ndarray, ...]]":
-        """What the file takes of distorted frames of the photographs that are kept for calibration."""
+        """What the file takes, in the shapes of `input_shapes`, of distorted photographs kept for calibration."""
         from datasets.distortions import distorted_samples
 
         assert isinstance(model, UvqModel)

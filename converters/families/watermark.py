@@ -44,7 +44,11 @@ class WatermarkFamily:
         check_detector_signature(file, as_variant(card).nbits, size.height, size.width)
 
     def checkpoints(self, card: Card, path: Path) -> Sequence[Path]:
-        """One file."""
+        """One file.
+
+        Raises:
+            WeightsError: it is not there.
+        """
         if not path.is_file():
             raise WeightsError(f"{path}: no such file; expected a .safetensors or .pth checkpoint of {card.name}")
         return (path,)

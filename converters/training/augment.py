@@ -22,7 +22,7 @@ def straight_through(images: Tensor, changed: Tensor) -> Tensor:
 
 
 def round_to_8_bits(images: Tensor) -> Tensor:
-    """Images in [0, 1] at the nearest of 256 levels; the gradient passes unchanged."""
+    """Images (B, 3, H, W) in [0, 1] at the nearest of 256 levels; the gradient passes unchanged."""
     return straight_through(images, (images * 255).round() / 255)
 
 

@@ -9,7 +9,7 @@ from converters.models.uvq.efficientnet import ConvNorm
 
 @torch.no_grad()
 def folded_state(network: nn.Module) -> dict[str, np.ndarray]:
-    """Tensors of a network by name, float32, the kernels of `ConvNorm`s times gain / standard deviation.
+    """Tensors of a network by name, float32, the kernels (O, I, H, W) of `ConvNorm`s times gain / standard deviation.
 
     In evaluation mode a batch norm is one factor and one shift for each channel, so that the converter folds it.
     """
