@@ -1,9 +1,11 @@
 """The project's own rules: who may import whom, and that the lock keeps what pyproject promises."""
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -79,3 +81,32 @@ def test_lock_keeps_what_pyproject_promises() -> None:
         name = canonicalize_name(requirement.name)
         assert name in pinned, f"{name} is in pyproject.toml but not in requirements.lock"
         assert requirement.specifier.contains(pinned[name]), f"{requirement} does not allow the locked {pinned[name]}"
+
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
+
+
+def test_what_is_imported_is_named_in_pyproject() -> None:
+    """A package that only comes with another may go with it."""
+    named = {canonicalize_name(Requirement(text).name) for text in PROJECT["dependencies"]}
+    named |= {canonicalize_name(Requirement(text).name) for texts in EXTRAS.values() for text in texts}
+    imports = {name for path in FILES for name in imported(path)} - {*FOLDERS, *sys.stdlib_module_names}
+    distributions = packages_distributions()
+    for name in imports:
+        sources = {canonicalize_name(found) for found in distributions.get(name, [name])}
+        assert sources & named, f"{name} ({', '.join(sources)}) is imported, but pyproject.toml does not name it"
+
+
+def test_extras_have_bounds_and_are_told() -> None:
+    """The lock leaves optional packages out: a range says what was tried, and the documents say what they are for."""
+    pages = "\n".join(
+        path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+    )
+    code = "\n".join(path.read_text(encoding="utf-8") for path in FILES)
+    for extra, texts in EXTRAS.items():
+        for text in texts:
+            bounds = {specifier.operator for specifier in Requirement(text).specifier}
+            assert extra == "dev" or ">=" in bounds, f"{text} of the extra {extra}: no version is said"
+        assert extra == "dev" or f"sealbench[{extra}]" in pages, f"no document says how to install the extra {extra}"
+    assert set(re.findall(r"sealbench\[(\w+)\]", pages + code)) <= set(EXTRAS)
