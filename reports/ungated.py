@@ -35,6 +35,11 @@ class Ungated:
 
 UNGATED = (
     Ungated(
+        ("litert_max_abs_diff",),
+        {},
+        "It compares two interpreters on one file: a difference is no fault of the file.",
+    ),
+    Ungated(
         ("*",),
         {"backend": ("tensorflow",)},
         "A second opinion on LiteRT's kernels, shown beside what is judged.",

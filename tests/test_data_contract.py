@@ -1,0 +1,127 @@
+"""docs/data-contract.md says what the code does: every file, every column, every metric."""
+
+import importlib
+import json
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+
+import reports
+from bench.environment import describe_environment
+from reports.errors import ReportError
+from reports.gates import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_NOTHING_MEASURED, EXIT_PASS, load_gates
+from reports.metric_registry import METRICS
+from reports.metric_table import END, main, metric_table, write_table
+from reports.records import (
+    BIT_COLUMNS,
+    CASE_COLUMNS,
+    DURATION_COLUMNS,
+    LATENCY_COLUMNS,
+    PLAN_COLUMNS,
+    RESULT_COLUMNS,
+    SCORE_COLUMNS,
+)
+from reports.render import render
+from reports.run_directory import PLOTS, RENDERED, WORST_IMAGES, RunDirectory
+from reports.run_reader import BITS, DURATIONS, ENVIRONMENT, GATES, LATENCY, PLAN, RESULTS, SCORES
+from reports.tables import VERDICT_COLUMNS
+from reports.worst_images import WORST_IMAGE_COLUMNS
+from tests.documents import ROOT
+from tests.reports.synthetic import RUN_ID, bit_rows, healthy_rows, plan_of
+
+PAGE = ROOT / "docs" / "data-contract.md"
+TEXT = PAGE.read_text(encoding="utf-8")
+COLUMNS = {
+    RESULTS: RESULT_COLUMNS,
+    PLAN: PLAN_COLUMNS,
+    "verdicts.csv": VERDICT_COLUMNS,
+    "summary.csv": (*CASE_COLUMNS, "dataset", "verdict"),
+    BITS: BIT_COLUMNS,
+    SCORES: SCORE_COLUMNS,
+    LATENCY: LATENCY_COLUMNS,
+    DURATIONS: DURATION_COLUMNS,
+    WORST_IMAGES: WORST_IMAGE_COLUMNS,
+}
+
+
+def section(heading: str) -> str:
+    """What stands under a heading of the page."""
+    _, found, rest = TEXT.partition(f"\n## {heading}\n")
+    assert found, f"docs/data-contract.md has no heading {heading}"
+    return rest.partition("\n## ")[0]
+
+
+def first_cells(text: str) -> tuple[str, ...]:
+    """The first cells of a table's rows, where they are code."""
+    return tuple(re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("file", COLUMNS)
+def test_columns(file: str) -> None:
+    assert first_cells(section(f"`{file}`")) == COLUMNS[file]
+
+
+def test_no_table_is_left_out() -> None:
+    """Whatever the code calls columns is said somewhere on the page, also of tables that this test does not know."""
+    for info in pkgutil.iter_modules(reports.__path__, "reports."):
+        if info.name == "reports.__main__":
+            continue
+        for name, value in vars(importlib.import_module(info.name)).items():
+            if name.endswith("_COLUMNS") and not name.startswith("_") and isinstance(value, tuple):
+                missing = [column for column in value if f"`{column}`" not in TEXT]
+                assert not missing, f"{info.name}.{name}: {', '.join(missing)} is not in docs/data-contract.md"
+
+
+def test_no_file_is_left_out(tmp_path: Path) -> None:
+    run = RunDirectory.open(RUN_ID, run_dir=tmp_path)
+    run.write_plan(plan_of(healthy_rows()))
+    run.write_environment({})
+    run.keep_gates(ROOT / "reports" / "gates.toml")
+    run.append(healthy_rows())
+    run.append_bits(bit_rows(images=1))
+    run.finish()
+    render(tmp_path, load_gates())
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert len(left) > 15
+    known = {*COLUMNS, ENVIRONMENT, GATES, *RENDERED, *PLOTS}
+    assert not [name for name in left | known if f"`{name}`" not in TEXT]
+
+
+def test_environment() -> None:
+    example = json.loads((ROOT / "docs" / "results" / "environment.json").read_text(encoding="utf-8"))
+    keys = first_cells(section("`environment.json`"))
+    assert len(keys) == len(set(keys))
+    assert set(keys) == set(example) | set(describe_environment())
+
+
+def test_exit_codes() -> None:
+    found = re.findall(r"^\| ([\d to]+) \|", section("Exit codes"), re.MULTILINE)
+    ours = {EXIT_PASS, EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_NOTHING_MEASURED}
+    assert {int(code) for code in found if "to" not in code} == ours
+
+
+def test_metrics() -> None:
+    assert first_cells(section("The metrics")) == tuple(METRICS)
+    assert metric_table() in TEXT, "run: python -m reports.metric_table docs/data-contract.md"
+    assert "no gate |" not in metric_table(), "a metric has neither a gate nor a reason in reports/ungated.py"
+
+
+def test_the_table_can_be_written_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(TEXT.replace(metric_table(), "| old |\n"), encoding="utf-8")
+    assert main([str(page)]) == 0
+    assert page.read_text(encoding="utf-8") == TEXT
+    assert main([]) == 0
+    assert capsys.readouterr().out == metric_table()
+
+
+def test_a_page_without_a_place_for_the_table_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# Nothing\n", encoding="utf-8")
+    with pytest.raises(ReportError, match=END):
+        write_table(page)
+    assert main([str(tmp_path / "none.md")]) == 2
+    assert "cannot read" in capsys.readouterr().err
+    assert page.read_text(encoding="utf-8") == "# Nothing\n"
