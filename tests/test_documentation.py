@@ -51,9 +51,7 @@ PARSED = {
     "python converters/convert_embedder_to_tflite.py": "converters.convert_embedder_to_tflite",
     "python converters/convert_to_tflite_int8.py": "converters.convert_to_tflite_int8",
     "python -m venv": "venv",
-    "python -m bench candidates": "bench.candidates",
-    "python -m bench profile": "bench.operation_profile",
-    "python -m bench error": "bench.error_analysis",
+    "python -m bench": "bench.__main__",
     "python -m converters.training": "converters.training.__main__",
     "python -m converters.training.evaluate": "converters.training.evaluate",
     "python -m converters.training.readout": "converters.training.readout",
@@ -83,7 +81,8 @@ def _marks(text: str) -> list[pytest.MarkDecorator]:
 
 
 FOLDERS = ("bench", "converters", "datasets", "reports")
-COMMANDS = list(dict.fromkeys(command for page in PAGES for command in commands_of(page)))
+# Each once, under the name of the last place where it stands.
+COMMANDS = list({command.words: command for page in PAGES for command in commands_of(page)}.values())
 LINKS = [link for page in PAGES for link in links_of(page) if "://" not in link.target]
 BLOCKS = [code for page in PAGES for code in code_of(page) if not code.inline and code.language]
 FILES_NAMED = re.compile(r"(?:bench|converters|datasets|docs|reports|tests)/[\w./-]+\.(?:py|md|toml|csv|json|png)")
@@ -110,7 +109,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name).write_bytes(b"content")
     shutil.copy(ROOT / "reports" / "gates.toml", folder / "my_gates.toml")
     shutil.copy(ROOT / "docs" / "data-contract.md", folder / "docs")
-    for name in ("RUN_DIR", "reports/out/latest"):
+    for name in ("RUN", "RUN_A", "RUN_B", "RUN_DIR", "reports/out/latest"):
         run = RunDirectory.open(RUN_ID, run_dir=folder / name)
         run.write_plan(plan_of(healthy_rows()))
         run.append(healthy_rows())
@@ -171,20 +170,22 @@ def perform_python(words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> N
     table, begun = _longest(words)
     module = importlib.import_module({**PARSED, **RUN}[begun])
     arguments = list(words[2 if words[1].endswith(".py") else 3 :])
-    if begun.startswith("python -m bench"):
-        arguments = arguments[1:]
-    if not arguments and table is PARSED:
-        return  # the program is spoken of
-    if table is RUN and arguments and "--help" not in arguments:
+    if not arguments or (begun == "python -m bench" and len(arguments) == 1):
+        arguments.append("--help")  # the program is spoken of: it must be there
+    # `python -m reports RUN_DIR` takes seconds; its commands on several runs do not.
+    short = table is RUN and "--help" not in arguments and (begun != "python -m reports" or Path(arguments[0]).is_dir())
+    if short:
         assert module.main(arguments) in {EXIT_PASS, EXIT_FAIL, EXIT_INCONCLUSIVE}
         return
     monkeypatch.setattr(argparse.ArgumentParser, "parse_args", _stop_after(argparse.ArgumentParser.parse_args))
     try:
-        module.main(arguments)
+        code = module.main(arguments)
     except ParsedError as parsed:
         check_names(parsed.options)
     except SystemExit as end:
-        assert end.code == 0 or not arguments, f"the options are not understood: {shlex.join(words)}"
+        assert end.code == 0, f"the options are not understood: {shlex.join(words)}"
+    else:
+        assert code == 0, f"no such command: {shlex.join(words)}"
 
 
 def _longest(words: tuple[str, ...]) -> tuple[dict[str, str], str]:
@@ -203,14 +204,14 @@ def _stop_after(parse: Callable[..., argparse.Namespace]) -> Callable[..., NoRet
 
 
 def made(words: tuple[str, ...]) -> list[tuple[str, ...]]:
-    """The commands that `make` would run, without installing first; of tools beside ours it is enough that they are."""
+    """The commands of ours that `make` would run, without installing first."""
     filled = [word.replace("...", "") for word in words]
     done = subprocess.run(
         [*filled, "-n", "-o", ".venv/installed"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     lines = [tuple(shlex.split(line)) for line in done.stdout.splitlines()]
-    return [line for line in lines if line[1:3] == ("-m", "pytest")]
+    return [line for line in lines if line[1:2] == ("-m",) and line[2].split(".")[0] in {"pytest", *FOLDERS}]
 
 
 def collect(arguments: tuple[str, ...]) -> None:
@@ -273,6 +274,7 @@ def test_all_kinds_of_commands_are_found() -> None:
         ("make bench BENCH='-k nothing_is_called_so'", "assert <ExitCode.NO_TESTS"),
         ("make bnech", "No rule to make target"),
         ("python -m bench profile videoseal", "the options are not understood"),
+        ("python -m bench proflie videoseal int8", "no such command"),
         ("python -m converters.training --outt DIR", "the options are not understood"),
         ("python -m converters.weights", "no test knows python -m converters.weights"),
         ("pip install 'sealbench[torchvision]'", "assert 'torchvision' in"),
