@@ -144,8 +144,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Sort the bench group by group and, within one, suite by suite; other tests keep their places.
 
-    The suite of attacks is sorted attack by attack, so that attacked images are made once, and what a run that broke off
-    has measured of an attack is whole; what is measured over several attacks comes last.
+    The suite of attacks is sorted attack by attack, so that attacked images are made once, and what a run that broke
+    off has measured of an attack is whole; what is measured over several attacks comes last.
 
     A test with nothing to measure (the conversion of a file that was given, plain images where all are watermarked)
     is deselected: pytest would make a skipped test of its empty matrix.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from reports.formatting import interval_text
 from reports.gates import Gate, GateResult, Verdict, judge
-from reports.records import Case, Expectation, Measurement, measurement
+from reports.records import NO_ATTACK, Case, Expectation, Measurement, measurement
 from reports.run_directory import RunDirectory
 
 NO_DATASET = ""

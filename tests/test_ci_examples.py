@@ -16,8 +16,8 @@ GITHUB, GITLAB = ROOT / "docs/ci/github-actions.yml", ROOT / "docs/ci/gitlab-ci.
 EXAMPLES = pytest.mark.parametrize("path", [GITHUB, GITLAB], ids=lambda path: path.stem)
 
 
-def read(path: Path) -> dict[str, Any]:
-    document: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+def read(path: Path) -> dict[Any, Any]:
+    document: dict[Any, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     return document
 
 

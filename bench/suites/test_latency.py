@@ -12,6 +12,9 @@ from bench.recorder import Recorder
 from bench.targets import Target
 from bench.workbench import GroupBench
 
+# For pytest-benchmark's table: ten calls of a file, fewer where they take longer than so many seconds together.
+ABSOLUTE_ROUNDS, ABSOLUTE_S = 10, 10
+
 
 @pytest.mark.measures("latency_ms", "latency_p90_ms", "latency_p99_ms")
 def test_latency(target: Target, group: GroupBench, record: Recorder) -> None:
@@ -50,7 +53,9 @@ def test_speedup_of_rewrites(rewritten_target: Target, group: GroupBench, record
 def test_absolute_time(target: Target, group: GroupBench, benchmark: Any) -> None:
     """Absolute times for pytest-benchmark's own table and JSON; reported, never judged."""
     benchmark.group = f"{group.group.variant.name} at {group.group.size}"
-    benchmark.pedantic(group.runner(target), args=group.random_inputs, rounds=10, warmup_rounds=2)
+    fitting = int(ABSOLUTE_S / group.timings.warm[str(target)].call_s)
+    rounds = min(max(fitting, 1), ABSOLUTE_ROUNDS)
+    benchmark.pedantic(group.runner(target), args=group.random_inputs, rounds=rounds, warmup_rounds=min(rounds, 2))
 
 
 def _record_speedup(metric: str, target: Target, group: GroupBench, record: Recorder) -> None:

@@ -20,7 +20,7 @@ GATES = [
 
 
 def test_properties_are_what_was_measured_and_what_gates_say(tmp_path: Path) -> None:
-    recorder = Recorder(RunDirectory.open(run_dir=tmp_path / "run"), GATES, CASE, "photographs", PROMISES)
+    recorder = Recorder(RunDirectory.open(run_dir=tmp_path / "run"), GATES, CASE, "photographs", "none", PROMISES)
     assert dict(recorder.properties()) == {
         "bit_accuracy >= 0.99": "FAIL",  # promised, not measured yet
         "bit_accuracy >= 0.9": "FAIL",
@@ -44,6 +44,6 @@ def test_properties_are_what_was_measured_and_what_gates_say(tmp_path: Path) -> 
 
 
 def test_a_metric_that_was_not_promised_is_refused(tmp_path: Path) -> None:
-    recorder = Recorder(RunDirectory.open(run_dir=tmp_path / "run"), GATES, CASE, "photographs", PROMISES)
+    recorder = Recorder(RunDirectory.open(run_dir=tmp_path / "run"), GATES, CASE, "photographs", "none", PROMISES)
     with pytest.raises(ValueError, match="size_bytes was measured but not promised"):
         recorder("size_bytes", 1, 1)

@@ -36,7 +36,7 @@ TARGETS = tuple(
 
 def bench(tmp_path: Path, targets: tuple[Target, ...], artifact: Path | None = None) -> GroupBench:
     run = RunDirectory.open(run_dir=tmp_path / "run")
-    return GroupBench(GROUP, targets, 1, run, ArtifactStore(tmp_path / "store"), artifact, None, 1.0, ())
+    return GroupBench(GROUP, targets, 1, run, ArtifactStore(tmp_path / "store"), artifact, None, 1.0, (), ())
 
 
 def test_names_tell_threads_apart() -> None:

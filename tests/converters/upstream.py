@@ -85,7 +85,7 @@ def build_upstream(root: Path, variant: str, **encoder: Any) -> nn.Module:
         variant: our name of it.
         encoder: what to change in the card's table of the detector's encoder.
     """
-    import yaml  # type: ignore[import-untyped]
+    import yaml
 
     card = _config(yaml.safe_load((root / f"videoseal/cards/{CARDS[variant]}.yaml").read_text(encoding="utf-8")))
     args = card.args

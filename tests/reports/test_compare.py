@@ -188,10 +188,10 @@ def test_bits_that_come_and_go_are_seldom_called_a_change(tmp_path: Path) -> Non
     found = []
     for trial in range(20):
         random = np.random.default_rng(trial)
-        runs = [
+        before, after = (
             run_of_bits(tmp_path / name, random.random((32, NBITS)) > 0.02, metrics=("bit_accuracy",)) for name in "ab"
-        ]
-        found.append(only(compare(*runs), "bit_accuracy").status)
+        )
+        found.append(only(compare(before, after), "bit_accuracy").status)
     assert sum(status is not Status.UNCHANGED for status in found) <= 2
 
 

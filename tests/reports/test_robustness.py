@@ -70,7 +70,7 @@ def test_a_value_that_is_not_known_leaves_its_cell_white() -> None:
     (image,) = figure.axes[0].get_images()
     losses = image.get_array()
     assert isinstance(losses, np.ma.MaskedArray)
-    assert losses.mask[4, 3]
+    assert np.ma.getmaskarray(losses)[4, 3]
     text = robustness_markdown(changed("bit_accuracy_delta", "int8", "flip", value=math.nan))
     assert "bits right: not known under flip" in text
 
