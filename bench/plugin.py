@@ -355,7 +355,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     for line in state.summary:
         terminalreporter.write_line(line)
     seconds = time.perf_counter() - state.started
-    terminalreporter.write_line(f"report: {state.run.path / 'summary.md'} ({seconds:.0f} s)")
+    terminalreporter.write_line(f"report: {state.run.path / 'report.html'} ({seconds:.0f} s)")
 
 
 def item_target(item: pytest.Item) -> Target:

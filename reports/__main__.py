@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _told(lambda: command(given[1:]))
     parser = argparse.ArgumentParser(
         prog="python -m reports",
-        description="Judge a saved run and write its verdicts, tables and plots again, without measuring.",
+        description="Judge a saved run and write its verdicts, tables, plots and page again, without measuring.",
         epilog="Exit code: 0 all gates pass or do not apply, 1 a gate failed, 2 bad arguments, 10 inconclusive, "
         "11 nothing was measured. Other commands, each with its own --help: " + ", ".join(COMMANDS) + ".",
     )
@@ -71,7 +71,7 @@ def _render(run_dir: Path, gates_file: Path | None) -> int:
     print(console_summary(rendered.frame, color=sys.stdout.isatty()), end="")
     for note in rendered.notes:
         print(f"note: {note}")
-    print(f"report: {run_dir / 'summary.md'}")
+    print(f"report: {rendered.page}")
     return rendered.exit_code
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from reports.answer import by_model, praise, smallest_that_passes
 from reports.formatting import case_label, format_value, images_label, markdown_text, rewrites_note
 from reports.gates import GateResult, Verdict
 from reports.tables import model_label, models_task, precision_label
@@ -87,7 +88,7 @@ def answer(rows: Sequence[Record], results: Sequence[GateResult], measured: int)
         return f"**No verdict**: {measured} measurements, but no gate applied to them."
     else:
         first = f"**PASS: all {judged} checks passed**{aside}."
-    choices = [choice for model in _models(rows).values() if (choice := _smallest_that_passes(model))]
+    choices = [choice for model in by_model(rows).values() if (choice := _choice(model))]
     return " ".join([first, *(["Smallest that passes: " + "; ".join(choices) + "."] if choices else [])])
 
 
@@ -103,34 +104,18 @@ def _culprits(results: Sequence[GateResult], verdict: Verdict) -> str:
     return ", ".join(named[:most] + rest)
 
 
-def _models(rows: Sequence[Record]) -> dict[str, list[Record]]:
-    models: dict[str, list[Record]] = {}
-    for row in rows:
-        models.setdefault(model_label(row), []).append(row)
-    return models
-
-
-def _smallest_that_passes(rows: list[Record]) -> str | None:
-    passed = [
-        row
-        for row in rows
-        if row["verdict"] == Verdict.PASS and row["backend"] != "torch" and row["size_bytes"] is not None
-    ]
-    if not passed:
+def _choice(rows: list[Record]) -> str | None:
+    best = smallest_that_passes(rows)
+    if best is None:
         return None
-    best = min(passed, key=lambda row: row["size_bytes"])
-    facts = [
-        f"{format_value(metric, best[metric])} {words}"
-        for metric, words in models_task(rows).praise
-        if best[metric] is not None
-    ]
+    facts = praise(best, rows)
     details = f" ({', '.join(facts)})" if facts else ""
     return f"{markdown_text(model_label(best))} **{markdown_text(precision_label(best))}**{details}"
 
 
 def _by_task(rows: Sequence[Record]) -> dict[TaskReport, list[Record]]:
     """Rows in their order by the task of their model, in the order of the registry."""
-    found = [(models_task(of_model), of_model) for of_model in _models(rows).values()]
+    found = [(models_task(of_model), of_model) for of_model in by_model(rows).values()]
     by_task = {task: [row for own, of_model in found for row in of_model if own is task] for task in TASKS}
     return {task: of_task for task, of_task in by_task.items() if of_task}
 

@@ -27,6 +27,8 @@ _STYLES = {
     "int4_block32": ("#B8A800", ">"),
 }
 _OTHER = ("#000000", "*")
+TITLE, SUBTITLE = "title", "subtitle"
+"""By these a page finds the words above a picture, which it shows as its own."""
 _RC: dict[Any, Any] = {
     "font.size": 11,
     "axes.titlesize": 12,
@@ -212,9 +214,10 @@ def blank_grid(
         below_title = (0, 0, 1, 1 - head / total)
         layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1, wspace=0.03, hspace=0.06, rect=below_title)
         figure = Figure(figsize=(width, total), layout=layout)
-        figure.text(0.12 / width, 1 - 0.12 / total, title, fontsize=15, fontweight="bold", va="top")
+        left = 0.12 / width
+        figure.text(left, 1 - 0.12 / total, title, fontsize=15, fontweight="bold", va="top", gid=TITLE)
         if subtitle:
-            figure.text(0.12 / width, 1 - 0.5 / total, subtitle, fontsize=11, color="#444444", va="top")
+            figure.text(left, 1 - 0.5 / total, subtitle, fontsize=11, color="#444444", va="top", gid=SUBTITLE)
         grid = [
             [figure.add_subplot(rows, columns, row * columns + column + 1) for column in range(columns)]
             for row in range(rows)

@@ -1,33 +1,31 @@
 """The picture of quality models: each file's scores against PyTorch's."""
 
-from collections.abc import Callable, Mapping, Sequence
-
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 
-from reports.plot_style import blank_grid, file_label, in_order, picture_text, style_of
-from reports.records import Measurement
+from reports.plot_style import blank_grid, in_order, picture_text, style_of
+from reports.plot_values import labelled, tell
+from reports.records import UNATTACKED
+from reports.run_record import RunRecord
 
-_FILE = ["precision", "rewrites", "backend"]
 _LOWEST, _HIGHEST = 1.0, 5.0
 
 
-def score_scatter(measurements: Sequence[Measurement], scores: pd.DataFrame) -> Figure | None:
+def score_scatter(record: RunRecord) -> Figure | None:
     """Draw the score of each frame against the PyTorch reference's, for each model and precision.
 
     Args:
-        measurements: Not used.
-        scores: What `load_scores` gives.
+        record: Of the run.
 
     Returns:
         The figure, or None without finite scores of a file.
     """
-    found = scores[scores["backend"] != "torch"]
+    scores = record.scores
+    found = scores[(scores["backend"] != "torch") & scores["attack"].isin(UNATTACKED)]
     found = found[np.isfinite(found["score"].astype(float)) & np.isfinite(found["reference_score"].astype(float))]
     if found.empty:
         return None
-    found = found.assign(label=[file_label(*row) for row in found[_FILE].itertuples(index=False)])
+    found = labelled(found)
     models = list(dict.fromkeys(found["variant"]))
     labels = in_order(found["label"].unique())
     figure, grid = blank_grid(
@@ -45,13 +43,13 @@ def score_scatter(measurements: Sequence[Measurement], scores: pd.DataFrame) -> 
             axes.set_ylim(_LOWEST, _HIGHEST)
             axes.set_aspect("equal")
             axes.plot([_LOWEST, _HIGHEST], [_LOWEST, _HIGHEST], color="#777777", linewidth=1)
-            axes.scatter(points["reference_score"], points["score"], s=22, color=style_of(label)[0], alpha=0.7)
+            if points.empty:
+                axes.text(3, 3, "not measured", ha="center", va="center", color="#777777")
+                continue
+            off = float((points["score"] - points["reference_score"]).abs().mean())
+            cloud = axes.scatter(points["reference_score"], points["score"], s=22, color=style_of(label)[0], alpha=0.7)
+            tell(cloud, f"{label}: off by {off:.3g} in the mean over {len(points)} frames")
         line[0].set_ylabel(f"{picture_text(model)}\nscore", fontsize=10.5)
     for axes in grid[-1]:
         axes.set_xlabel("PyTorch score")
     return figure
-
-
-QUALITY_FIGURES: Mapping[str, Callable[[Sequence[Measurement], pd.DataFrame], Figure | None]] = {
-    "score_scatter": score_scatter
-}

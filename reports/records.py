@@ -14,6 +14,8 @@ MODES = ("simple", "resize")
 BACKENDS = ("torch", "litert", "tensorflow")
 NO_REWRITES = "none"
 NO_ATTACK = "none"
+UNATTACKED = (NO_ATTACK, "")
+"""What a row says of images that were not attacked, or of none."""
 
 
 @dataclass(frozen=True)

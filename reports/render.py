@@ -10,12 +10,15 @@ from reports.errors import ReportError
 from reports.files import write_atomically
 from reports.gates import EXIT_INCONCLUSIVE, EXIT_PASS, Gate, GateResult, exit_code, judge
 from reports.markdown import summary_markdown
+from reports.page import PAGE, page_html
 from reports.plots import FIGURES, write_plots
-from reports.quality_plots import QUALITY_FIGURES
-from reports.records import BIT_COLUMNS, SCORE_COLUMNS, Expectation, Measurement
+from reports.records import Expectation, Measurement
 from reports.robustness import robustness_markdown
-from reports.run_reader import PLAN, load_bits, load_plan, load_results, load_scores
+from reports.run_reader import PLAN, load_plan, load_results
+from reports.run_record import RunRecord, load_record
 from reports.tables import summary_frame, write_summary_csv, write_verdicts_csv
+
+_MOST_NAMES = 8
 
 
 @dataclass(frozen=True)
@@ -27,18 +30,20 @@ class Rendered:
         frame: The summary, one row for each case (columns tables.SUMMARY_COLUMNS).
         exit_code: How the run ends: 0, 1, 10 or 11.
         notes: What the reader must know, e.g. that the run died half way or a picture could not be drawn.
-        files: What was written.
+        page: Where report.html is.
+        files: What was written, the page among it.
     """
 
     results: tuple[GateResult, ...]
     frame: pd.DataFrame
     exit_code: int
     notes: tuple[str, ...]
+    page: Path
     files: tuple[Path, ...]
 
 
 def render(run_dir: Path | str, gates: Sequence[Gate]) -> Rendered:
-    """Judge a run and write verdicts.csv, summary.csv, summary.md and plots/.
+    """Judge a run and write verdicts.csv, summary.csv, summary.md, plots/ and report.html.
 
     Works on a run that died half way as well: what it promised and did not measure fails its gates.
 
@@ -59,45 +64,35 @@ def render(run_dir: Path | str, gates: Sequence[Gate]) -> Rendered:
     results = judge(gates, measurements, plan or [])
     frame = summary_frame(measurements, results)
     notes = _notes_on_completeness(measurements, plan)
-    # Verdicts first and pictures last: whatever happens to a picture, the answer is on disk.
+    # Verdicts first, pictures after them and the page last: whatever happens to a picture, the answer is on disk.
     files = [
         write_verdicts_csv(results, folder / "verdicts.csv"),
         write_summary_csv(frame, folder / "summary.csv"),
-        _write_page(folder, frame, results, measurements, notes),
+        _write_summary(folder, frame, results, measurements, notes),
     ]
-    pictures, problems = _draw(folder, measurements)
+    record, problems = load_record(folder, measurements, results)
+    pictures, failed = _draw(folder, record)
+    problems += failed
     if problems:
         notes += problems
-        _write_page(folder, frame, results, measurements, notes)
+        _write_summary(folder, frame, results, measurements, notes)
+    page = write_atomically(folder / PAGE, page_html(folder, record, frame, gates, notes))
     code = exit_code(results, len(measurements))
     if code == EXIT_PASS and gates and plan is None:
         code = EXIT_INCONCLUSIVE
-    return Rendered(tuple(results), frame, code, tuple(notes), (*files, *pictures))
+    return Rendered(tuple(results), frame, code, tuple(notes), page, (*files, page, *pictures))
 
 
-def _draw(folder: Path, measurements: Sequence[Measurement]) -> tuple[list[Path], list[str]]:
-    problems = []
-    samples = []
-    for load, columns in ((load_bits, BIT_COLUMNS), (load_scores, SCORE_COLUMNS)):
-        try:
-            samples.append(load(folder))
-        except (ReportError, ValueError) as error:  # pandas' own parse errors are ValueErrors
-            problems.append(f"the samples cannot be read: {error}")
-            samples.append(pd.DataFrame(columns=list(columns)))
+def _draw(folder: Path, record: RunRecord) -> tuple[list[Path], list[str]]:
     plots = folder / "plots"
     try:
         plots.mkdir(exist_ok=True)
     except OSError as error:
         raise ReportError(f"cannot use {plots}: {error.strerror or error}") from error
-    pictures = []
-    for figures, frame in zip((FIGURES, QUALITY_FIGURES), samples, strict=True):
-        drawn, failed = write_plots(measurements, frame, plots, figures)
-        pictures += drawn
-        problems += failed
-    return pictures, problems
+    return write_plots(record, plots, FIGURES)
 
 
-def _write_page(
+def _write_summary(
     folder: Path,
     frame: pd.DataFrame,
     results: Sequence[GateResult],
@@ -115,5 +110,7 @@ def _notes_on_completeness(measurements: Sequence[Measurement], plan: Sequence[E
     missing = [promise for promise in plan if promise not in measured]
     if not missing:
         return []
-    names = ", ".join(dict.fromkeys(promise.metric for promise in missing))
+    metrics = list(dict.fromkeys(promise.metric for promise in missing))
+    more = len(metrics) - _MOST_NAMES
+    names = ", ".join(metrics[:_MOST_NAMES]) + (f" and {more} more metrics" if more > 0 else "")
     return [f"{len(missing)} of {len(plan)} promised measurements are missing ({names}): the run did not finish."]

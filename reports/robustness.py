@@ -5,16 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from reports.formatting import markdown_text
 from reports.metric_registry import reason_not_applicable
 from reports.plot_style import PYTORCH, Model, bar_label, facets, in_order, model_of, picture_text
+from reports.plot_values import tell
 from reports.records import NO_ATTACK, Measurement
+from reports.run_record import RunRecord
 
 _COLOURS = "RdBu_r"
 _SMALLEST_SCALE = 1.0  # in points: what is smaller is not painted as if it were much
@@ -93,18 +95,17 @@ def _ends(row: Measurement, best: float, scale: float) -> tuple[float, float]:
     return best - scale * row.ci_high, best - scale * row.ci_low
 
 
-def robustness(measurements: Sequence[Measurement], bits: pd.DataFrame) -> Figure | None:
+def robustness(record: RunRecord) -> Figure | None:
     """Draw attacks against precisions: the bits right in %, coloured by the points that are lost against PyTorch.
 
     Args:
-        measurements: The run's measurements.
-        bits: Not used.
+        record: Of the run.
 
     Returns:
         The figure, or None without attacks.
     """
     by_model: dict[Model, list[Reading]] = {}
-    for reading in readings(measurements):
+    for reading in readings(record.measurements):
         by_model.setdefault(reading.model, []).append(reading)
     if not by_model:
         return None
@@ -134,8 +135,11 @@ def _heat_map(axes: Axes, group: Sequence[Reading], scale: float) -> None:
     for reading in group:
         row, column = attacks.index(reading.attack), files.index(reading.file)
         losses[row, column] = reading.loss
-        color = "white" if abs(reading.loss) > 0.6 * scale else "black"
+        color = "#FEFEFE" if abs(reading.loss) > 0.6 * scale else "#111111"  # on cells that keep their colour
         axes.text(column, row, f"{reading.value:.1f}", ha="center", va="center", fontsize=9.5, color=color)
+        cell = Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor="none", edgecolor="none")
+        lost = f"{reading.loss:.2f} points fewer than PyTorch" if math.isfinite(reading.loss) else ""
+        tell(axes.add_patch(cell), f"{reading.file}, {reading.attack}: {reading.value:.2f} %", lost)
     axes.imshow(losses, cmap=_COLOURS, vmin=-scale, vmax=scale, aspect="auto")
     axes.set_xticks(range(len(files)), [picture_text(file) for file in files], rotation=35, ha="right")
     axes.set_yticks(range(len(attacks)), ["+".join(map(picture_text, attack.split("+"))) for attack in attacks])

@@ -48,20 +48,23 @@ from reports.run_reader import (
 
 DEFAULT_ROOT = Path(__file__).parent / "out"
 PLOTS = (
+    "plots/accuracy_vs_size.png",
+    "plots/accuracy_vs_latency.png",
     "plots/size_by_precision.png",
     "plots/latency_by_precision.png",
+    "plots/latency_distributions.png",
     "plots/rewrite_effect.png",
     "plots/accuracy_by_precision.png",
     "plots/logits_scatter.png",
-    "plots/accuracy_vs_size.png",
-    "plots/accuracy_vs_latency.png",
-    "plots/score_scatter.png",
+    "plots/error_histograms.png",
+    "plots/bit_positions.png",
     "plots/robustness.png",
+    "plots/score_scatter.png",
 )
 WORST_IMAGES = "samples/worst_images.csv"
 # What a comparison leaves: in the run that was held against another, or in a folder of its own.
 COMPARED = ("compare.csv", "compare.md", "compare.html", "plots/compare.png")
-RENDERED = ("summary.csv", "verdicts.csv", "summary.md", *PLOTS, *COMPARED)
+RENDERED = ("summary.csv", "verdicts.csv", "summary.md", "report.html", *PLOTS, *COMPARED)
 # Up to here a table opens in an editor and is small enough to attach to a CI run; beyond, `finish` packs it.
 PLAIN_LIMIT_BYTES = 16 * 1024 * 1024
 _RUN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from reports.formatting import (
 from reports.gates import GateResult, Verdict
 from reports.metric_registry import METRICS, SEEDED, reason_not_applicable
 from reports.records import CASE_COLUMNS, Case, Measurement
+from reports.standings import worst_verdict
 from reports.task_registry import TaskReport, task_of
 
 if TYPE_CHECKING:
@@ -44,26 +45,12 @@ VERDICT_COLUMNS = (
 )
 SUMMARY_COLUMNS = (*CASE_COLUMNS, "dataset", "verdict", *METRICS)
 CONSOLE_WIDTH = 100
-_WORST_FIRST = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS, Verdict.NOT_APPLICABLE)
 _SHORT_VERDICTS = {
     Verdict.PASS: ("pass", "green"),
     Verdict.FAIL: ("FAIL", "bold red"),
     Verdict.INCONCLUSIVE: ("open", "yellow"),
     Verdict.NOT_APPLICABLE: ("n/a", "dim"),
 }
-
-
-def worst_verdict(verdicts: Iterable[Verdict]) -> Verdict:
-    """Sum verdicts up.
-
-    Args:
-        verdicts: Any number of them.
-
-    Returns:
-        FAIL before INCONCLUSIVE before PASS; NOT_APPLICABLE only when there is nothing else.
-    """
-    present = set(verdicts)
-    return next((verdict for verdict in _WORST_FIRST if verdict in present), Verdict.NOT_APPLICABLE)
 
 
 def summary_frame(measurements: Sequence[Measurement], results: Sequence[GateResult]) -> pd.DataFrame:

@@ -57,9 +57,11 @@ def failed_metrics(job: MainJob) -> set[str]:
 
 def test_the_bundled_model_passes(job: MainJob) -> None:
     assert job.code == 0, job.output[-3000:]
-    for name in ("results.csv", "summary.csv", "verdicts.csv", "environment.json", "summary.md", "samples/bits.csv"):
+    written = ("results.csv", "summary.csv", "verdicts.csv", "environment.json", "summary.md", "report.html")
+    for name in (*written, "samples/bits.csv"):
         assert (job.run_dir / name).stat().st_size > 0, name
     assert sorted(path.name for path in (job.run_dir / "plots").glob("*.png"))
+    assert f"report: {job.run_dir / 'report.html'} (" in job.output
     assert failed_metrics(job) == set()
     frame = results(job.run_dir)
     assert tuple(frame.columns) == RESULT_COLUMNS

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "reports"
-ALLOWED = {"reports", "jinja2", "matplotlib", "numpy", "pandas", "rich", "scipy"}
+ALLOWED = {"reports", "jinja2", "markupsafe", "matplotlib", "numpy", "pandas", "rich", "scipy"}
 
 
 def imported_by(file: Path) -> set[str]:

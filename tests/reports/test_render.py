@@ -18,6 +18,7 @@ from tests.reports.synthetic import RUN_ID, altered, bit_rows, healthy_rows, pla
 def _no_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw only where a test asks for it: pictures have their own tests."""
     if "pictures" not in request.fixturenames:
+        monkeypatch.setattr("reports.page_pictures._PICTURES", ())
         monkeypatch.setattr("reports.render.write_plots", lambda *_: ([], []))
 
 
@@ -41,7 +42,8 @@ def test_a_healthy_run_gives_every_file_and_the_same_ones_again(tmp_path: Path, 
     assert (rendered.exit_code, rendered.notes) == (0, ())
     assert all(file.is_file() for file in rendered.files)
     assert [file.name for file in rendered.files[:3]] == ["verdicts.csv", "summary.csv", "summary.md"]
-    assert len(rendered.files) == 9
+    assert rendered.page == rendered.files[3] == run / "report.html"
+    assert len(rendered.files) == 12
     assert len(rendered.frame) == 10
     first = {file: file.read_bytes() for file in rendered.files}
     assert {file: file.read_bytes() for file in render(run, load_gates()).files} == first
@@ -101,7 +103,7 @@ def test_the_command_ends_with_the_gates_exit_code(
 ) -> None:
     run = saved(tmp_path, rows)
     assert main([str(run)]) == code
-    assert f"report: {run / 'summary.md'}" in capsys.readouterr().out
+    assert f"report: {run / 'report.html'}" in capsys.readouterr().out
 
 
 def test_the_command_judges_by_given_gates_then_kept_ones_then_the_built_in(tmp_path: Path) -> None:

@@ -4,14 +4,13 @@ import math
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from reports.records import BIT_COLUMNS, Measurement
+from reports.records import Measurement
 from reports.robustness import readings, robustness, robustness_markdown
+from reports.run_record import RunRecord
 from tests.reports.synthetic import attack_rows, healthy_rows
 
-NO_BITS = pd.DataFrame(columns=list(BIT_COLUMNS))
 ROWS = healthy_rows() + attack_rows()
 
 
@@ -26,7 +25,7 @@ def changed(metric: str, precision: str, attack: str, **changes: float | None) -
 
 def test_nothing_without_attacks() -> None:
     assert readings(healthy_rows()) == []
-    assert robustness(healthy_rows(), NO_BITS) is None
+    assert robustness(RunRecord(healthy_rows())) is None
     assert robustness_markdown(healthy_rows()) == ""
 
 
@@ -47,7 +46,7 @@ def test_another_dataset_does_not_get_in_between() -> None:
 
 
 def test_the_picture_has_a_facet_for_each_model_and_a_cell_for_each_reading() -> None:
-    figure = robustness(ROWS, NO_BITS)
+    figure = robustness(RunRecord(ROWS))
     assert figure is not None
     nano, full, _ = figure.axes
     assert [text.get_text() for text in nano.get_yticklabels()] == ["none", "jpeg:90", "jpeg:70", "jpeg:50", "flip"]
@@ -65,7 +64,7 @@ def test_the_picture_has_a_facet_for_each_model_and_a_cell_for_each_reading() ->
 
 
 def test_a_value_that_is_not_known_leaves_its_cell_white() -> None:
-    figure = robustness(changed("bit_accuracy_delta", "int8", "flip", value=math.nan), NO_BITS)
+    figure = robustness(RunRecord(changed("bit_accuracy_delta", "int8", "flip", value=math.nan)))
     assert figure is not None
     (image,) = figure.axes[0].get_images()
     losses = image.get_array()

@@ -12,11 +12,11 @@ from reports.gates import Gate, Verdict, judge, load_gates
 from reports.markdown import summary_markdown
 from reports.metric_registry import METRICS
 from reports.records import CASE_COLUMNS, Measurement
+from reports.standings import worst_verdict
 from reports.tables import (
     VERDICT_COLUMNS,
     console_summary,
     summary_frame,
-    worst_verdict,
     write_summary_csv,
     write_verdicts_csv,
 )

@@ -1,0 +1,62 @@
+"""Folders of made-up runs, as `pytest bench` would leave them."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from reports.records import Measurement
+from reports.run_directory import RunDirectory
+from tests.reports.synthetic import FULL, NANO, RUN_ID, bit_rows, healthy_rows, plan_of, torch_of
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "</title></style></script><script>alert(2)</script>",
+    "{{ 7 * 7 }}",
+    "a\u202eb\udc80\x1b[31m\nc",
+)
+
+
+def latency_rows(rounds: int = 30) -> list[tuple[object, ...]]:
+    """Timings of both models' files and of PyTorch."""
+    rows: list[tuple[object, ...]] = []
+    for row in healthy_rows():
+        if row.metric == "latency_ms":
+            rows += [
+                (row.variant, row.precision, "256", row.backend, 2, n, 0, row.value * (1 + n % 7 / 40), "none")
+                for n in range(rounds)
+            ]
+    return rows
+
+
+def save_run(
+    path: Path,
+    rows: list[Measurement] | None = None,
+    *,
+    rename: Callable[[str], str] = str,
+    samples: bool = True,
+) -> Path:
+    """Write the folder of a run.
+
+    Args:
+        path: Where to.
+        rows: Its measurements; those of a healthy run when None.
+        rename: What becomes of the names of variants, data sets and images.
+        samples: Whether it has any.
+    """
+    kept = healthy_rows() if rows is None else rows
+    kept = [replace(row, variant=rename(row.variant), dataset=row.dataset and rename(row.dataset)) for row in kept]
+    run = RunDirectory.open(RUN_ID, path)
+    run.write_plan(plan_of(kept))
+    run.append(kept)
+    run.write_environment({"cpu": rename("a processor"), "packages": {"torch": "2.13.0", rename("other"): rename("1")}})
+    if samples:
+        run.append_bits((rename(str(row[0])), *row[1:4], rename(str(row[4])), *row[5:]) for row in bit_rows(images=3))
+        run.append_latency((rename(str(row[0])), *row[1:]) for row in latency_rows())
+        run.finish()
+    return run.path
+
+
+def torch_only() -> list[Measurement]:
+    """A run that ended before it measured any file."""
+    return [row for row in healthy_rows() if row.case in {torch_of(NANO), torch_of(FULL)}]
