@@ -98,20 +98,23 @@ def _int8_weight_only() -> tuple[Candidate, ...]:
 
 
 def _int8_static() -> tuple[Candidate, ...]:
-    in_use = PRECISIONS["int8_static"].recipe
-    kept = (FLOAT_BATCH_MATMUL, *FLOAT_INPUT_AND_OUTPUT, *HALF_FLOAT_ENDS)
-    convolutions = (static("CONV_2D"), static("DEPTHWISE_CONV_2D"))
+    depthwise_static = PRECISIONS["int8_static"].recipe
+    in_use = (*depthwise_static, *SPLIT_WEIGHTS)
+    kept = (FLOAT_BATCH_MATMUL, *FLOAT_INPUT_AND_OUTPUT)
+    convolutions = (dynamic(8), static("CONV_2D"))
     disjoint = [
         (start, start + CALIBRATION_SAMPLES) for start in range(CALIBRATION_SAMPLES, 5 * CALIBRATION_SAMPLES, 8)
     ]
     return (
-        Candidate("int8_static", "not rewritten", in_use, plain=True),
-        Candidate("int8_static", "only CONV_2D static", (dynamic(8), static("CONV_2D"), *kept, *SPLIT_WEIGHTS)),
+        Candidate("int8_static", "not rewritten", depthwise_static, plain=True),
+        Candidate("int8_static", "depthwise static", depthwise_static),
         Candidate(
-            "int8_static", "FULLY_CONNECTED static", (dynamic(8), *convolutions, static("FULLY_CONNECTED"), *kept)
+            "int8_static",
+            "FULLY_CONNECTED static",
+            (*convolutions, static("FULLY_CONNECTED"), *kept, *HALF_FLOAT_ENDS, *SPLIT_WEIGHTS),
         ),
         Candidate("int8_static", "everything static", (static("*"), FLOAT_BATCH_MATMUL, *FLOAT_INPUT_AND_OUTPUT)),
-        Candidate("int8_static", "ends int8", (dynamic(8), *convolutions, FLOAT_BATCH_MATMUL, *FLOAT_INPUT_AND_OUTPUT)),
+        Candidate("int8_static", "ends int8", (*convolutions, *kept, *SPLIT_WEIGHTS)),
         *(Candidate("int8_static", f"calibration crops {a} to {b - 1}", in_use, crops=(a, b)) for a, b in disjoint),
         Candidate("int8_static", "calibration crops 0 to 1", in_use, crops=(0, 2)),
         Candidate("int8_static", "calibration crops 0 to 31", in_use, crops=(0, 32)),

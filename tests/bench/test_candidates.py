@@ -36,7 +36,7 @@ def test_every_candidate_is_made_run_and_timed(tmp_path: Path) -> None:
     assert in_use.rewrites != ""
     assert plain.rewrites == ""
     made = [row for row in rows if not row.note]
-    assert {"in use", "only CONV_2D static", "calibration crops 8 to 15"} <= {row.candidate for row in made}
+    assert {"in use", "depthwise static", "calibration crops 8 to 15"} <= {row.candidate for row in made}
     for row in made:
         assert 50 <= (row.bit_agreement_pct or 0) <= 100
         assert 50 <= (row.quantized_weight_pct or 0) <= 100

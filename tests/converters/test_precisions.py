@@ -70,9 +70,8 @@ def test_small_pieces_of_a_split_convolution_are_kept_in_half_floats(name: str) 
     ]
 
 
-@pytest.mark.parametrize("name", ["fp16", "int8_static"])
-def test_other_recipes_are_the_same_on_any_graph(name: str) -> None:
-    assert get_precision(name).recipe_for(()) == get_precision(name).recipe_for(SPLIT) != ()
+def test_fp16_is_the_same_on_any_graph() -> None:
+    assert get_precision("fp16").recipe_for(()) == get_precision("fp16").recipe_for(SPLIT) != ()
 
 
 @pytest.mark.parametrize("name", [name for name, p in PRECISIONS.items() if p.weight_bits < 16])
@@ -85,6 +84,9 @@ def test_static_is_for_convolutions() -> None:
     assert chosen(recipe, "CONV_2D") == static("CONV_2D")
     assert chosen(recipe, "DEPTHWISE_CONV_2D") == static("DEPTHWISE_CONV_2D")
     assert chosen(recipe, "FULLY_CONNECTED") == dynamic(8)
+    assert chosen(get_precision("int8_static").recipe_for(SPLIT), "DEPTHWISE_CONV_2D") == weight_only(
+        8, "DEPTHWISE_CONV_2D"
+    )
     assert {chosen(recipe, end)["algorithm_key"] for end in ("INPUT", "OUTPUT")} == {"no_quantize"}
 
 
