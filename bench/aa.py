@@ -11,7 +11,7 @@ import csv
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -145,14 +145,18 @@ def _counted(comparisons: Sequence[Comparison]) -> str:
     return f"{', '.join(f'{count} {name}' for name, count in verdicts.items())} (rounds: {taken})"
 
 
-def _several(compare_once: Callable[[], Comparison], count: int, what: str) -> Iterator[Comparison]:
-    """As many comparisons, with a line now and then on how far it is."""
+def _several(compare_once: Callable[[], Comparison], count: int, what: str, out: Path | None) -> list[Comparison]:
+    """As many comparisons, each written to `out` at once, with a line now and then on how far it is."""
     began = time.perf_counter()
+    comparisons = []
     for number in range(1, count + 1):
-        yield compare_once()
+        comparisons.append(compare_once())
+        if out is not None:
+            append_csv(comparisons[-1], out)
         if number % max(1, count // 10) == 0 and number < count:
             rest = (time.perf_counter() - began) / number * (count - number)
             print(f"{what}: {number} of {count}, about {duration_text(rest)} to go", file=sys.stderr)
+    return comparisons
 
 
 def find_file(name: str, precision_name: str, weights: str | None = None) -> Path:
@@ -168,12 +172,14 @@ def find_file(name: str, precision_name: str, weights: str | None = None) -> Pat
     return ArtifactStore().get(spec, family.model(card, found)).path
 
 
-def write_csv(comparisons: Sequence[Comparison], path: Path) -> None:
-    """One comparison a row, in the order in which they were made."""
-    with path.open("w", encoding="utf-8", newline="") as file:
+def append_csv(comparison: Comparison, path: Path) -> None:
+    """Add a row to a file, and its heading before the first."""
+    begins = not path.exists() or path.stat().st_size == 0
+    with path.open("a", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, tuple(Comparison.__dataclass_fields__), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(asdict(comparison) for comparison in comparisons)
+        if begins:
+            writer.writeheader()
+        writer.writerow(asdict(comparison))
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -190,7 +196,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--trials", type=int, default=100, metavar="N", help="with the slow-down (%(default)s)")
     parser.add_argument("--slowdown", type=float, default=10, metavar="PERCENT", help="that is planted (%(default)s)")
     parser.add_argument("--threads", type=int, default=DEFAULT_THREADS, metavar="N", help="of both (%(default)s)")
-    parser.add_argument("--out", type=Path, metavar="CSV", help="file for every comparison")
+    parser.add_argument("--out", type=Path, metavar="CSV", help="file to which every comparison is added")
     options = parser.parse_args(arguments)
     for name, least in (("comparisons", 0), ("trials", 0), ("threads", 1), ("slowdown", 0)):
         if not getattr(options, name) >= least:
@@ -205,14 +211,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.out is not None and not options.out.parent.is_dir():
             raise StoreError(f"{options.out.parent}: no such folder; make it, or choose another --out")
         path, threads = find_file(options.variant, options.precision), options.threads
-        same = list(_several(lambda: compare(path, threads, 0.0), options.comparisons, "A/A"))
-        share = options.slowdown / 100
-        slowed = list(_several(lambda: compare(path, threads, share), options.trials, "planted"))
+        share, out = options.slowdown / 100, options.out
+        same = _several(lambda: compare(path, threads, 0.0), options.comparisons, "A/A", out)
+        slowed = _several(lambda: compare(path, threads, share), options.trials, "planted", out)
     except (ConverterError, RunnerError) as error:
         print(f"error: {error}", file=sys.stderr)
         return USAGE_ERROR
-    if options.out is not None:
-        write_csv([*same, *slowed], options.out)
     lines, well = report(same, slowed)
     print(f"{path.name}, {threads} threads; slower is: the interval of the ratio above {1 + MARGIN:g}")
     print("\n".join(lines))

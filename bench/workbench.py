@@ -179,39 +179,46 @@ class GroupBench:
         samples: list[LatencySample] = []
         starts: dict[str, Start] = {}
         warm: dict[str, Warm] = {}
-        for heat in self._heats():
-            requests = {str(target): self._request(target) for target in heat}
-            for base in {str(target.float32): target.float32 for target in heat if not target.is_reference}.values():
-                path = self.convert(base).path
-                requests.setdefault(self._float32_name(base), file_request(base.backend, path, base.threads))
-            first = samples[-1].round + 1 if samples else 0
-            with ExitStack() as stack:
-                processes: dict[str, TimedProcess] = {}
+        running: dict[str, TimedProcess] = {}
+        with ExitStack() as stack:
+            for heat in self._heats():
+                requests = self._requests(heat)
+                for name in running.keys() - requests.keys():  # their memory is needed
+                    running.pop(name).close()
                 for name, request in requests.items():  # one after the other: each starts undisturbed
-                    processes[name] = stack.enter_context(TimedProcess(request))
-                    starts[name], warm[name] = processes[name].start, processes[name].warm_up()
-                timed = self._rounds(heat, processes, [warm[name].call_s for name in processes], first)
-            self._run.append_latency(_latency_row(by_name[s.name], s) for s in timed if s.name in by_name)
-            samples += timed
+                    if name not in running:
+                        running[name] = stack.enter_context(TimedProcess(request))
+                        starts[name], warm[name] = running[name].start, running[name].warm_up()
+                timed = self._rounds(heat, running, warm, samples[-1].round + 1 if samples else 0)
+                self._run.append_latency(_latency_row(by_name[s.name], s) for s in timed if s.name in by_name)
+                samples += timed
         return Timings(tuple(samples), starts, warm)
 
+    def _requests(self, heat: Sequence[Target]) -> dict[str, dict[str, Any]]:
+        """What the processes of a heat load, by name: its targets, and the float32 files they are compared with."""
+        requests = {
+            str(target): reference_request(self.group, target.threads)
+            if target.is_reference
+            else file_request(target.backend, self.path(target), target.threads)
+            for target in heat
+        }
+        for base in {str(target.float32): target.float32 for target in heat if not target.is_reference}.values():
+            path = self.convert(base).path
+            requests.setdefault(self._float32_name(base), file_request(base.backend, path, base.threads))
+        return requests
+
     def _rounds(
-        self, heat: Sequence[Target], processes: Mapping[str, TimedProcess], call_s: Sequence[float], first: int
+        self, heat: Sequence[Target], running: Mapping[str, TimedProcess], warm: Mapping[str, Warm], first: int
     ) -> tuple[LatencySample, ...]:
         """Rounds of one heat, numbered from `first`; more of them while a gate on a speed-up is open."""
-        plan = plan_rounds(call_s)
-        turns = turns_of(processes, plan.settle_ms)
+        plan = plan_rounds([warm[name].call_s for name in running])
+        turns = turns_of(running, plan.settle_ms)
         bases = {target.case: (str(target), self.speed_bases(target)) for target in heat if not target.is_reference}
         return measure_in_looks(
             lambda done, rounds: take_turns(turns, rounds, first + done),
             plan,
             lambda samples: is_open(self._gates, speed_rows(self._run.run_id, samples, bases)),
         )
-
-    def _request(self, target: Target) -> dict[str, Any]:
-        if target.is_reference:
-            return reference_request(self.group, target.threads)
-        return file_request(target.backend, self.path(target), target.threads)
 
     def _float32_name(self, target: Target) -> str:
         """The name in `timings` of the float32 file that a target's speed is compared with."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.aa import BASE, COMPARED, Comparison, compare, judged, main, noise_floor, report, smallest_found, write_csv
+from bench.aa import BASE, COMPARED, Comparison, append_csv, compare, judged, main, noise_floor, report, smallest_found
 from bench.turns import LatencySample
 from reports.gates import Verdict
 from tests.bench.tiny import tiny_tflite
@@ -69,7 +69,8 @@ def test_a_report_counts_what_went_wrong() -> None:
 
 def test_every_comparison_is_written(tmp_path: Path) -> None:
     path = tmp_path / "aa.csv"
-    write_csv([comparison(1.0), comparison(1.25, slowdown=0.1)], path)
+    append_csv(comparison(1.0), path)
+    append_csv(comparison(1.25, slowdown=0.1), path)
     with path.open() as file:
         rows = list(csv.DictReader(file))
     assert [(row["slowdown"], row["ratio"], row["verdict"]) for row in rows] == [

@@ -2,16 +2,20 @@
 
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any, ClassVar, Self
 
 import pytest
 
+from bench import workbench
 from bench.targets import Group, Target
+from bench.timed_process import Start, Warm
 from bench.workbench import GroupBench
 from converters.image_size import ImageSize
 from converters.precisions import get_precision
-from converters.store import ArtifactStore
+from converters.store import Artifact, ArtifactStore
 from converters.variants import get_card
 from converters.weights import find_weights
+from reports.gates import Gate
 from reports.run_directory import RunDirectory
 
 CARD = get_card("videoseal_nano")
@@ -34,9 +38,11 @@ TARGETS = tuple(
 )
 
 
-def bench(tmp_path: Path, targets: tuple[Target, ...], artifact: Path | None = None) -> GroupBench:
+def bench(
+    tmp_path: Path, targets: tuple[Target, ...], artifact: Path | None = None, gates: tuple[Gate, ...] = ()
+) -> GroupBench:
     run = RunDirectory.open(run_dir=tmp_path / "run")
-    return GroupBench(GROUP, targets, 1, run, ArtifactStore(tmp_path / "store"), artifact, None, 1.0, (), ())
+    return GroupBench(GROUP, targets, 1, run, ArtifactStore(tmp_path / "store"), artifact, None, 1.0, gates, ())
 
 
 def test_names_tell_threads_apart() -> None:
@@ -62,3 +68,75 @@ def test_a_given_file_is_compared_with_the_converted_float32_one(tmp_path: Path)
     targets = (target("float32", 2, "torch"), target("float32", 2))
     group = bench(tmp_path, targets, tmp_path / "mine.tflite")
     assert group.speed_bases(targets[1])["speedup_vs_float32"] == "videoseal_nano-256-float32-litert-t2 (converted)"
+
+
+class FakeProcess:
+    """A model whose calls take a time that its name says; its class counts what has started and what runs."""
+
+    started: ClassVar[list[str]] = []
+    running: ClassVar[list[str]] = []
+    most_running: ClassVar[int] = 0
+
+    def __init__(self, request: dict[str, Any]):
+        self.name = Path(request["path"]).name if request["kind"] == "file" else "torch"
+        self.start = Start(load_ms=1, first_ms=2, bare_mb=3)
+        self.turns = 0
+        self.started.append(self.name)
+        self.running.append(self.name)
+        FakeProcess.most_running = max(self.most_running, len(self.running))
+
+    def warm_up(self) -> Warm:
+        return Warm(call_s=0.1, peak_mb=4)
+
+    def turn(self, settle_ms: float | None) -> float:
+        self.turns += 1
+        faster = self.turns % 2 / 2  # 9.5 and 10 ms in turns: 20 over it is 2 to 2.1
+        return {"torch": 30.0, "float32": 20.0}.get(self.name, 10.0 - faster)
+
+    def close(self) -> None:
+        if self.name in self.running:
+            self.running.remove(self.name)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[FakeProcess]:
+    def convert(self: GroupBench, target: Target) -> Artifact:
+        path = tmp_path / target.precision.name
+        path.write_bytes(bytes(100))
+        return Artifact(path, 100, "", 0.0, reused=True)
+
+    monkeypatch.setattr(workbench, "TimedProcess", FakeProcess)
+    monkeypatch.setattr(GroupBench, "convert", convert)
+    FakeProcess.started.clear()
+    FakeProcess.most_running = 0
+    return FakeProcess
+
+
+def test_what_is_in_several_heats_starts_once(
+    fake: type[FakeProcess], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workbench, "HEAT_BYTES", 250)  # float32 and one other file at a time
+    targets = (target("float32", 2, "torch"), *(target(name, 2) for name in ("float32", "fp16", "int8")))
+    timings = bench(tmp_path, targets).timings
+    assert fake.started == ["torch", "float32", "fp16", "int8"]
+    assert (fake.running, fake.most_running) == ([], 3)
+    rounds = [{sample.round for sample in timings.samples if sample.name == str(one)} for one in targets]
+    assert rounds[2] | rounds[3] == rounds[0] == rounds[1]
+    assert not rounds[2] & rounds[3]
+    assert set(timings.starts) == set(timings.warm) == set(map(str, targets))
+
+
+@pytest.mark.parametrize(("limit", "rounds"), [(2.0, 4 * 24), (1.2, 24)])
+def test_rounds_are_added_while_a_gate_is_open(
+    fake: type[FakeProcess], tmp_path: Path, limit: float, rounds: int
+) -> None:
+    targets = (target("float32", 2, "torch"), target("float32", 2), target("int8", 2))
+    gate = Gate("speedup_vs_float32", {"precision": "int8"}, ">", limit, "planted", "interval")
+    samples = bench(tmp_path, targets, gates=(gate,)).timings.samples
+    assert len({sample.round for sample in samples}) == rounds
