@@ -166,8 +166,8 @@ _PRECISIONS = (
             *HALF_FLOAT_ENDS,
         ),
         "int8 weights by channel; activations of convolutions in int8 with scales from calibration images",
-        # Static pieces of a split convolution are slower than float32 ones: XNNPACK's int8 kernels for them are, and each
-        # needs its number types changed before and after it.
+        # Static pieces of a split convolution are slower than float32 ones: XNNPACK's int8 kernels for them are, and
+        # the number types change before and after each.
         split_rules=SPLIT_WEIGHTS,
     ),
     Precision(
