@@ -9,8 +9,12 @@ from reports.comparability import refusals
 from reports.errors import ReportError
 from reports.gates import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS, Gate
 from reports.loaded_run import load_environment
-from reports.records import Expectation
+from reports.records import CASE_COLUMNS, Expectation
 from reports.run_reader import load_results
+
+_OF_TARGET = ("dataset", "attack", "metric")
+_COORDINATES = (*(name for name in CASE_COLUMNS if name != "threads"), *_OF_TARGET)
+_MOST_VALUES = 6
 
 
 def check_baseline(run_dir: Path, environment: Mapping[str, Any], promised: Iterable[Expectation]) -> None:
@@ -31,8 +35,8 @@ def check_baseline(run_dir: Path, environment: Mapping[str, Any], promised: Iter
     ours, theirs = _files(row.expectation for row in load_results(run_dir)), _files(promised)
     if theirs and not ours & theirs:
         raise ReportError(
-            f"--against {run_dir}: holds nothing that this run measures: found {_matrix(ours)}; now {_matrix(theirs)}; "
-            "give the options that it was measured with"
+            f"--against {run_dir}: holds nothing that this run measures: {_apart(ours, theirs)}; give the options that "
+            "it was measured with"
         )
 
 
@@ -86,19 +90,19 @@ def _files(targets: Iterable[Expectation]) -> set[tuple[object, ...]]:
 
 
 def _without_threads(target: Expectation) -> tuple[object, ...]:
-    case = target.case
-    return (case.variant, case.weights, case.precision, case.image_size, case.mode, case.backend, case.rewrites,
-            target.dataset, target.attack, target.metric)  # fmt: skip
+    return tuple(getattr(target if name in _OF_TARGET else target.case, name) for name in _COORDINATES)
 
 
-def _matrix(rows: Collection[tuple[object, ...]]) -> str:
-    """Variants, precisions and sizes, as far as they tell two matrices apart for people."""
-    names = ("variant", "weights", "precision", "image size", "mode", "backend")
-    columns = list(zip(*rows, strict=True))[: len(names)] if rows else []
-    return (
-        "; ".join(
-            f"{name} {', '.join(sorted({str(value) for value in column}))}"
-            for name, column in zip(names, columns, strict=False)
-        )
-        or "nothing"
-    )
+def _apart(ours: Collection[tuple[object, ...]], theirs: Collection[tuple[object, ...]]) -> str:
+    """The coordinates in which two matrices differ, and their values in each."""
+    told = []
+    for place, name in enumerate(_COORDINATES):
+        found, now = ({str(row[place]) for row in rows} for rows in (ours, theirs))
+        if found != now:
+            told.append(f"{name.replace('_', ' ')}: found {_some(found)}, now {_some(now)}")
+    return "; ".join(told) or "other combinations of the same"
+
+
+def _some(values: Collection[str]) -> str:
+    names = [value or "none" for value in sorted(values)]
+    return ", ".join(names[:_MOST_VALUES] + (["..."] if len(names) > _MOST_VALUES else [])) or "nothing"
