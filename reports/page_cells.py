@@ -119,7 +119,7 @@ def number_cell(value: float, text: str, tip: str = "") -> Cell:
     """Show a number; NaN comes last, as what is missing does.
 
     Args:
-        value: What it is sorted by.
+        value: What it is sorted by, in the unit of its column.
         text: What is shown.
         tip: What it says when asked.
     """

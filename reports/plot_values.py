@@ -113,5 +113,5 @@ def zoom(axes: Axes, shown: Sequence[float], *, vertical: bool = False) -> None:
 
 
 def largest(values: Iterable[float]) -> float:
-    """The largest finite value; 1 where there is none or it is 0, so that an axis has a length."""
+    """The largest finite value, in the unit of all; 1 where there is none or it is 0, so that an axis has a length."""
     return max((value for value in values if math.isfinite(value)), default=0.0) or 1.0
