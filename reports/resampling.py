@@ -93,9 +93,9 @@ def difference_ends(before: float, before_ends: Ends, after: float, after_ends: 
     limits: Newcombe 1998; Zou and Donner 2008, doi:10.1002/sim.3095).
 
     Args:
-        before: The earlier value.
+        before: The earlier value, in the unit of the metric.
         before_ends: Its interval.
-        after: The later value.
+        after: The later value, in the same unit.
         after_ends: Its interval.
 
     Returns:

@@ -51,6 +51,16 @@ UNGATED = (
         "An absolute time belongs to one machine and one moment; ratios within a run are judged.",
     ),
     Ungated(
+        ("load_ms", "first_ms", "peak_memory_mb", "bare_memory_mb"),
+        {},
+        "Taken once of a fresh process, on one machine: they are for the one who chooses, not for a limit.",
+    ),
+    Ungated(
+        ("jpeg_quality_cost",),
+        {},
+        "It sums up what the gates on bits after JPEG judge one by one.",
+    ),
+    Ungated(
         ("speedup_vs_plain",),
         {},
         "It says whether a rewrite pays, not whether the file may ship.",

@@ -90,7 +90,7 @@ def test_no_file_is_left_out(tmp_path: Path) -> None:
 
 
 def test_environment() -> None:
-    example = json.loads((ROOT / "docs" / "results" / "environment.json").read_text(encoding="utf-8"))
+    example = json.loads((ROOT / "docs" / "results" / "rewrites" / "environment.json").read_text(encoding="utf-8"))
     keys = first_cells(section("`environment.json`"))
     assert len(keys) == len(set(keys))
     assert set(keys) == set(example) | set(describe_environment())
