@@ -10,7 +10,7 @@ import pytest
 
 from bench.engines import RunnerError
 from bench.targets import Group
-from bench.timed_process import TimedProcess, file_request, reference_request, turns_of
+from bench.timed_process import ALLOCATION, TimedProcess, file_request, reference_request, turns_of
 from bench.timing_worker import peak_memory_mb, slowed
 from bench.turns import take_turns
 from converters.image_size import ImageSize
@@ -117,3 +117,17 @@ def test_memory_is_in_megabytes() -> None:
     assert len(block) == 200_000_000
     assert peak_memory_mb() > 200
     assert before > 10
+
+
+def test_memory_is_kept_between_calls_unless_the_user_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What PyTorch allocates anew for each call must not be taken from the system again."""
+    name = "MALLOC_MMAP_THRESHOLD_"
+    tells = worker(
+        f"print(json.dumps({{'load_ms': float(os.environ['{name}']), 'first_ms': 0, 'bare_mb': 0}}), flush=True)"
+    )
+    request = {"kind": "file", "path": "some.tflite"}
+    with TimedProcess(request, tells) as process:
+        assert process.start.load_ms == float(ALLOCATION[name])
+    monkeypatch.setenv(name, "4096")
+    with TimedProcess(request, tells) as process:
+        assert process.start.load_ms == 4096
