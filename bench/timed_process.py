@@ -20,9 +20,9 @@ from bench.targets import Group
 WORKER = (sys.executable, "-m", "bench.timing_worker")
 _ROOT = Path(__file__).parents[1]
 _PATIENCE_S = 5
-# By default glibc gives large blocks back to the system at once and takes them anew: PyTorch's eager mode, which allocates
-# every activation, took 23 to 25 ms a call of the bundled model instead of 15 to 18. It is timed at its best, so that no
-# file owes its speed-up to that. The interpreters, which allocate once, do not change.
+# By default glibc gives large blocks back to the system at once and takes them anew: PyTorch's eager mode, which
+# allocates every activation, took 23 to 25 ms a call of the bundled model instead of 15 to 18. It is timed at its best,
+# so that no file owes its speed-up to that. The interpreters, which allocate once, do not change.
 ALLOCATION = {"MALLOC_MMAP_THRESHOLD_": "268435456", "MALLOC_TRIM_THRESHOLD_": "536870912"}
 
 
