@@ -126,14 +126,15 @@ def test_hue_turns_the_colour_circle_and_leaves_gray() -> None:
 def test_overlay_darkens_a_box_at_a_place_from_the_seed_and_writes_in_it() -> None:
     places = set()
     for seed in range(20):
-        covered = (apply_attack(GRAY, "overlay:0.5", seed) == 40).all(axis=-1)  # 60 % of black over 100
+        attacked = apply_attack(GRAY, "overlay:0.5", seed).astype(int)
+        covered = (abs(attacked - 40) <= 1).all(axis=-1)  # 60 % of black over 100, as Pillow rounds it
         rows, columns = np.flatnonzero(covered.any(axis=1)), np.flatnonzero(covered.any(axis=0))
         assert covered.sum() > 0.7 * 32 * 24  # the rest of the box is the word
         assert (np.ptp(rows) + 1, np.ptp(columns) + 1) == (32, 24)
         places.add((rows[0], columns[0]))
     assert len(places) > 15
     whole = apply_attack(GRAY, "overlay:1")
-    assert whole[0, 0].tolist() == [40, 40, 40]
+    assert abs(whole[0, 0].astype(int) - 40).max() <= 1
     assert whole.max() > 150  # 60 % of white: the word
 
 
