@@ -5,16 +5,12 @@ Every bootstrap has a fixed seed: the same samples give the same interval to the
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from scipy import stats
 
-from reports.resampling import expanded_level
-
-CONFIDENCE = 0.95
-_RESAMPLES = 2000
-_SEED = 20250101
+from reports.resampling import CONFIDENCE, bootstrap, expanded_level
 
 
 class Interval(NamedTuple):
@@ -61,7 +57,7 @@ def clustered_mean_interval(
     def mean(sums: np.ndarray, counts: np.ndarray, axis: int = -1) -> np.ndarray:
         return sums.sum(axis=axis) / counts.sum(axis=axis)
 
-    return _bootstrap((sums, counts), mean, expanded_level(confidence, len(names)))
+    return Interval(*bootstrap((sums, counts), mean, expanded_level(confidence, len(names)), paired=True))
 
 
 def proportion_interval(
@@ -122,19 +118,4 @@ def median_ratio_interval(
     def ratio(top: np.ndarray, bottom: np.ndarray, axis: int = -1) -> np.ndarray:
         return np.median(top, axis=axis) / np.median(bottom, axis=axis)
 
-    return _bootstrap((numerator, denominator), ratio, confidence)
-
-
-def _bootstrap(data: tuple[np.ndarray, ...], statistic: Any, confidence: float) -> Interval:
-    """Percentile bootstrap of paired data. A new generator each time: no call depends on the calls before it."""
-    found = stats.bootstrap(
-        data,
-        statistic,
-        paired=True,
-        vectorized=True,
-        n_resamples=_RESAMPLES,
-        confidence_level=confidence,
-        method="percentile",
-        rng=np.random.default_rng(_SEED),
-    ).confidence_interval
-    return Interval(float(found.low), float(found.high))
+    return Interval(*bootstrap((numerator, denominator), ratio, confidence, paired=True))

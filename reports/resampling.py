@@ -63,7 +63,7 @@ def paired_ends(
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.asarray(statistic(*totals[len(before) :]) - statistic(*totals[: len(before)]))
 
-    return _bootstrap((*before, *after), difference, expanded_level(CONFIDENCE, pictures), paired=True)
+    return bootstrap((*before, *after), difference, expanded_level(CONFIDENCE, pictures), paired=True)
 
 
 def quantile_ratio_ends(before: np.ndarray, after: np.ndarray, quantile: float) -> Ends | None:
@@ -83,7 +83,7 @@ def quantile_ratio_ends(before: np.ndarray, after: np.ndarray, quantile: float) 
     def ratio(first: np.ndarray, second: np.ndarray, axis: int = -1) -> np.ndarray:
         return np.asarray(np.quantile(second, quantile, axis=axis) / np.quantile(first, quantile, axis=axis))
 
-    return _bootstrap((before, after), ratio, CONFIDENCE, paired=False)
+    return bootstrap((before, after), ratio, CONFIDENCE, paired=False)
 
 
 def difference_ends(before: float, before_ends: Ends, after: float, after_ends: Ends) -> Ends:
@@ -119,7 +119,18 @@ def mcnemar_pvalue(lost: int, gained: int) -> float:
     return float(stats.binomtest(lost, lost + gained).pvalue) if lost + gained else 1.0
 
 
-def _bootstrap(data: tuple[np.ndarray, ...], statistic: Any, confidence: float, *, paired: bool) -> Ends:
+def bootstrap(data: tuple[np.ndarray, ...], statistic: Any, confidence: float, *, paired: bool) -> Ends:
+    """Percentile bootstrap. A new generator each time: no call depends on the calls before it.
+
+    Args:
+        data: Arrays (n,), of one length where `paired`.
+        statistic: Of as many arrays, along `axis`.
+        confidence: In (0, 1).
+        paired: Whether a resample draws the same places of all arrays.
+
+    Returns:
+        The interval, in the unit of the statistic.
+    """
     found = stats.bootstrap(
         data,
         statistic,
