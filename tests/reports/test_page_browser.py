@@ -23,6 +23,11 @@ const wide = [...document.querySelectorAll("body *")].filter((element) =>
   element.getBoundingClientRect().right > innerWidth + 1 && !element.closest(".scroll") && !element.closest("svg"));
 return [document.documentElement.scrollWidth, wide.map((element) => element.outerHTML.slice(0, 120))];
 """
+# A scroll is told to the page with the next frame, and closes a tip: only after that may the pointer move.
+SCROLL_TO = """
+arguments[0].scrollIntoView({block: "center"});
+requestAnimationFrame(() => requestAnimationFrame(arguments[1]));
+"""
 COLUMN = "return [...document.querySelectorAll(arguments[0])].map((cell) => cell.dataset.key)"
 CONTRAST = """
 const style = (query, name) => getComputedStyle(document.querySelector(query))[name];
@@ -143,7 +148,7 @@ def test_a_mark_and_a_heading_say_what_they_are(driver: "Chrome", page: Path) ->
         for mark in driver.find_elements("css selector", "#accuracy_vs_size .mark")
         if "rejected" in str(mark.get_attribute("data-tip"))
     )
-    driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", cross)
+    driver.execute_async_script(SCROLL_TO, cross)
     ActionChains(driver).move_to_element(cross).perform()
     assert tip.is_displayed()
     assert "rejected; bit_agreement: 0.9 is not > 0.99" in tip.text
