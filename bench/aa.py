@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.command_line import make_folder, require_at_least
 from bench.engines import RunnerError
 from bench.latency import speedup
 from bench.looks import LOOK_CONFIDENCE, measure_in_looks
@@ -25,7 +26,7 @@ from bench.options import DEFAULT_THREADS
 from bench.progress import duration_text
 from bench.timed_process import TimedProcess, file_request, turns_of
 from bench.turns import ROUNDS, LatencySample, plan_rounds, take_turns
-from converters.errors import ConverterError, StoreError
+from converters.errors import ConverterError
 from converters.families import family_of
 from converters.precisions import PRECISIONS, get_precision
 from converters.rewrites import choose_rewrites
@@ -198,9 +199,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=DEFAULT_THREADS, metavar="N", help="of both (%(default)s)")
     parser.add_argument("--out", type=Path, metavar="CSV", help="file to which every comparison is added")
     options = parser.parse_args(arguments)
-    for name, least in (("comparisons", 0), ("trials", 0), ("threads", 1), ("slowdown", 0)):
-        if not getattr(options, name) >= least:
-            parser.error(f"--{name} {getattr(options, name)}: expected at least {least}")
+    require_at_least(parser, options, {"comparisons": 0, "trials": 0, "threads": 1, "slowdown": 0})
     return options
 
 
@@ -208,8 +207,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code: 0, 1 for a false FAIL or a slow-down missed, 2 for wrong input."""
     options = parse_arguments(arguments)
     try:
-        if options.out is not None and not options.out.parent.is_dir():
-            raise StoreError(f"{options.out.parent}: no such folder; make it, or choose another --out")
+        if options.out is not None:
+            make_folder(options.out.parent)
         path, threads = find_file(options.variant, options.precision), options.threads
         share, out = options.slowdown / 100, options.out
         same = _several(lambda: compare(path, threads, 0.0), options.comparisons, "A/A", out)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bench.command_line import make_folder
 from bench.image_set import prepare, read_samples
 from bench.latency import Speedup, speedup
 from bench.metrics import bit_accuracy, bit_agreement, logits_mae_rel_pct, split_outputs
@@ -20,7 +21,7 @@ from bench.targets import Group
 from bench.turns import interleaved, turn_orders
 from converters.calibration import CALIBRATION_SAMPLES, calibration_images
 from converters.candidates import IN_USE, Candidate, candidates
-from converters.errors import ConverterError, StoreError
+from converters.errors import ConverterError
 from converters.families.watermark import as_variant
 from converters.image_size import ImageSize, check_image_size
 from converters.precisions import PRECISIONS, get_precision, needs_calibration
@@ -286,8 +287,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         weights = find_weights(variant, options.weights)
         size = ImageSize.parse(options.image_size or str(variant.image_size))
         check_image_size(variant, size, "simple")
-        if options.out is not None and not options.out.parent.is_dir():
-            raise StoreError(f"{options.out.parent}: no such folder; make it, or choose another --out")
+        if options.out is not None:
+            make_folder(options.out.parent)
         rows: list[Row] = []
         with tempfile.TemporaryDirectory(prefix="sealbench-") as folder:
             workshop = Workshop(Group(variant, weights, size), options.samples, Path(folder))

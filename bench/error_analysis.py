@@ -21,12 +21,13 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.command_line import make_folder, require_at_least
 from bench.error_terms import TOTAL, Term, error_terms
 from bench.image_set import prepare, read_samples
 from bench.layer_errors import LayerError, LayerErrors
 from bench.runners import LiteRTRunner, RunnerError, TorchRunner
 from bench.targets import Group
-from converters.errors import ConverterError, StoreError
+from converters.errors import ConverterError
 from converters.families.watermark import as_variant
 from converters.image_size import ImageSize
 from converters.lazy_model import LazyModel
@@ -36,6 +37,8 @@ from converters.store import ArtifactSpec, ArtifactStore
 from converters.variants import get_variant, variant_names
 from converters.weights import SOURCES_HELP, find_weights
 from datasets.sample import DatasetError
+from reports.error_tables import check_holds, keep_errors
+from reports.errors import ReportError
 from reports.records import NO_REWRITES, Case
 
 USAGE_ERROR = 2
@@ -66,6 +69,20 @@ class Analysis:
     layers: list[LayerError]
 
 
+def case_of(group: Group, precision: Precision, rewrites: tuple[str, ...], threads: int) -> Case:
+    """What the file is called in every table; arguments as `analyse`."""
+    return Case(
+        variant=group.variant.name,
+        weights=group.weights.kind,
+        precision=precision.name,
+        image_size=str(group.size),
+        mode=group.mode,
+        backend="litert",
+        threads=threads,
+        rewrites="+".join(rewrites) or NO_REWRITES,
+    )
+
+
 def analyse(group: Group, precision: Precision, rewrites: tuple[str, ...], samples: int, threads: int) -> Analysis:
     """Convert what is not in the store yet, and compare on watermarked photographs.
 
@@ -90,16 +107,7 @@ def analyse(group: Group, precision: Precision, rewrites: tuple[str, ...], sampl
     fast = [LiteRTRunner(path, count, nbits) for count in (1, threads)]
     layers = LayerErrors(float32_path, path)
     logits = np.stack([[pytorch(image), *layers.add(image), *(run(image) for run in fast)] for image in images])
-    case = Case(
-        variant=group.variant.name,
-        weights=group.weights.kind,
-        precision=precision.name,
-        image_size=str(group.size),
-        mode=group.mode,
-        backend="litert",
-        threads=threads,
-        rewrites="+".join(rewrites) or NO_REWRITES,
-    )
+    case = case_of(group, precision, rewrites, threads)
     stages = {name: logits[:, place, 1:] for place, name in enumerate(STAGES)}  # (n, nbits) each
     return Analysis(case, len(images), error_terms(stages), layers.errors())
 
@@ -148,9 +156,32 @@ def write(analysis: Analysis, folder: Path) -> None:
         model_of(case),
         bar_label(case),
         {term.term: term.rms for term in analysis.terms},
-        [LayerPoint(layer.layer, layer.isolated_pct, layer.accumulated_pct) for layer in analysis.layers],
+        [
+            LayerPoint(layer.layer, layer.operation, layer.isolated_pct, layer.accumulated_pct)
+            for layer in analysis.layers
+        ],
     )
     write_atomically(folder / f"{stem}.png", png(figure))
+
+
+def add_to_run(analysis: Analysis, run_dir: Path) -> Path:
+    """Keep an analysis with the run that measured the file, and render that run again.
+
+    Args:
+        analysis: what was found.
+        run_dir: a run that `reports.error_tables.check_holds` accepts.
+
+    Returns:
+        The page.
+
+    Raises:
+        ReportError: a table of the run is damaged, or a file cannot be written.
+    """
+    from reports.gates import gates_of_run
+    from reports.render import render
+
+    keep_errors(run_dir, analysis.case, analysis.images, map(asdict, analysis.terms), map(asdict, analysis.layers))
+    return render(run_dir, gates_of_run(run_dir)).page
 
 
 def print_analysis(analysis: Analysis) -> None:
@@ -204,10 +235,11 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--samples", type=int, default=DEFAULT_SAMPLES, metavar="N", help="images (%(default)s)")
     parser.add_argument("--threads", type=int, default=DEFAULT_THREADS, metavar="N", help="(%(default)s)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the tables, the picture and the node data")
+    parser.add_argument(
+        "--run-dir", type=Path, metavar="DIR", help="run that measured the file; its page gets the tables and a picture"
+    )
     options = parser.parse_args(arguments)
-    for name in ("samples", "threads"):
-        if getattr(options, name) < 1:
-            parser.error(f"--{name} {getattr(options, name)}: expected at least 1")
+    require_at_least(parser, options, {"samples": 1, "threads": 1})
     return options
 
 
@@ -218,18 +250,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         variant = get_variant(options.variant)
         precision = get_precision(options.precision)
         rewrites = choose_rewrites(options.rewrite, variant, precision.name)
-        if options.out is not None and not options.out.is_dir():
-            raise StoreError(f"{options.out}: no such folder; make it, or choose another --out")
+        if options.out is not None:
+            make_folder(options.out)
         group = Group(
             variant, find_weights(variant, options.weights), ImageSize(variant.image_size, variant.image_size)
         )
+        if options.run_dir is not None:
+            case = case_of(group, precision, rewrites, options.threads)
+            check_holds(options.run_dir, case, group.weights.fingerprint)
         analysis = analyse(group, precision, rewrites, options.samples, options.threads)
-    except (ConverterError, DatasetError, RunnerError) as error:
+        print_analysis(analysis)
+        if options.out is not None:
+            write(analysis, options.out)
+        if options.run_dir is not None:
+            print(f"report: {add_to_run(analysis, options.run_dir)}")
+    except (ConverterError, DatasetError, RunnerError, ReportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return USAGE_ERROR
-    print_analysis(analysis)
-    if options.out is not None:
-        write(analysis, options.out)
     return 0
 
 

@@ -18,6 +18,7 @@ from statistics import median
 import numpy as np
 
 from bench.aa import USAGE_ERROR, find_file
+from bench.command_line import require_at_least
 from bench.engines import RunnerError
 from bench.intervals import Interval, quantile_interval
 from bench.options import DEFAULT_THREADS
@@ -83,9 +84,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=DEFAULT_THREADS, metavar="N", help="of both (%(default)s)")
     parser.add_argument("--turns", type=int, default=TURNS, metavar="N", help="of each (%(default)s)")
     options = parser.parse_args(arguments)
-    for name in ("threads", "turns"):
-        if getattr(options, name) < 1:
-            parser.error(f"--{name} {getattr(options, name)}: expected at least 1")
+    require_at_least(parser, options, {"threads": 1, "turns": 1})
     return options
 
 

@@ -18,12 +18,13 @@ from statistics import median
 
 import numpy as np
 
+from bench.command_line import make_folder, require_at_least
 from bench.graph_operations import GraphOperation, multiplying, read_operations
 from bench.litert_profiler import Event, Profile, ProfiledModel
 from bench.options import DEFAULT_THREADS
 from bench.runners import LiteRTRunner, RunnerError
 from bench.turns import SETTLE_MS, turn_orders
-from converters.errors import ConverterError, StoreError
+from converters.errors import ConverterError
 from converters.image_size import ImageSize
 from converters.lazy_model import LazyModel
 from converters.precisions import PRECISIONS, get_precision
@@ -339,8 +340,8 @@ def prepare(options: argparse.Namespace) -> list[File]:
     rewrites = {
         p.name: dict.fromkeys(choose_rewrites(choice, variant, p.name) for choice in choices) for p in precisions
     }
-    if options.out is not None and not options.out.is_dir():
-        raise StoreError(f"{options.out}: no such folder; make it, or choose another --out")
+    if options.out is not None:
+        make_folder(options.out)
     weights = find_weights(variant, options.weights)
     size = ImageSize(variant.image_size, variant.image_size)
     model, store = LazyModel(variant, weights), ArtifactStore()
@@ -377,9 +378,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=ROUNDS, metavar="N", help="runs of each file (%(default)s)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for profile-VARIANT-PRECISION .csv and .png")
     options = parser.parse_args(arguments)
-    for name in ("threads", "rounds"):
-        if getattr(options, name) < 1:
-            parser.error(f"--{name} {getattr(options, name)}: expected at least 1")
+    require_at_least(parser, options, {"threads": 1, "rounds": 1})
     return options
 
 

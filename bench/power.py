@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.command_line import require_at_least
 from bench.flips import harmful_flips, healing_flips, mcnemar_pvalue
 from bench.intervals import Interval, proportion_interval
 from bench.metrics import agreeing_bits, correct_bits
@@ -170,9 +171,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--images", type=int, default=IMAGES, metavar="N", help="that a trial draws (%(default)s)")
     parser.add_argument("--trials", type=int, default=TRIALS, metavar="N", help="of each file and loss (%(default)s)")
     options = parser.parse_args(arguments)
-    for name in ("images", "trials"):
-        if getattr(options, name) < 1:
-            parser.error(f"--{name} {getattr(options, name)}: expected at least 1")
+    require_at_least(parser, options, {"images": 1, "trials": 1})
     for loss in options.loss or ():
         if not 0 <= loss <= 100:
             parser.error(f"--loss {loss}: expected a percentage from 0 to 100")

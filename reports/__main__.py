@@ -7,8 +7,8 @@ from importlib import import_module
 from pathlib import Path
 
 from reports.errors import ReportError
-from reports.gates import DEFAULT_GATES, load_gates
-from reports.run_directory import GATES, is_run
+from reports.gates import gates_of_run
+from reports.run_reader import is_run
 
 EXIT_USAGE = 2
 # A run in a folder of such a name is reached as ./compare.
@@ -61,8 +61,7 @@ def _told(run: Callable[[], int]) -> int:
 def _render(run_dir: Path, gates_file: Path | None) -> int:
     if not is_run(run_dir):
         raise ReportError(f"{run_dir} is no run directory: expected a folder with a results.csv of ours")
-    kept = run_dir / GATES
-    gates = load_gates(gates_file or (kept if kept.is_file() else DEFAULT_GATES))
+    gates = gates_of_run(run_dir, gates_file)
     # Only now: drawing takes a second to import, and errors should come at once.
     from reports.render import render
     from reports.tables import console_summary

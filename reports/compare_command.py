@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reports.baselines import find_run
-from reports.gates import DEFAULT_GATES, EXIT_FAIL, EXIT_PASS, load_gates
-from reports.run_reader import GATES
+from reports.gates import EXIT_FAIL, EXIT_PASS, gates_of_run
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -41,8 +40,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     options = parser.parse_args(arguments)
     before, after = find_run(options.before), find_run(options.after)
-    kept = after / GATES
-    gates = load_gates(options.gates or (kept if kept.is_file() else DEFAULT_GATES))
+    gates = gates_of_run(after, options.gates)
     # Only now: pandas and scipy take seconds to import, and errors should come at once.
     from reports.compare_files import compare_runs, write_comparison
     from reports.compare_tables import answer, compare_console

@@ -1,4 +1,4 @@
-"""The picture of `python -m bench error`: where the error of a file comes from, by step and by layer."""
+"""The pictures of what `python -m bench error` finds: where the error of a file comes from, by step and by layer."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -8,11 +8,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.plot_style import Model, blank_grid, picture_text
+from reports.plot_style import Model, blank_grid, in_order, picture_text
+from reports.plot_values import labelled, tell
+from reports.run_record import RunRecord
 
 _ISOLATED, _ACCUMULATED, _TOTAL = "#D55E00", "#0072B2", "#555555"
 _LEAST = 1e-8  # what is smaller stands at the bottom of a logarithmic axis
 _DPI = 130
+_MOST_COLUMNS = 2
 
 
 @dataclass(frozen=True)
@@ -21,11 +24,13 @@ class LayerPoint:
 
     Attributes:
         name: Its name.
+        operation: Its kind.
         isolated_pct: Its own error in percent of its output.
         accumulated_pct: All of the error at its output, in percent.
     """
 
     name: str
+    operation: str
     isolated_pct: float
     accumulated_pct: float
 
@@ -53,6 +58,48 @@ def draw_errors(model: Model, file: str, terms: Mapping[str, float], layers: Seq
     _bars(top, terms)
     _lines(bottom, layers)
     figure.legend(*bottom.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False, fontsize=11)
+    return figure
+
+
+def layer_errors(record: RunRecord) -> Figure | None:
+    """Draw the error by layer of every file that was analysed.
+
+    Args:
+        record: Of the run.
+
+    Returns:
+        A facet for each file: what each layer adds, and what has come together at its output, on a logarithmic axis.
+        None where no file was analysed.
+    """
+    rows = labelled(record.layer_errors)
+    files = [
+        (model, label, own)
+        for model in record.models
+        for found in [labelled(record.of(model).layer_errors)]
+        for label in in_order(found["label"].unique())
+        for own in [found[found["label"] == label]]
+    ]
+    if rows.empty or not files:
+        return None
+    columns = min(len(files), _MOST_COLUMNS)
+    lines = -(-len(files) // columns)
+    images = ", ".join(map(str, sorted(rows["images"].unique())))
+    figure, grid = blank_grid(
+        lines,
+        columns,
+        "Error by layer",
+        f"layers that multiply by weights, against the float32 file on the reference kernels; {images} images",
+        (7.5 * columns, 3.6 * lines),
+    )
+    flat = [axes for row in grid for axes in row]
+    for axes in flat[len(files) :]:
+        axes.remove()
+    for axes, (model, label, own) in zip(flat, files, strict=False):
+        axes.set_title(f"{model.title}: {label}")
+        names = ["layer", "operation", "isolated_pct", "accumulated_pct"]
+        _lines(axes, [LayerPoint(*values) for values in own[names].itertuples(index=False)])
+    handles = {label: handle for handle, label in zip(*flat[0].get_legend_handles_labels(), strict=True)}
+    figure.legend(handles.values(), handles, loc="outside lower center", ncols=2, frameon=False, fontsize=11)
     return figure
 
 
@@ -93,7 +140,17 @@ def _lines(axes: Axes, layers: Sequence[LayerPoint]) -> None:
         for values in ([p.isolated_pct for p in layers], [p.accumulated_pct for p in layers])
     )
     axes.plot(places, accumulated, color=_ACCUMULATED, marker=".", label="accumulated: everything before it too")
-    axes.plot(places, isolated, color=_ISOLATED, marker="o", markersize=4, linestyle="", label="isolated: its own")
+    for place, (layer, own) in enumerate(zip(layers, isolated, strict=True)):
+        # One by one, so that the page can say which layer it is.
+        (mark,) = axes.plot([place], [own], color=_ISOLATED, marker="o", markersize=4, linestyle="")
+        mark.set_label("isolated: its own" if place == 0 else "")
+        tell(
+            mark,
+            layer.name,
+            layer.operation,
+            f"isolated {layer.isolated_pct:.3g} %",
+            f"accumulated {layer.accumulated_pct:.3g} %",
+        )
     if np.isfinite([isolated, accumulated]).any():
         axes.set_yscale("log")
     if np.isfinite(isolated).any():

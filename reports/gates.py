@@ -17,6 +17,7 @@ from reports.errors import GateError
 from reports.formatting import exact_enough, interval_text
 from reports.metric_registry import METRICS, reason_not_applicable
 from reports.records import Case, Expectation, Measurement
+from reports.run_reader import GATES
 
 DEFAULT_GATES = Path(__file__).with_name("gates.toml")
 
@@ -133,6 +134,20 @@ class GateResult:
 
     def __bool__(self) -> bool:
         return self.verdict in {Verdict.PASS, Verdict.NOT_APPLICABLE}
+
+
+def gates_of_run(run_dir: Path, gates_file: Path | None = None) -> tuple[Gate, ...]:
+    """The gates to judge a run by: those that are named, else those that it was judged by, else the built-in ones.
+
+    Args:
+        run_dir: A run's folder.
+        gates_file: Of the user, or None.
+
+    Raises:
+        GateError: As `load_gates`.
+    """
+    kept = run_dir / GATES
+    return load_gates(gates_file or (kept if kept.is_file() else DEFAULT_GATES))
 
 
 def load_gates(path: Path | str = DEFAULT_GATES) -> tuple[Gate, ...]:

@@ -16,6 +16,7 @@ from reports.formatting import plain_text, rewrites_note
 from reports.gates import Gate, GateResult, Verdict
 from reports.metric_registry import SEEDED
 from reports.page_cells import verdict_cell
+from reports.page_errors import error_tables
 from reports.page_files import EmbeddedFile, embedded_files
 from reports.page_gates import gate_table, verdict_table
 from reports.page_pictures import picture_sections
@@ -68,6 +69,7 @@ def page_html(
         "matrix": matrix(rows, record.standings),
         "summaries": summary_tables(rows, record),
         "pictures": picture_sections(record, _PICTURE_BYTES),
+        "errors": error_tables(record),
         "worst": worst_table(worst_images(record.bits), record),
         "bad": verdict_table("Failed and inconclusive gates", _of(results, Verdict.FAIL, Verdict.INCONCLUSIVE)),
         "gates": gate_table(gates, results),

@@ -28,7 +28,10 @@ _PICTURES = (
     "error_histograms",
     "bit_positions",
     "robustness",
+    "layer_errors",
 )
+# A glance is enough for these, so their panels are small.
+_SMALL = ("logits_scatter", "score_scatter")
 Split = Callable[[RunRecord], Iterator[tuple[RunRecord, str]]]
 
 
@@ -53,8 +56,8 @@ class Section:
         name: Of the kind, as in plots/.
         title: Its heading.
         subtitle: What the reader must know to read it.
-        small: Whether the panels are small ones, of single files.
-        groups: Panels by heading: one group without a heading, or for small panels one for each model.
+        small: Whether the panels are small ones.
+        groups: Panels by heading: one group without a heading, or for panels of single files one for each model.
         legend: What colours and markers mean.
         left_out: Why pictures are missing; "" where none are.
     """
@@ -96,7 +99,7 @@ def picture_sections(record: RunRecord, limit_bytes: int) -> list[Section]:
 
 def _section(name: str, of_models: Sequence[tuple[str, RunRecord]], limit_bytes: int) -> Section:
     split = _SPLITS.get(name)
-    section = Section(name, name.replace("_", " ").capitalize(), small=split is not None)
+    section = Section(name, name.replace("_", " ").capitalize(), small=name in _SMALL)
     handles: dict[str, Artist] = {}
     for number, (owner, record) in enumerate(of_models):
         try:
@@ -148,4 +151,14 @@ def _by_scores_file(record: RunRecord) -> Iterator[tuple[RunRecord, str]]:
         yield replace(record, scores=scores[scores["label"] == label]), label
 
 
-_SPLITS: dict[str, Split] = {"logits_scatter": _by_logits_file, "score_scatter": _by_scores_file}
+def _by_analysed_file(record: RunRecord) -> Iterator[tuple[RunRecord, str]]:
+    layers = labelled(record.layer_errors)
+    for label in in_order(layers["label"].unique()):
+        yield replace(record, layer_errors=layers[layers["label"] == label]), label
+
+
+_SPLITS: dict[str, Split] = {
+    "logits_scatter": _by_logits_file,
+    "score_scatter": _by_scores_file,
+    "layer_errors": _by_analysed_file,
+}

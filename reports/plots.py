@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from reports.bar_plots import accuracy_by_precision, latency_by_precision, rewrite_effect, size_by_precision
 from reports.bit_positions import bit_positions
+from reports.error_plot import layer_errors
 from reports.files import remove, write_atomically
 from reports.latency_plots import latency_distributions
 from reports.logit_plots import error_histograms, logits_scatter
@@ -35,6 +36,7 @@ FIGURES: dict[str, Draw] = {
         bit_positions,
         robustness,
         score_scatter,
+        layer_errors,
     )
 }
 

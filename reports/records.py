@@ -153,6 +153,8 @@ SCORE_COLUMNS = (
 )
 IMAGE_COLUMNS = ("dataset", "image", "picture")
 DURATION_COLUMNS = ("variant", "suite", "precision", "samples", "seconds")
+TERM_COLUMNS = (*CASE_COLUMNS, "images", "term", "rms", "mae", "share_pct")
+LAYER_COLUMNS = (*CASE_COLUMNS, "images", "layer", "operation", "stored", "isolated_pct", "gain", "accumulated_pct")
 LATENCY_COLUMNS = (
     "variant",
     "precision",

@@ -60,6 +60,7 @@ PLOTS = (
     "plots/bit_positions.png",
     "plots/robustness.png",
     "plots/score_scatter.png",
+    "plots/layer_errors.png",
 )
 WORST_IMAGES = "samples/worst_images.csv"
 # What a comparison leaves: in the run that was held against another, or in a folder of its own.

@@ -20,10 +20,12 @@ from reports.records import (
     BIT_COLUMNS,
     IMAGE_COLUMNS,
     LATENCY_COLUMNS,
+    LAYER_COLUMNS,
     PLAN_COLUMNS,
     RESULT_COLUMNS,
     SCORE_COLUMNS,
     SCORE_SUMS,
+    TERM_COLUMNS,
     Case,
     Expectation,
     Measurement,
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 RESULTS, PLAN, ENVIRONMENT, GATES = "results.csv", "plan.csv", "environment.json", "gates.toml"
 BITS, LATENCY, DURATIONS = "samples/bits.csv", "samples/latency.csv", "samples/durations.csv"
 SCORES, IMAGES = "samples/scores.csv", "samples/images.csv"
+ERROR_TERMS, LAYER_ERRORS = "samples/error_terms.csv", "samples/layer_errors.csv"
 # Columns of samples that are numbers; a message may be missing, so it is a float in frames.
 _NUMBERS: dict[str, Callable[[str], float]] = {
     "bit": int,
@@ -49,6 +52,8 @@ _NUMBERS: dict[str, Callable[[str], float]] = {
     "score": float,
     "reference_score": float,
     **dict.fromkeys(SCORE_SUMS, float),
+    "images": int,
+    **dict.fromkeys(("rms", "mae", "share_pct", "isolated_pct", "gain", "accumulated_pct"), float),
 }
 _HEADER = ",".join(RESULT_COLUMNS)
 
@@ -151,6 +156,36 @@ def load_latency(run_dir: Path) -> pd.DataFrame:
         ReportError: The table has other columns, or a cell is no number where one is expected.
     """
     return _sample_frame(run_dir / LATENCY, LATENCY_COLUMNS)
+
+
+def load_error_terms(run_dir: Path) -> pd.DataFrame:
+    """Read samples/error_terms.csv: where the error of single files comes from, by step.
+
+    Args:
+        run_dir: A run's folder.
+
+    Returns:
+        Columns TERM_COLUMNS, one step of one file a row. Empty when no file was analysed.
+
+    Raises:
+        ReportError: The table has other columns, or a cell is no number where one is expected.
+    """
+    return _sample_frame(run_dir / ERROR_TERMS, TERM_COLUMNS)
+
+
+def load_layer_errors(run_dir: Path) -> pd.DataFrame:
+    """Read samples/layer_errors.csv: the error of single files by layer.
+
+    Args:
+        run_dir: A run's folder.
+
+    Returns:
+        Columns LAYER_COLUMNS, one layer of one file a row, in the order of the graph. Empty when no file was analysed.
+
+    Raises:
+        ReportError: The table has other columns, or a cell is no number where one is expected.
+    """
+    return _sample_frame(run_dir / LAYER_ERRORS, LAYER_COLUMNS)
 
 
 def load_images(run_dir: Path) -> dict[str, str]:

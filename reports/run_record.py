@@ -10,8 +10,16 @@ import pandas as pd
 from reports.errors import ReportError
 from reports.gates import GateResult
 from reports.plot_style import Model, model_of
-from reports.records import BIT_COLUMNS, LATENCY_COLUMNS, SCORE_COLUMNS, Case, Measurement
-from reports.run_reader import load_bits, load_latency, load_scores
+from reports.records import (
+    BIT_COLUMNS,
+    LATENCY_COLUMNS,
+    LAYER_COLUMNS,
+    SCORE_COLUMNS,
+    TERM_COLUMNS,
+    Case,
+    Measurement,
+)
+from reports.run_reader import load_bits, load_error_terms, load_latency, load_layer_errors, load_scores
 from reports.standings import Standing, standings
 
 
@@ -29,6 +37,8 @@ class RunRecord:
         bits: What `load_bits` gives.
         scores: What `load_scores` gives.
         latency: What `load_latency` gives.
+        error_terms: What `load_error_terms` gives.
+        layer_errors: What `load_layer_errors` gives.
     """
 
     measurements: Sequence[Measurement]
@@ -36,6 +46,8 @@ class RunRecord:
     bits: pd.DataFrame = field(default_factory=partial(_empty, BIT_COLUMNS))
     scores: pd.DataFrame = field(default_factory=partial(_empty, SCORE_COLUMNS))
     latency: pd.DataFrame = field(default_factory=partial(_empty, LATENCY_COLUMNS))
+    error_terms: pd.DataFrame = field(default_factory=partial(_empty, TERM_COLUMNS))
+    layer_errors: pd.DataFrame = field(default_factory=partial(_empty, LAYER_COLUMNS))
 
     @property
     def models(self) -> list[Model]:
@@ -63,6 +75,8 @@ class RunRecord:
             bits=_of_model(self.bits, model),
             scores=_of_model(self.scores, model),
             latency=_of_model(self.latency, model),
+            error_terms=_of_case_model(self.error_terms, model),
+            layer_errors=_of_case_model(self.layer_errors, model),
         )
 
 
@@ -94,9 +108,17 @@ def load_record(
         read(load_bits, BIT_COLUMNS),
         read(load_scores, SCORE_COLUMNS),
         read(load_latency, LATENCY_COLUMNS),
+        read(load_error_terms, TERM_COLUMNS),
+        read(load_layer_errors, LAYER_COLUMNS),
     )
     return record, problems
 
 
 def _of_model(frame: pd.DataFrame, model: Model) -> pd.DataFrame:
     return frame[(frame["variant"] == model.variant) & (frame["image_size"] == model.image_size)]
+
+
+def _of_case_model(frame: pd.DataFrame, model: Model) -> pd.DataFrame:
+    """Rows that carry all columns of a case."""
+    own = _of_model(frame, model)
+    return own[(own["weights"] == model.weights) & (own["mode"] == model.mode) & (own["threads"] == model.threads)]

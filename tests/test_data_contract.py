@@ -19,13 +19,26 @@ from reports.records import (
     CASE_COLUMNS,
     DURATION_COLUMNS,
     LATENCY_COLUMNS,
+    LAYER_COLUMNS,
     PLAN_COLUMNS,
     RESULT_COLUMNS,
     SCORE_COLUMNS,
+    TERM_COLUMNS,
 )
 from reports.render import render
 from reports.run_directory import PLOTS, RENDERED, WORST_IMAGES, RunDirectory
-from reports.run_reader import BITS, DURATIONS, ENVIRONMENT, GATES, LATENCY, PLAN, RESULTS, SCORES
+from reports.run_reader import (
+    BITS,
+    DURATIONS,
+    ENVIRONMENT,
+    ERROR_TERMS,
+    GATES,
+    LATENCY,
+    LAYER_ERRORS,
+    PLAN,
+    RESULTS,
+    SCORES,
+)
 from reports.tables import VERDICT_COLUMNS
 from reports.worst_images import WORST_IMAGE_COLUMNS
 from tests.documents import ROOT
@@ -42,6 +55,8 @@ COLUMNS = {
     SCORES: SCORE_COLUMNS,
     LATENCY: LATENCY_COLUMNS,
     DURATIONS: DURATION_COLUMNS,
+    ERROR_TERMS: TERM_COLUMNS,
+    LAYER_ERRORS: LAYER_COLUMNS,
     WORST_IMAGES: WORST_IMAGE_COLUMNS,
 }
 

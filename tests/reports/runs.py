@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from reports.records import Measurement
+from reports.error_tables import keep_errors
+from reports.records import Case, Measurement
 from reports.run_directory import RunDirectory
 from tests.reports.synthetic import FULL, NANO, RUN_ID, bit_rows, healthy_rows, plan_of, torch_of
 
@@ -55,6 +56,43 @@ def save_run(
         run.append_latency((rename(str(row[0])), *row[1:]) for row in latency_rows())
         run.finish()
     return run.path
+
+
+ANALYSED = replace(NANO, precision="int8")
+
+
+def keep_analysis(run: Path, case: Case = ANALYSED, rename: Callable[[str], str] = str, worst: float = 9.5) -> Path:
+    """Put a made-up analysis of a file into a run: five layers, the middle one with an error of its own of `worst` %.
+
+    Args:
+        run: Its folder.
+        case: Of the file.
+        rename: What becomes of the names of layers.
+        worst: In percent.
+    """
+    terms = [
+        {"term": name, "rms": rms, "mae": rms / 2, "share_pct": share}
+        for name, rms, share in (
+            ("conversion", 1e-6, 0.0),
+            ("quantization", 0.21, 99.0),
+            ("kernels", 0.02, 1.0),
+            ("threads", 0.0, 0.0),
+            ("total", 0.22, 100.0),
+        )
+    ]
+    layers = [
+        {
+            "layer": rename(f"stages/{number}/conv"),
+            "operation": "CONV_2D 4x4",
+            "stored": "INT8",
+            "isolated_pct": worst if number == 2 else 0.5 + number / 10,
+            "gain": 0.9998,
+            "accumulated_pct": 1.0 + number,
+        }
+        for number in range(5)
+    ]
+    keep_errors(run, case, 4, terms, layers)
+    return run
 
 
 def torch_only() -> list[Measurement]:

@@ -9,7 +9,7 @@ import pytest
 from reports.gates import load_gates
 from reports.render import render
 from tests.reports.browser import browser, look, missing
-from tests.reports.runs import HOSTILE, save_run
+from tests.reports.runs import HOSTILE, keep_analysis, save_run
 from tests.reports.synthetic import NANO, altered, attack_rows, healthy_rows, quality_rows, without
 
 if TYPE_CHECKING:
@@ -25,8 +25,12 @@ return [document.documentElement.scrollWidth, wide.map((element) => element.oute
 """
 # A scroll is told to the page with the next frame, and closes a tip: only after that may the pointer move.
 SCROLL_TO = """
-arguments[0].scrollIntoView({block: "center"});
-requestAnimationFrame(() => requestAnimationFrame(arguments[1]));
+const [element, done] = arguments;
+element.scrollIntoView({block: "center"});
+requestAnimationFrame(() => requestAnimationFrame(() => {
+  const box = element.getBoundingClientRect();
+  done([box.x + box.width / 2, box.y + box.height / 2]);
+}));
 """
 COLUMN = "return [...document.querySelectorAll(arguments[0])].map((cell) => cell.dataset.key)"
 CONTRAST = """
@@ -50,7 +54,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def rendered(path: Path, *arguments: Any, **options: Any) -> Path:
-    run = save_run(path, *arguments, **options)
+    run = keep_analysis(save_run(path, *arguments, **options), rename=lambda name: f"{name}/{'long_name/' * 30}")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("reports.render.write_plots", lambda *_: ([], []))
         render(run, load_gates())
@@ -138,7 +142,8 @@ def test_every_picture_has_marks_of_some_size(driver: "Chrome", page: Path) -> N
 
 
 def test_a_mark_and_a_heading_say_what_they_are(driver: "Chrome", page: Path) -> None:
-    from selenium.webdriver import ActionChains
+    from selenium.webdriver.common.actions.action_builder import ActionBuilder
+    from selenium.webdriver.support.wait import WebDriverWait
 
     look(driver, page)
     tip = driver.find_element("id", "tip")
@@ -148,13 +153,27 @@ def test_a_mark_and_a_heading_say_what_they_are(driver: "Chrome", page: Path) ->
         for mark in driver.find_elements("css selector", "#accuracy_vs_size .mark")
         if "rejected" in str(mark.get_attribute("data-tip"))
     )
-    driver.execute_async_script(SCROLL_TO, cross)
-    ActionChains(driver).move_to_element(cross).perform()
-    assert tip.is_displayed()
+    x, y = driver.execute_async_script(SCROLL_TO, cross)
+    pointer = ActionBuilder(driver)
+    pointer.pointer_action.move_to_location(round(x), round(y))  # to an element, it would scroll once more
+    pointer.perform()
+    # A browser tells of a pointer's moves with the next frame.
+    WebDriverWait(driver, 10).until(lambda _: tip.is_displayed())
     assert "rejected; bit_agreement: 0.9 is not > 0.99" in tip.text
     heading = driver.find_element("css selector", "#numbers th:nth-child(4) button")
     driver.execute_script("arguments[0].focus()", heading)
     assert "size_bytes: Size of the model file." in tip.text
+
+
+def test_layers_are_named_where_the_pointer_is_and_sort_by_their_error(driver: "Chrome", page: Path) -> None:
+    look(driver, page)
+    tips = [str(mark.get_attribute("data-tip")) for mark in driver.find_elements("css selector", "#layer_errors .mark")]
+    assert len(tips) == 5
+    assert "isolated 9.5 %; accumulated 3 %" in tips[2]
+    query = "#errors .scroll:last-of-type tbody td:nth-child(6)"
+    assert driver.execute_script(COLUMN, query) == ["9.5", "0.9", "0.8", "0.6", "0.5"]
+    driver.find_element("css selector", "#errors .scroll:last-of-type th:nth-child(6) button").click()
+    assert driver.execute_script(COLUMN, query) == ["0.5", "0.6", "0.8", "0.9", "9.5"]
 
 
 def test_an_embedded_table_is_the_one_in_the_folder(driver: "Chrome", page: Path) -> None:

@@ -1,7 +1,7 @@
 """The pictures show what was measured, leave out what was not, and never stop a run."""
 
 import math
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from reports.gates import judge, load_gates
 from reports.plot_style import bar_label, in_order, style_of
 from reports.plots import FIGURES, write_plots
 from reports.quality_plots import score_scatter
-from reports.records import BIT_COLUMNS, LATENCY_COLUMNS, SCORE_COLUMNS, Case, Measurement, measurement
+from reports.records import BIT_COLUMNS, LATENCY_COLUMNS, LAYER_COLUMNS, SCORE_COLUMNS, Case, Measurement, measurement
 from reports.run_directory import PLOTS
 from reports.run_record import RunRecord
 from reports.trade_off_plots import Point, frontier
@@ -58,9 +58,16 @@ def rewritten_rows() -> list[Measurement]:
     ]
 
 
+LAYERS = pd.DataFrame(
+    [(*astuple(NANO), 4, f"net/{place}", "CONV_2D 1x1", "INT8", 0.5 + place, 1.0, 1.0 + place) for place in range(5)],
+    columns=list(LAYER_COLUMNS),
+)
+
+
 def everything() -> RunRecord:
     """A record that has the data for every picture of watermark detectors."""
-    return RunRecord(healthy_rows() + rewritten_rows() + attack_rows(), bits=BITS, latency=LATENCY)
+    rows = healthy_rows() + rewritten_rows() + attack_rows()
+    return RunRecord(rows, bits=BITS, latency=LATENCY, layer_errors=LAYERS)
 
 
 def tips(axes: Axes) -> list[str]:

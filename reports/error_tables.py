@@ -1,0 +1,80 @@
+"""What `python -m bench error` found, kept in the folder of the run whose file it is about."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple
+from pathlib import Path
+
+from reports.errors import ReportError
+from reports.files import csv_text, write_atomically
+from reports.records import CASE_COLUMNS, LAYER_COLUMNS, TERM_COLUMNS, Case
+from reports.run_reader import ENVIRONMENT, ERROR_TERMS, LAYER_ERRORS, is_run, load_results, table_rows
+
+_TABLES = ((ERROR_TERMS, TERM_COLUMNS), (LAYER_ERRORS, LAYER_COLUMNS))
+
+
+def check_holds(run_dir: Path, case: Case, fingerprint: str) -> None:
+    """Make sure that a run measured a file, before that file is analysed for it.
+
+    Args:
+        run_dir: A folder.
+        case: Of the file.
+        fingerprint: Of its weights.
+
+    Raises:
+        ReportError: The folder holds no run, the run has no such file, or it was made from other weights.
+    """
+    if not is_run(run_dir):
+        raise ReportError(f"{run_dir} is no run directory: expected a folder with a results.csv of ours")
+    cases = dict.fromkeys(row.case for row in load_results(run_dir) if not row.case.is_reference)
+    if case not in cases:
+        found = "; ".join(_text(other) for other in cases) or "no file at all"
+        raise ReportError(f"{run_dir} did not measure {_text(case)}; it holds {found}. Choose one of those")
+    path = run_dir / ENVIRONMENT
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))["weights"][case.variant]["fingerprint"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ReportError(
+            f"{path}: expected the fingerprint of the weights of {case.variant}; measure again"
+        ) from error
+    if kept != fingerprint:
+        raise ReportError(
+            f"{run_dir} measured weights of {case.variant} with the fingerprint {kept}, found {fingerprint}; "
+            "name the run's weights with --weights"
+        )
+
+
+def keep_errors(
+    run_dir: Path,
+    case: Case,
+    images: int,
+    terms: Iterable[Mapping[str, object]],
+    layers: Iterable[Mapping[str, object]],
+) -> None:
+    """Write the analysis of a file into its run, in place of an earlier one of the same file.
+
+    Args:
+        run_dir: A run's folder.
+        case: Of the file.
+        images: How many it was analysed on.
+        terms: By step, with the columns of TERM_COLUMNS after `images`.
+        layers: By layer in the order of the graph, with the columns of LAYER_COLUMNS after `images`.
+
+    Raises:
+        ReportError: An earlier table is damaged, or a table cannot be written.
+    """
+    own = tuple(map(str, astuple(case)))
+    for (name, columns), rows in zip(_TABLES, (terms, layers), strict=True):
+        path = run_dir / name
+        kept = [
+            tuple(row.values())
+            for _, row in (table_rows(path, columns) if path.is_file() else ())
+            if tuple(row[column] for column in CASE_COLUMNS) != own
+        ]
+        values = columns[len(CASE_COLUMNS) + 1 :]
+        added = [(*astuple(case), images, *(row[column] for column in values)) for row in rows]
+        write_atomically(path, csv_text([columns, *kept, *added]))
+
+
+def _text(case: Case) -> str:
+    return " ".join(str(part) for part in astuple(case))
