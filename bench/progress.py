@@ -65,10 +65,13 @@ class Progress:
     Args:
         steps: of every test of the run, in order; several tests may be of one step.
         durations: see `measured_durations`.
+
+    Attributes:
+        tests: of the run.
     """
 
     def __init__(self, steps: Sequence[Step], durations: Mapping[tuple[str, str, str], tuple[int, float]]):
-        self._tests = len(steps)
+        self.tests = len(steps)
         tests_of = {step: steps.count(step) for step in dict.fromkeys(steps)}
         self._expected = {step: expected_s(step, durations) / count for step, count in tests_of.items()}
         self._open = list(steps)
@@ -92,10 +95,18 @@ class Progress:
         speed = (self._done_s + TRUSTED_S) / (self._done_expected_s + TRUSTED_S)
         return speed * sum(self._expected[step] for step in self._open)
 
+    @property
+    def done(self) -> int:
+        """Tests that have ended."""
+        return self.tests - len(self._open)
+
+    @property
+    def rest_text(self) -> str:
+        """The estimate for people: `about 12 min to go`, or nothing after the last test."""
+        return f"about {duration_text(self.remaining_s)} to go" if self._open else ""
+
     def __str__(self) -> str:
-        open_tests = len(self._open)
-        done = f"{self._tests - open_tests} of {self._tests} tests"
-        return f"{done}, about {duration_text(self.remaining_s)} to go" if open_tests else done
+        return ", ".join(filter(None, [f"{self.done} of {self.tests} tests", self.rest_text]))
 
 
 def duration_text(seconds: float) -> str:

@@ -57,9 +57,18 @@ class Recorder:
         self._measured.append(row)
         self._run.append([row])
 
+    @property
+    def measured(self) -> Sequence[Measurement]:
+        """What was recorded so far."""
+        return self._measured
+
+    def results(self) -> list[GateResult]:
+        """What the gates say of it, and of what was promised and is missing."""
+        return judge(self._gates, self._measured, self._promises)
+
     def failures(self) -> list[GateResult]:
         """The gates that what was measured so far does not pass."""
-        return [result for result in self._judged() if result.verdict is Verdict.FAIL]
+        return [result for result in self.results() if result.verdict is Verdict.FAIL]
 
     def properties(self) -> list[tuple[str, object]]:
         """What was measured and what the gates say of it, as the properties of a test in JUnit XML.
@@ -76,9 +85,6 @@ class Recorder:
                 found.append((f"{name}.interval", interval))
         return found + [
             (f"{result.gate.metric} {result.gate.op} {result.gate.limit:g}", result.verdict.value)
-            for result in self._judged()
+            for result in self.results()
             if result.verdict is not Verdict.NOT_APPLICABLE
         ]
-
-    def _judged(self) -> list[GateResult]:
-        return judge(self._gates, self._measured, self._promises)

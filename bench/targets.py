@@ -9,6 +9,7 @@ from converters.rewrites import choose_rewrites
 from converters.store import ArtifactSpec
 from converters.variants import Card
 from converters.weights import Weights
+from reports.formatting import precision_name, threads_text
 from reports.records import NO_REWRITES, Case
 
 
@@ -99,6 +100,14 @@ class Target:
         rewrites = "" if case.rewrites == NO_REWRITES else f"-{case.rewrites}"
         resize = "-resize" if case.mode == "resize" else ""
         return f"{case.variant}-{case.image_size}{resize}-{case.precision}{rewrites}-{case.backend}-t{case.threads}"
+
+
+def short_name(target: Target) -> str:
+    """For people: `videoseal_nano 256 int8*`, starred where rewritten, with what is unusual about it."""
+    case = target.case
+    name = f"{target.group} {'PyTorch' if target.is_reference else precision_name(case.precision, case.rewrites)}"
+    backend = "" if case.backend in {"torch", "litert"} else f" ({case.backend})"
+    return f"{name}{backend}{threads_text(case.threads)}"
 
 
 def expand(options: Options) -> tuple[Target, ...]:

@@ -1,9 +1,11 @@
 """Runs the main job as a user does: in a process of its own, from the root of the checkout."""
 
 import os
+import pty
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,21 @@ def environment(cache: Path) -> dict[str, Any]:
 def main_job(run_dir: Path, cache: Path, *arguments: str) -> MainJob:
     """Run `pytest bench` into `run_dir`, with its own artifact store in `cache`."""
     return _run(run_dir, bench_command(run_dir, *arguments), environment(cache))
+
+
+def main_job_on_terminal(run_dir: Path, cache: Path, *arguments: str, columns: int = 100) -> MainJob:
+    """As `main_job`, on a terminal: the output has what a terminal is sent, control sequences included."""
+    master, slave = pty.openpty()
+    where = environment(cache)
+    where["env"] |= {"TERM": "xterm", "COLUMNS": str(columns), "LINES": "40"}
+    process = subprocess.Popen(bench_command(run_dir, *arguments), **where, stdin=slave, stdout=slave, stderr=slave)
+    os.close(slave)
+    chunks = []
+    with suppress(OSError):  # a terminal that nobody writes to any more is an error on Linux
+        while chunk := os.read(master, 65536):
+            chunks.append(chunk)
+    os.close(master)
+    return MainJob(run_dir, process.wait(), b"".join(chunks).decode(errors="replace"))
 
 
 def render_again(run_dir: Path) -> MainJob:

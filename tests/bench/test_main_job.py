@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ from datasets.images import write_png
 from datasets.messages import format_bits, random_messages
 from datasets.photographs import photo_samples
 from reports.records import RESULT_COLUMNS
-from tests.bench.main_job import MainJob, main_job, render_again
+from tests.bench.main_job import MainJob, main_job, main_job_on_terminal, render_again
 
 pytestmark = [pytest.mark.convert, pytest.mark.main_job]
 
@@ -53,6 +54,60 @@ def results(run_dir: Path) -> pd.DataFrame:
 def failed_metrics(job: MainJob) -> set[str]:
     verdicts = pd.read_csv(job.run_dir / "verdicts.csv")
     return set(verdicts[verdicts.verdict == "FAIL"].metric)
+
+
+def told_of_files(output: str) -> list[str]:
+    """The lines on finished files, without what moves a terminal's cursor."""
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", output)
+    return [line for line in plain.splitlines() if re.match(r"videoseal_nano 256 \S+: size", line)]
+
+
+def test_each_finished_file_has_a_line_of_what_was_measured(job: MainJob) -> None:
+    values = results(job.run_dir)
+    files = values[(values.backend == "litert") & values.dataset.isin(["", "photographs"])]
+    found = files.set_index(["precision", "metric"])["value"].to_dict()
+    assert told_of_files(job.output) == [
+        f"videoseal_nano 256 {precision}*: size {found[precision, 'size_bytes'] / 1e6:.1f} MB, "
+        f"agreement {100 * found[precision, 'bit_agreement']:.2f} %, "
+        f"accuracy {100 * found[precision, 'bit_accuracy']:.2f} %, PASS"
+        for precision in ("float32", "int8")
+    ]
+
+
+def test_a_pipe_gets_plain_lines(job: MainJob) -> None:
+    assert "\x1b" not in job.output
+    assert "\r" not in job.output
+    while_running, _, at_the_end = job.output.partition(" sealbench ")
+    ours = [line for line in while_running.splitlines() if line.startswith("videoseal_nano ")]
+    assert len(ours) > 8  # suites and files
+    assert max(map(len, [*ours, *at_the_end.splitlines()[1:-3]])) <= 100  # a path is as long as it is
+
+
+def test_a_terminal_gets_a_bar_and_a_quiet_run_only_the_table(job: MainJob, cache: Path, tmp_path: Path) -> None:
+    chosen = ("-k", "conversion or size or bit_accuracy", "--precision", "float32,int8", *NANO[:4])
+    shown = main_job_on_terminal(tmp_path / "shown", cache, *chosen)
+    assert shown.code == 0, shown.output[-3000:]
+    tests = len(pd.read_csv(tmp_path / "shown/samples/durations.csv"))
+    assert f"{tests - 1}/{tests} tests" in shown.output
+    assert f"{tests}/{tests} tests" in shown.output
+    assert "\x1b[2K" in shown.output  # drawn over itself
+    assert [line.rpartition(", ")[2] for line in told_of_files(shown.output)] == ["PASS", "PASS"]
+    assert "test_size.py ." not in shown.output  # pytest's own dots
+    quiet = main_job(tmp_path / "quiet", cache, *chosen, "-q")
+    assert told_of_files(quiet.output) == []
+    assert "to go" not in quiet.output
+    assert f"report: {tmp_path / 'quiet' / 'report.html'}" in quiet.output
+
+
+def test_a_failing_file_says_so_above_the_bar(job: MainJob, cache: Path, tmp_path: Path) -> None:
+    gates = tmp_path / "gates.toml"
+    gates.write_text('[[gate]]\nmetric = "size_bytes"\nop = "<"\nlimit = 9\nreason = "tiny"\n', encoding="utf-8")
+    chosen = ("-k", "conversion or size", "--precision", "int8", *NANO[:4], "--gates", str(gates))
+    shown = main_job_on_terminal(tmp_path / "run", cache, *chosen)
+    assert shown.code == 1
+    (line,) = told_of_files(shown.output)
+    assert line.endswith(" MB, FAIL")
+    assert re.search(r"FAILED bench/suites/test_size\.py::\S+", shown.output.partition("= FAILURES =")[0])
 
 
 def test_the_bundled_model_passes(job: MainJob) -> None:

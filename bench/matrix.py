@@ -1,0 +1,58 @@
+"""Which targets a test of the bench is repeated for, and on which images."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bench.options import Options
+from bench.targets import Target
+from bench.tasks import task_of
+from converters.store import ArtifactSpec
+from datasets.attacks import CURVE_POINTS, jpeg_qualities
+
+
+def rewritten_targets(targets: Sequence[Target]) -> list[Target]:
+    """Files that are measured without their rewrites as well."""
+    names = {str(target) for target in targets}
+    return [target for target in targets if target.rewrites and str(target.plain) in names]
+
+
+def second_targets(targets: Sequence[Target]) -> list[Target]:
+    """Files that another interpreter than LiteRT runs, where LiteRT runs them as well."""
+    return [
+        target for target in targets if target.backend == "tensorflow" and replace(target, backend="litert") in targets
+    ]
+
+
+def conversion_targets(options: Options, targets: Sequence[Target]) -> list[Target]:
+    """Files that are converted here: none if one was given."""
+    if options.artifact is not None:
+        return []
+    conversions: dict[ArtifactSpec, Target] = {}
+    for target in targets:
+        if not target.is_reference:
+            conversions.setdefault(target.spec, target)
+    return list(conversions.values())
+
+
+def datasets_of(options: Options, target: Target, images: str) -> list[str]:
+    """Datasets that a target is measured on.
+
+    Those of which there are images without a watermark for `plain_dataset`; for `jpeg_dataset` only where a curve over
+    JPEG's quality is measured.
+    """
+    if images == "jpeg_dataset" and len(jpeg_qualities(options.attacks)) < CURVE_POINTS:
+        return []
+    task = task_of(target.variant)
+    datasets = options.datasets_of(target.variant)
+    return [dataset for dataset in datasets if task.has_plain(dataset) or images != "plain_dataset"]
+
+
+def attacked_targets(options: Options, targets: Sequence[Target]) -> list[tuple[Target, str, str]]:
+    """Targets with each of their datasets under each attack, dataset by dataset."""
+    found = [
+        (t, dataset, attack)
+        for t in targets
+        for dataset in datasets_of(options, t, "dataset")
+        for attack in options.attacks
+    ]
+    return sorted(found, key=lambda item: item[1])
