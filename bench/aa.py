@@ -8,6 +8,7 @@ suite takes.
 
 import argparse
 import csv
+import math
 import sys
 import time
 from collections import Counter
@@ -103,9 +104,13 @@ def smallest_found(comparisons: Sequence[Comparison], share: float = FOUND_AT_LE
     Args:
         comparisons: of a file with itself; at least one.
         share: in (0, 1).
+
+    Returns:
+        A share of the time; infinite where too many of the comparisons found no interval.
     """
-    lows = np.array([comparison.low for comparison in comparisons])
-    return float((1 + MARGIN) / np.quantile(lows, 1 - share) - 1)
+    lows = np.maximum([comparison.low for comparison in comparisons], 0)  # 0 where there was no interval
+    low = float(np.quantile(lows, 1 - share))
+    return (1 + MARGIN) / low - 1 if low else math.inf
 
 
 def noise_floor(comparisons: Sequence[Comparison], share: float = 0.95) -> float:

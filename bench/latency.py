@@ -1,12 +1,26 @@
-"""Latency of things that are compared: what was measured in turns, as percentiles and ratios with intervals."""
+"""Latency of things that are compared: what was measured in turns, as percentiles and ratios with intervals.
 
-from collections.abc import Iterable
+Intervals rest on rounds that are independent of each other. Where other programs take the processors they are not:
+the scheduler may hold back one of two processes for many rounds. On two cores that were taken, ten comparisons of a
+file with itself had ratios from 0.59 to 1.61, and in 86 to 100 % of their turns the threads had waited for a
+processor; on the same cores without other programs it was 0 to 4 % in six comparisons, with ratios from 0.987 to
+0.998. So a ratio that was taken while the machine was busy has no interval, and no gate that is judged by it passes
+or fails.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from bench.intervals import CONFIDENCE, Interval, median_ratio_interval, quantile_interval
 from bench.turns import LatencySample
+
+# A turn is disturbed if its threads together waited longer than this share of its time, and a machine busy if more than
+# this share of the turns were.
+DISTURBED = 0.05
+BUSY = 0.25
 
 
 @dataclass(frozen=True)
@@ -27,7 +41,10 @@ class LatencySummary:
 
 @dataclass(frozen=True)
 class Speedup:
-    """How many times as fast one is as another: ratio of medians with its interval (None for one round)."""
+    """How many times as fast one is as another: ratio of medians with its interval.
+
+    The interval is None for one round, and where the machine was busy (`was_busy`).
+    """
 
     ratio: float
     interval: Interval | None
@@ -60,7 +77,8 @@ def speedup(samples: Iterable[LatencySample], of: str, against: str, confidence:
     Raises:
         ValueError: there is no such round.
     """
-    by_name = _by_name(samples)
+    both = [sample for sample in samples if sample.name in {of, against}]
+    by_name = _by_name(both)
     ours, theirs = by_name.get(of, {}), by_name.get(against, {})
     rounds = sorted(ours.keys() & theirs.keys())
     if not rounds:
@@ -69,9 +87,16 @@ def speedup(samples: Iterable[LatencySample], of: str, against: str, confidence:
     their_times = np.array([theirs[number] for number in rounds])
     return Speedup(
         ratio=float(np.median(their_times) / np.median(our_times)),
-        interval=median_ratio_interval(their_times, our_times, confidence),
+        interval=None if was_busy(both) else median_ratio_interval(their_times, our_times, confidence),
         rounds=len(rounds),
     )
+
+
+def was_busy(samples: Sequence[LatencySample]) -> bool:
+    """Whether other programs took the processors in too large a share of the turns; not where that is not known."""
+    known = [sample for sample in samples if not math.isnan(sample.waited_ms)]
+    disturbed = [sample for sample in known if sample.waited_ms > DISTURBED * sample.latency_ms]
+    return len(disturbed) > BUSY * len(known)
 
 
 def _by_name(samples: Iterable[LatencySample]) -> dict[str, dict[int, float]]:

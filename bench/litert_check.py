@@ -46,7 +46,7 @@ def our_median_ms(path: Path, threads: int, calls: int) -> float:
     """Median of so many timed calls in a fresh process, warmed up and settled."""
     with TimedProcess(file_request("litert", path, threads)) as process:
         process.warm_up()
-        return median(process.turn(SETTLE_MS) for _ in range(calls))
+        return median(process.turn(SETTLE_MS).latency_ms for _ in range(calls))
 
 
 def tools_median_ms(path: Path, threads: int, calls: int) -> float:

@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from bench.engines import RunnerError
 from bench.targets import Group
+from bench.turns import Turn
 
 WORKER = (sys.executable, "-m", "bench.timing_worker")
 _ROOT = Path(__file__).parents[1]
@@ -113,10 +114,9 @@ class TimedProcess:
         """Call the model until it is warm."""
         return Warm(**self._ask({"do": "warm_up"}))
 
-    def turn(self, settle_ms: float | None) -> float:
-        """One turn, as `bench.latency.timed_turn`; the time of a call in milliseconds, by the clock of the process."""
-        latency_ms: float = self._ask({"do": "turn", "settle_ms": settle_ms})["latency_ms"]
-        return latency_ms
+    def turn(self, settle_ms: float | None) -> Turn:
+        """One turn, as `bench.turns.timed_turn`, by the clock of the process."""
+        return Turn(**self._ask({"do": "turn", "settle_ms": settle_ms}))
 
     def close(self) -> None:
         """End the process; it is killed if it does not end by itself."""
@@ -170,6 +170,6 @@ class TimedProcess:
         return f"{how}: {said[-1]}" if said else how
 
 
-def turns_of(processes: Mapping[str, TimedProcess], settle_ms: float | None) -> dict[str, Callable[[], float]]:
-    """What `bench.turns.take_turns` takes: calls that give the milliseconds of a turn. See `bench.turns.timed_turn`."""
+def turns_of(processes: Mapping[str, TimedProcess], settle_ms: float | None) -> dict[str, Callable[[], Turn]]:
+    """What `bench.turns.take_turns` takes: calls that take a turn each. See `bench.turns.timed_turn`."""
     return {name: partial(process.turn, settle_ms) for name, process in processes.items()}

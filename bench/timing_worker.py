@@ -8,7 +8,7 @@ Requests and answers are lines of JSON, on standard input and output. The first 
 and is answered, after the first call, by {"load_ms", "first_ms", "bare_mb"}. Then
 
     {"do": "warm_up"}                  is answered by  {"call_s", "peak_mb"}
-    {"do": "turn", "settle_ms": 20}    is answered by  {"latency_ms"}
+    {"do": "turn", "settle_ms": 20}    is answered by  {"latency_ms", "waited_ms"}
 
 An answer {"error"} is the last one. Between requests the process sleeps in a read. It ends with its input.
 """
@@ -21,13 +21,14 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
 
 from bench.engines import InterpreterEngine, import_interpreter
-from bench.turns import timed_turn, warm_up
+from bench.turns import timed_turn, waited_ms, warm_up
 
 _NS_PER_MS = 1e6
 _BYTES_PER_MB = 1e6
@@ -71,7 +72,7 @@ def serve(requests: TextIO, answers: TextIO) -> None:
             call_s = warm_up(call)
             _answer(answers, {"call_s": call_s, "peak_mb": peak_memory_mb()})
         else:
-            _answer(answers, {"latency_ms": timed_turn(call, request["settle_ms"])})
+            _answer(answers, asdict(timed_turn(call, request["settle_ms"], waited=waited_ms)))
 
 
 def slowed(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 _NS_PER_MS = 1e6
 _NS_PER_S = 1e9
@@ -28,17 +29,36 @@ class LatencySample:
         round: 0 for the first round; the calls of one round belong together.
         position: 0 for the call that went first in its round.
         latency_ms: wall-clock time in milliseconds.
+        waited_ms: see `Turn`.
     """
 
     name: str
     round: int
     position: int
     latency_ms: float
+    waited_ms: float = math.nan
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one turn found.
+
+    Attributes:
+        latency_ms: wall-clock time of the timed call in milliseconds.
+        waited_ms: how long the threads of the process, all together, were ready to run and had no processor meanwhile;
+            NaN where the system does not tell.
+    """
+
+    latency_ms: float
+    waited_ms: float = math.nan
 
 
 def timed_turn(
-    call: Callable[[], object], settle_ms: float | None, clock: Callable[[], int] = time.perf_counter_ns
-) -> float:
+    call: Callable[[], object],
+    settle_ms: float | None,
+    clock: Callable[[], int] = time.perf_counter_ns,
+    waited: Callable[[], float] = lambda: math.nan,
+) -> Turn:
     """One turn: untimed calls to settle, then a timed one.
 
     Settling undoes what the turn before left behind: cold caches, and threads of PyTorch's pool that keep spinning for
@@ -49,25 +69,46 @@ def timed_turn(
         call: one unit of work.
         settle_ms: untimed calls, at least one, until so much time has passed; None for none.
         clock: time in nanoseconds.
+        waited: as `waited_ms`, in milliseconds, where all threads of the process belong to the call.
 
     Returns:
-        The time of the timed call in milliseconds.
+        The time of the timed call, and how long it waited for a processor.
     """
     turn = clock()
     if settle_ms is not None:
         call()
         while clock() - turn < settle_ms * _NS_PER_MS:
             call()
+    waited_before = waited()
     start = clock()
     call()
-    return (clock() - start) / _NS_PER_MS
+    stop = clock()
+    return Turn((stop - start) / _NS_PER_MS, waited() - waited_before)
 
 
-def take_turns(turns: Mapping[str, Callable[[], float]], rounds: int, first: int = 0) -> tuple[LatencySample, ...]:
+def waited_ms(threads: Path = Path("/proc/self/task")) -> float:
+    """How long the threads of this process have waited for a processor so far, all together, in milliseconds.
+
+    Linux tells it in the second number of `schedstat`, in nanoseconds
+    (https://docs.kernel.org/scheduler/sched-stats.html).
+
+    Args:
+        threads: folder with one folder for each thread.
+
+    Returns:
+        Milliseconds; NaN where the system does not tell.
+    """
+    try:
+        return sum(int((thread / "schedstat").read_text().split()[1]) for thread in threads.iterdir()) / _NS_PER_MS
+    except (OSError, ValueError, IndexError):  # another system, or a thread that has just ended
+        return math.nan
+
+
+def take_turns(turns: Mapping[str, Callable[[], Turn]], rounds: int, first: int = 0) -> tuple[LatencySample, ...]:
     """Take timed calls in turns, so that what slows the machine down for a while slows all of them down.
 
     Args:
-        turns: at least one, by name; each times one call of its own and gives milliseconds.
+        turns: at least one, by name; each times one call of its own.
         rounds: of one turn each, at least 1. The orders are those of `turn_orders`.
         first: number of the first round, where some have been taken before.
 
@@ -82,9 +123,10 @@ def take_turns(turns: Mapping[str, Callable[[], float]], rounds: int, first: int
     orders = turn_orders(len(turns))
     names = tuple(turns)
     return tuple(
-        LatencySample(names[index], number, position, turns[names[index]]())
+        LatencySample(names[index], number, position, turn.latency_ms, turn.waited_ms)
         for number in range(first, first + rounds)
         for position, index in enumerate(orders[number % len(orders)])
+        for turn in [turns[names[index]]()]
     )
 
 

@@ -56,8 +56,9 @@ def test_csv_and_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert "2.00 [1.90, 2.10]" in capsys.readouterr().out
 
 
-def test_wrong_input_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_input_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
     assert main(["nothing"]) == 2
     assert main(["videoseal_nano", "--precision", "int9"]) == 2
-    assert main(["videoseal_nano", "--out", "/no/such/folder/a.csv"]) == 2
+    assert main(["videoseal_nano", "--out", str(tmp_path / "file" / "a.csv")]) == 2
     assert [line[:6] for line in capsys.readouterr().err.splitlines()] == ["error:"] * 3

@@ -1,15 +1,17 @@
 """Time is simulated: no test here depends on how fast the machine is."""
 
 import gc
+import math
 from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bench.latency import speedup, summarize
-from bench.turns import LatencySample, interleaved, turn_orders
+from bench.turns import LatencySample, Turn, interleaved, timed_turn, turn_orders, waited_ms
 
 
 class Machine:
@@ -80,6 +82,39 @@ def test_a_disturbance_that_outlasts_a_call_meets_only_untimed_calls() -> None:
     calls = {"heavy": machine.work("heavy", constant(9e6)), "light": light}
     samples = interleaved(calls, rounds=4, warmup=1, settle_ms=0, clock=machine.clock)
     assert {sample.latency_ms for sample in samples if sample.name == "light"} == {1.0}
+
+
+def samples_of(disturbed: int, unknown: int = 0) -> list[LatencySample]:
+    """20 rounds of two that take 4 ms; in so many turns they waited 1 ms, and of so many that is not known."""
+    waits = [1.0] * disturbed + [math.nan] * unknown
+    waits += [0.1] * (40 - len(waits))  # every thread waits a little when it is woken
+    return [LatencySample("ab"[place % 2], place // 2, 0, 4.0, waits[place]) for place in range(40)]
+
+
+@pytest.mark.parametrize(
+    ("disturbed", "unknown", "busy"),
+    [(0, 0, False), (10, 0, False), (11, 0, True), (40, 0, True), (0, 40, False), (6, 20, True), (5, 20, False)],
+)
+def test_a_ratio_from_a_busy_machine_has_no_interval(disturbed: int, unknown: int, busy: bool) -> None:
+    samples = samples_of(disturbed, unknown)
+    found = speedup(samples, of="a", against="b")
+    assert found.ratio == 1
+    assert (found.interval is None) is busy
+    others = [LatencySample("c", number, 0, 4.0, 4.0) for number in range(40)]
+    assert (speedup([*samples, *others], of="a", against="b").interval is None) is busy  # of those two alone
+
+
+def test_waiting_is_summed_over_the_threads(tmp_path: Path) -> None:
+    for name, text in (("1", "9000000 2500000 7"), ("2", "9000000 500000 7")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "schedstat").write_text(text)
+    assert waited_ms(tmp_path) == 3.0
+    (tmp_path / "3").mkdir()
+    assert math.isnan(waited_ms(tmp_path))
+    assert math.isnan(waited_ms(tmp_path / "missing"))
+    waits = iter((5.0, 5.75))
+    turn = timed_turn(lambda: None, None, clock=iter((0, 10_000_000, 14_000_000)).__next__, waited=lambda: next(waits))
+    assert turn == Turn(4.0, 0.75)
 
 
 def test_a_call_that_is_twice_as_slow_is_seen() -> None:
