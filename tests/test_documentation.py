@@ -109,6 +109,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name).write_bytes(b"content")
     shutil.copy(ROOT / "reports" / "gates.toml", folder / "my_gates.toml")
     shutil.copy(ROOT / "docs" / "data-contract.md", folder / "docs")
+    for name in ("DIR/weights.safetensors", "FILE.safetensors"):
+        shutil.copy(ROOT / "converters" / "weights" / "videoseal_nano.safetensors", folder / name)
     for name in ("RUN", "RUN_A", "RUN_B", "RUN_DIR", "main", "reports/out/latest"):  # `main` is a baseline there
         run = RunDirectory.open(RUN_ID, run_dir=folder / name)
         run.write_plan(plan_of(healthy_rows()))

@@ -9,6 +9,7 @@ import pytest
 from bench import workbench
 from bench.targets import Group, Target
 from bench.timed_process import Start, Warm
+from bench.turns import Turn
 from bench.workbench import GroupBench
 from converters.image_size import ImageSize
 from converters.precisions import get_precision
@@ -88,10 +89,10 @@ class FakeProcess:
     def warm_up(self) -> Warm:
         return Warm(call_s=0.1, peak_mb=4)
 
-    def turn(self, settle_ms: float | None) -> float:
+    def turn(self, settle_ms: float | None) -> Turn:
         self.turns += 1
         faster = self.turns % 2 / 2  # 9.5 and 10 ms in turns: 20 over it is 2 to 2.1
-        return {"torch": 30.0, "float32": 20.0}.get(self.name, 10.0 - faster)
+        return Turn({"torch": 30.0, "float32": 20.0}.get(self.name, 10.0 - faster))
 
     def close(self) -> None:
         if self.name in self.running:
