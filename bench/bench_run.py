@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from bench.console import RunConsole
 from bench.options import Options
 from bench.progress import Progress
+from bench.recorder import Recorder
 from bench.resume import Promise, can_resume
 from bench.targets import Target
-from reports.gates import Gate, GateResult
-from reports.records import Case, Measurement
+from reports.gates import Gate
+from reports.records import Case
 from reports.run_directory import RunDirectory
 
 if TYPE_CHECKING:
@@ -35,8 +36,7 @@ class BenchRun:
         progress: how far it is.
         milestones: tests after which that is told: the last of each suite of a group.
         ends: tests after which nothing more is measured of a file.
-        measured: of each file so far.
-        judged: what gates say of it.
+        recorders: of the tests of each file so far.
         console: says it.
         summary: lines for the terminal at the end.
     """
@@ -51,8 +51,7 @@ class BenchRun:
     progress: Progress = field(default_factory=lambda: Progress((), {}))
     milestones: set[str] = field(default_factory=set)
     ends: set[str] = field(default_factory=set)
-    measured: dict[Case, list[Measurement]] = field(default_factory=dict)
-    judged: dict[Case, list[GateResult]] = field(default_factory=dict)
+    recorders: dict[Case, list[Recorder]] = field(default_factory=dict)
     console: RunConsole | None = None
     summary: list[str] = field(default_factory=list)
 

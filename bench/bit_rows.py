@@ -58,7 +58,7 @@ def recorded_outputs(bits: "pd.DataFrame", case: Case, images: "ImageSet") -> Ou
     """The outputs that an interrupted run has recorded of a case, to the last digit.
 
     Args:
-        bits: what `reports.run_reader.load_bits` gives.
+        bits: what `reports.run_reader.load_samples` gives of BITS.
         case: of the target.
         images: the image set that it was run on, attacked or not.
 

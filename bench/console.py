@@ -46,22 +46,19 @@ class RunConsole:
         """Whether there is a bar, and pytest's dots would spoil it."""
         return self._bar is not None
 
-    def begin_test(self, name: str, progress: Progress) -> None:
-        """A test begins.
+    def show(self, name: str, progress: Progress) -> None:
+        """Draw the bar, where there may be one.
 
         Args:
-            name: what it measures, of which file.
+            name: what the test measures that begins or has ended, and of which file.
             progress: of the run.
         """
         if self._may_draw and self._bar is None:
             self._bar = self._new_bar(progress.tests)
         if self._bar is not None:
-            self._draw(name, progress)
-
-    def end_test(self, name: str, progress: Progress) -> None:
-        """A test has ended; arguments as `begin_test`."""
-        if self._bar is not None:
-            self._draw(name, progress)
+            (task,) = self._bar.task_ids
+            self._bar.update(task, completed=progress.done, description=name, rest=progress.rest_text)
+            self._bar.refresh()
 
     def milestone(self, line: str) -> None:
         """Say how far a run is, where no bar does."""
@@ -107,12 +104,6 @@ class RunConsole:
         bar.add_task("", total=tests, rest="")
         bar.start()
         return bar
-
-    def _draw(self, name: str, progress: Progress) -> None:
-        assert self._bar is not None
-        (task,) = self._bar.task_ids
-        self._bar.update(task, completed=progress.done, description=name, rest=progress.rest_text)
-        self._bar.refresh()
 
 
 def file_line(name: str, rows: Iterable[Measurement], results: Sequence[GateResult]) -> str:

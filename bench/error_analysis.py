@@ -16,7 +16,7 @@ import json
 import math
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,18 +26,18 @@ from bench.error_terms import TOTAL, Term, error_terms
 from bench.image_set import prepare, read_samples
 from bench.layer_errors import LayerError, LayerErrors
 from bench.runners import LiteRTRunner, RunnerError, TorchRunner
-from bench.targets import Group
+from bench.targets import Group, Target
 from converters.errors import ConverterError
 from converters.families.watermark import as_variant
 from converters.image_size import ImageSize
 from converters.lazy_model import LazyModel
-from converters.precisions import PRECISIONS, Precision, get_precision
+from converters.precisions import PRECISIONS, get_precision
 from converters.rewrites import CHOICES, choose_rewrites
-from converters.store import ArtifactSpec, ArtifactStore
+from converters.store import ArtifactStore
 from converters.variants import get_variant, variant_names
 from converters.weights import SOURCES_HELP, find_weights
 from datasets.sample import DatasetError
-from reports.error_tables import check_holds, keep_errors
+from reports.error_tables import check_holds, keep_errors, severity
 from reports.errors import ReportError
 from reports.records import NO_REWRITES, Case
 
@@ -69,47 +69,29 @@ class Analysis:
     layers: list[LayerError]
 
 
-def case_of(group: Group, precision: Precision, rewrites: tuple[str, ...], threads: int) -> Case:
-    """What the file is called in every table; arguments as `analyse`."""
-    return Case(
-        variant=group.variant.name,
-        weights=group.weights.kind,
-        precision=precision.name,
-        image_size=str(group.size),
-        mode=group.mode,
-        backend="litert",
-        threads=threads,
-        rewrites="+".join(rewrites) or NO_REWRITES,
-    )
-
-
-def analyse(group: Group, precision: Precision, rewrites: tuple[str, ...], samples: int, threads: int) -> Analysis:
+def analyse(target: Target, samples: int) -> Analysis:
     """Convert what is not in the store yet, and compare on watermarked photographs.
 
     Args:
-        group: variant, weights and image size; of mode `simple`.
-        precision: of the file.
-        rewrites: names of those before the export, of both files.
+        target: a file on LiteRT, of mode `simple`; its threads are those of PyTorch and of the last step.
         samples: images.
-        threads: of PyTorch and of the last step.
 
     Raises:
         ConverterError, DatasetError, RunnerError: a file cannot be made or run, or there are no such images.
     """
+    group, threads = target.group, target.threads
     model, store = LazyModel(as_variant(group.variant), group.weights), ArtifactStore()
-    float32_path, path = (
-        store.get(ArtifactSpec(group.variant, group.weights, each, group.size, rewrites=rewrites), model).path
-        for each in (get_precision("float32"), precision)
-    )
+    # Of the same rewrites, whatever the choice would come to at float32: layers are compared one by one.
+    float32 = replace(target.spec, precision=get_precision("float32"))
+    float32_path, path = (store.get(spec, model).path for spec in (float32, target.spec))
     images = prepare(DATASET, read_samples(DATASET, group, samples), group, model.watermarker).watermarked
     nbits = as_variant(group.variant).nbits
     pytorch = TorchRunner(model.detector, (group.size.height, group.size.width), nbits, threads)
     fast = [LiteRTRunner(path, count, nbits) for count in (1, threads)]
     layers = LayerErrors(float32_path, path)
     logits = np.stack([[pytorch(image), *layers.add(image), *(run(image) for run in fast)] for image in images])
-    case = case_of(group, precision, rewrites, threads)
     stages = {name: logits[:, place, 1:] for place, name in enumerate(STAGES)}  # (n, nbits) each
-    return Analysis(case, len(images), error_terms(stages), layers.errors())
+    return Analysis(target.case, len(images), error_terms(stages), layers.errors())
 
 
 def node_data(layers: Sequence[LayerError], attribute: str) -> str:
@@ -141,9 +123,9 @@ def write(analysis: Analysis, folder: Path) -> None:
     Raises:
         ReportError: a file cannot be written.
     """
-    from reports.error_plot import LayerPoint, draw_errors, png
+    from reports.error_plot import LayerPoint, draw_errors
     from reports.files import write_atomically
-    from reports.plot_style import bar_label, model_of
+    from reports.plot_style import bar_label, model_of, png
 
     case = analysis.case
     stem = f"error-{case.variant}-{case.precision}"
@@ -202,7 +184,7 @@ def print_analysis(analysis: Analysis) -> None:
         style = "bold" if term.term == TOTAL else None
         steps.add_row(term.term, f"{term.rms:.3g}", f"{term.mae:.3g}", f"{term.share_pct:.2f}", style=style)
 
-    worst = sorted(analysis.layers, key=_severity, reverse=True)[:MOST_ROWS]
+    worst = sorted(analysis.layers, key=lambda layer: severity(layer.isolated_pct), reverse=True)[:MOST_ROWS]
     count = f"{len(worst)} of {len(analysis.layers)} layers, by the error of their own"
     layers = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("layer", "operation", "stored"):
@@ -249,16 +231,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         variant = get_variant(options.variant)
         precision = get_precision(options.precision)
-        rewrites = choose_rewrites(options.rewrite, variant, precision.name)
+        choose_rewrites(options.rewrite, variant, precision.name)  # an unknown one is refused before any folder is made
         if options.out is not None:
             make_folder(options.out)
-        group = Group(
-            variant, find_weights(variant, options.weights), ImageSize(variant.image_size, variant.image_size)
-        )
+        size = ImageSize(variant.image_size, variant.image_size)
+        group = Group(variant, find_weights(variant, options.weights), size)
+        target = Target(group, precision, "litert", options.threads, options.rewrite)
         if options.run_dir is not None:
-            case = case_of(group, precision, rewrites, options.threads)
-            check_holds(options.run_dir, case, group.weights.fingerprint)
-        analysis = analyse(group, precision, rewrites, options.samples, options.threads)
+            check_holds(options.run_dir, target.case, group.weights.fingerprint)
+        analysis = analyse(target, options.samples)
         print_analysis(analysis)
         if options.out is not None:
             write(analysis, options.out)
@@ -268,10 +249,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return USAGE_ERROR
     return 0
-
-
-def _severity(layer: LayerError) -> float:
-    return math.inf if math.isnan(layer.isolated_pct) else layer.isolated_pct
 
 
 def _write_csv(rows: Sequence[dict[str, object]], path: Path) -> None:

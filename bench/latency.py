@@ -77,17 +77,18 @@ def speedup(samples: Iterable[LatencySample], of: str, against: str, confidence:
     Raises:
         ValueError: there is no such round.
     """
-    both = [sample for sample in samples if sample.name in {of, against}]
-    by_name = _by_name(both)
+    samples = list(samples)
+    by_name = _by_name(samples)
     ours, theirs = by_name.get(of, {}), by_name.get(against, {})
     rounds = sorted(ours.keys() & theirs.keys())
     if not rounds:
         raise ValueError(f"no round in which both {of} and {against} ran; found: {', '.join(by_name) or 'nothing'}")
     our_times = np.array([ours[number] for number in rounds])
     their_times = np.array([theirs[number] for number in rounds])
+    busy = was_busy([sample for sample in samples if sample.name in {of, against}])
     return Speedup(
         ratio=float(np.median(their_times) / np.median(our_times)),
-        interval=None if was_busy(both) else median_ratio_interval(their_times, our_times, confidence),
+        interval=None if busy else median_ratio_interval(their_times, our_times, confidence),
         rounds=len(rounds),
     )
 

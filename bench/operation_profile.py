@@ -313,8 +313,8 @@ def print_rows(rows: Sequence[Row]) -> None:
 def draw(rows: Sequence[Row], path: Path) -> None:
     """Draw a bar for each file, divided by kind of operation."""
     from reports.files import write_atomically
-    from reports.plot_style import Model
-    from reports.profile_plot import Bar, Part, draw_profile, png
+    from reports.plot_style import Model, png
+    from reports.profile_plot import Bar, Part, draw_profile
 
     bars: dict[str, Bar] = {}
     for row in rows:

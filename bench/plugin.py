@@ -219,7 +219,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     assert state.console is not None
     target = item_target(item)
     name = f"{short_name(target)} {suite_of(item)}"
-    state.console.begin_test(name, state.progress)
+    state.console.show(name, state.progress)
     started = time.perf_counter()
     result = yield
     seconds = time.perf_counter() - started
@@ -227,13 +227,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     state.run.append_duration((*astuple(step), round(seconds, 3)))
     state.progress.finished(step, seconds)
     if RECORDER in item.stash:  # not where setting up failed before
-        recorder = item.stash[RECORDER]
-        state.measured.setdefault(target.case, []).extend(recorder.measured)
-        state.judged.setdefault(target.case, []).extend(recorder.results())
+        state.recorders.setdefault(target.case, []).append(item.stash[RECORDER])
     if item.nodeid in state.ends and not target.is_reference:
-        found = file_line(short_name(target), state.measured.get(target.case, ()), state.judged.get(target.case, ()))
-        state.console.say(found)
-    state.console.end_test(name, state.progress)
+        recorders = state.recorders.get(target.case, [])
+        measured = [row for recorder in recorders for row in recorder.measured]
+        results = [result for recorder in recorders for result in recorder.results()]
+        state.console.say(file_line(short_name(target), measured, results))
+    state.console.show(name, state.progress)
     if item.nodeid in state.milestones:
         state.console.milestone(f"{target.group} {suite_of(item)}: {state.progress}")
     return result

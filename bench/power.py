@@ -22,7 +22,7 @@ from reports.errors import ReportError
 from reports.formatting import precision_name
 from reports.records import NO_ATTACK
 from reports.run_directory import DEFAULT_ROOT
-from reports.run_reader import load_bits
+from reports.run_reader import BITS, load_samples
 
 USAGE_ERROR = 2
 ALPHA = 0.05
@@ -105,7 +105,7 @@ def study(run_dir: Path, attack: str, losses_pct: Sequence[float], images: int, 
     Raises:
         ReportError: the run has no bits of watermarked images under this attack, or cannot be read.
     """
-    bits = load_bits(run_dir)
+    bits = load_samples(run_dir, BITS)
     rows = bits[(bits["backend"] != "torch") & bits["message"].notna()]
     if attack not in set(rows["attack"]):
         known = ", ".join(dict.fromkeys(rows["attack"])) or "none was measured"

@@ -145,7 +145,7 @@ def recorded_outputs(samples: "pd.DataFrame", case: Case, frames: FrameSet) -> O
     """The outputs that an interrupted run has recorded of a case, to the last digit, or None if not all are there.
 
     Args:
-        samples: what `reports.run_reader.load_scores` gives.
+        samples: what `reports.run_reader.load_samples` gives of SCORES.
         case: of the target.
         frames: that it was run on.
     """

@@ -9,7 +9,7 @@ from converters.rewrites import choose_rewrites
 from converters.store import ArtifactSpec
 from converters.variants import Card
 from converters.weights import Weights
-from reports.formatting import precision_name, threads_text
+from reports.formatting import file_label, threads_text
 from reports.records import NO_REWRITES, Case
 
 
@@ -105,9 +105,8 @@ class Target:
 def short_name(target: Target) -> str:
     """For people: `videoseal_nano 256 int8*`, starred where rewritten, with what is unusual about it."""
     case = target.case
-    name = f"{target.group} {'PyTorch' if target.is_reference else precision_name(case.precision, case.rewrites)}"
-    backend = "" if case.backend in {"torch", "litert"} else f" ({case.backend})"
-    return f"{name}{backend}{threads_text(case.threads)}"
+    file = "PyTorch" if target.is_reference else file_label(case.precision, case.rewrites, case.backend)
+    return f"{target.group} {file}{threads_text(case.threads)}"
 
 
 def expand(options: Options) -> tuple[Target, ...]:

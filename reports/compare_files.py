@@ -1,11 +1,8 @@
 """A comparison of two runs, from their folders to the files that say what changed."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-from matplotlib.figure import Figure
 
 from reports.comparability import Difference, allowed_differences
 from reports.compare import Change, Status, compare, regressions
@@ -26,9 +23,11 @@ from reports.formatting import format_value
 from reports.gates import Gate
 from reports.loaded_run import LoadedRun, load_run
 from reports.pages import embedded, page
+from reports.plot_style import png
 from reports.run_reader import told
 
-_DPI = 110
+COMPARISON_DPI = 110
+"""Pixels to the inch of the pictures that the pages of comparisons and histories hold as they are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,27 +93,13 @@ def write_comparison(comparison: Comparison, folder: Path) -> list[Path]:
         write_atomically(folder / "compare.md", text),
     ]
     figure = compare_figure(changes)
-    picture = None if figure is None else png(figure)
+    picture = None if figure is None else png(figure, COMPARISON_DPI)
     if picture is None:
         remove(folder / "plots" / "compare.png")
     else:
         files.append(write_atomically(folder / "plots" / "compare.png", picture))
     files.append(write_atomically(folder / "compare.html", _page(comparison, picture)))
     return files
-
-
-def png(figure: Figure) -> bytes:
-    """A picture as a PNG file; the same record gives the same bytes.
-
-    Args:
-        figure: Any figure.
-
-    Returns:
-        The file's content.
-    """
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
-    return buffer.getvalue()
 
 
 def _page(comparison: Comparison, picture: bytes | None) -> str:

@@ -1,10 +1,10 @@
 """The pictures of what `python -m bench error` finds: where the error of a file comes from, by step and by layer."""
 
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -14,7 +14,6 @@ from reports.run_record import RunRecord
 
 _ISOLATED, _ACCUMULATED, _TOTAL = "#D55E00", "#0072B2", "#555555"
 _LEAST = 1e-8  # what is smaller stands at the bottom of a logarithmic axis
-_DPI = 130
 _MOST_COLUMNS = 2
 
 
@@ -61,6 +60,22 @@ def draw_errors(model: Model, file: str, terms: Mapping[str, float], layers: Seq
     return figure
 
 
+def analysed_files(record: RunRecord, table: str) -> Iterator[tuple[Model, str, pd.DataFrame]]:
+    """Go through the files that were analysed, model by model and in the order of precisions.
+
+    Args:
+        record: Of the run.
+        table: `error_terms` or `layer_errors`.
+
+    Yields:
+        Whose file it is, its label, and its rows of the table.
+    """
+    for model in record.models:
+        rows = labelled(getattr(record.of(model), table))
+        for label in in_order(rows["label"].unique()):
+            yield model, label, rows[rows["label"] == label]
+
+
 def layer_errors(record: RunRecord) -> Figure | None:
     """Draw the error by layer of every file that was analysed.
 
@@ -71,19 +86,12 @@ def layer_errors(record: RunRecord) -> Figure | None:
         A facet for each file: what each layer adds, and what has come together at its output, on a logarithmic axis.
         None where no file was analysed.
     """
-    rows = labelled(record.layer_errors)
-    files = [
-        (model, label, own)
-        for model in record.models
-        for found in [labelled(record.of(model).layer_errors)]
-        for label in in_order(found["label"].unique())
-        for own in [found[found["label"] == label]]
-    ]
-    if rows.empty or not files:
+    files = list(analysed_files(record, "layer_errors"))
+    if not files:
         return None
     columns = min(len(files), _MOST_COLUMNS)
     lines = -(-len(files) // columns)
-    images = ", ".join(map(str, sorted(rows["images"].unique())))
+    images = ", ".join(map(str, sorted({images for _, _, rows in files for images in rows["images"]})))
     figure, grid = blank_grid(
         lines,
         columns,
@@ -101,20 +109,6 @@ def layer_errors(record: RunRecord) -> Figure | None:
     handles = {label: handle for handle, label in zip(*flat[0].get_legend_handles_labels(), strict=True)}
     figure.legend(handles.values(), handles, loc="outside lower center", ncols=2, frameon=False, fontsize=11)
     return figure
-
-
-def png(figure: Figure) -> bytes:
-    """Render a figure; the same numbers give the same bytes.
-
-    Args:
-        figure: What `draw_errors` gives.
-
-    Returns:
-        The content of a PNG file.
-    """
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
-    return buffer.getvalue()
 
 
 def _bars(axes: Axes, terms: Mapping[str, float]) -> None:

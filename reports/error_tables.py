@@ -1,16 +1,15 @@
 """What `python -m bench error` found, kept in the folder of the run whose file it is about."""
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple
 from pathlib import Path
 
 from reports.errors import ReportError
 from reports.files import csv_text, write_atomically
-from reports.records import CASE_COLUMNS, LAYER_COLUMNS, TERM_COLUMNS, Case
-from reports.run_reader import ENVIRONMENT, ERROR_TERMS, LAYER_ERRORS, is_run, load_results, table_rows
-
-_TABLES = ((ERROR_TERMS, TERM_COLUMNS), (LAYER_ERRORS, LAYER_COLUMNS))
+from reports.records import CASE_COLUMNS, Case
+from reports.run_reader import ENVIRONMENT, ERROR_TERMS, LAYER_ERRORS, SAMPLE_TABLES, load_results, table_rows
 
 
 def check_holds(run_dir: Path, case: Case, fingerprint: str) -> None:
@@ -24,8 +23,6 @@ def check_holds(run_dir: Path, case: Case, fingerprint: str) -> None:
     Raises:
         ReportError: The folder holds no run, the run has no such file, or it was made from other weights.
     """
-    if not is_run(run_dir):
-        raise ReportError(f"{run_dir} is no run directory: expected a folder with a results.csv of ours")
     cases = dict.fromkeys(row.case for row in load_results(run_dir) if not row.case.is_reference)
     if case not in cases:
         found = "; ".join(_text(other) for other in cases) or "no file at all"
@@ -64,8 +61,8 @@ def keep_errors(
         ReportError: An earlier table is damaged, or a table cannot be written.
     """
     own = tuple(map(str, astuple(case)))
-    for (name, columns), rows in zip(_TABLES, (terms, layers), strict=True):
-        path = run_dir / name
+    for name, rows in ((ERROR_TERMS, terms), (LAYER_ERRORS, layers)):
+        path, columns = run_dir / name, SAMPLE_TABLES[name]
         kept = [
             tuple(row.values())
             for _, row in (table_rows(path, columns) if path.is_file() else ())
@@ -74,6 +71,11 @@ def keep_errors(
         values = columns[len(CASE_COLUMNS) + 1 :]
         added = [(*astuple(case), images, *(row[column] for column in values)) for row in rows]
         write_atomically(path, csv_text([columns, *kept, *added]))
+
+
+def severity(isolated_pct: float) -> float:
+    """What layers are sorted by, the worst last: their own error in percent, and NaN above all."""
+    return math.inf if math.isnan(isolated_pct) else isolated_pct
 
 
 def _text(case: Case) -> str:

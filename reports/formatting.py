@@ -126,6 +126,20 @@ def precision_name(precision: str, rewrites: str) -> str:
     return precision + ("" if rewrites == NO_REWRITES else REWRITTEN_MARK)
 
 
+def file_label(precision: str, rewrites: str, backend: str) -> str:
+    """Name a file within its facet.
+
+    Args:
+        precision: See Case, as the two after it.
+        rewrites: See Case.
+        backend: See Case.
+
+    Returns:
+        The precision, starred where rewritten, with the backend when it is not litert.
+    """
+    return precision_name(precision, rewrites) + ("" if backend == "litert" else f" ({backend})")
+
+
 def rewrites_note(rewrites: Iterable[str]) -> str:
     """Explain the star.
 

@@ -9,13 +9,23 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.compare_files import png
+from reports.compare_files import COMPARISON_DPI
 from reports.files import csv_text, write_atomically
 from reports.formatting import case_label, format_value, plain_text
 from reports.history import HEADLINES, Point
 from reports.metric_registry import METRICS
 from reports.pages import embedded, page
-from reports.plot_style import Model, bar_label, blank_grid, in_order, legend_below, model_of, picture_text, style_of
+from reports.plot_style import (
+    Model,
+    bar_label,
+    blank_grid,
+    in_order,
+    legend_below,
+    model_of,
+    picture_text,
+    png,
+    style_of,
+)
 from reports.records import CASE_COLUMNS, Case
 from reports.run_reader import told
 from reports.tables import CONSOLE_WIDTH
@@ -171,7 +181,7 @@ def write_history(points: Sequence[Point], notes: Sequence[str], folder: Path) -
         folder.mkdir(parents=True, exist_ok=True)
     files = [write_atomically(folder / "history.csv", history_csv(points))]
     figure = history_figure(points)
-    picture = None if figure is None else png(figure)
+    picture = None if figure is None else png(figure, COMPARISON_DPI)
     if picture is not None:
         files.append(write_atomically(folder / "history.png", picture))
     return [*files, write_atomically(folder / "history.html", _page(points, notes, picture))]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from reports.errors import ReportError
 from reports.records import Measurement
-from reports.run_reader import ENVIRONMENT, load_bits, load_images, load_latency, load_results, load_scores, told
+from reports.run_reader import BITS, ENVIRONMENT, LATENCY, SCORES, load_images, load_results, load_samples, told
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,18 +38,18 @@ class LoadedRun:
 
     @cached_property
     def bits(self) -> pd.DataFrame:
-        """See `load_bits`."""
-        return load_bits(self.path)
+        """See `load_samples` of BITS."""
+        return load_samples(self.path, BITS)
 
     @cached_property
     def scores(self) -> pd.DataFrame:
-        """See `load_scores`."""
-        return load_scores(self.path)
+        """See `load_samples` of SCORES."""
+        return load_samples(self.path, SCORES)
 
     @cached_property
     def latency(self) -> pd.DataFrame:
-        """See `load_latency`."""
-        return load_latency(self.path)
+        """See `load_samples` of LATENCY."""
+        return load_samples(self.path, LATENCY)
 
     @cached_property
     def pictures(self) -> Mapping[str, str]:

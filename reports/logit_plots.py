@@ -21,7 +21,7 @@ def watermarked_pairs(bits: pd.DataFrame) -> pd.DataFrame:
     """Select the bit logits of files that have a finite partner of the reference.
 
     Args:
-        bits: What `load_bits` gives.
+        bits: What `load_samples` gives of BITS.
 
     Returns:
         Rows of watermarked images without attack, with a column `label` that names the file.

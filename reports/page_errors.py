@@ -1,14 +1,13 @@
 """The tables of report.html on where the error of single files comes from."""
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 import pandas as pd
 
+from reports.error_plot import analysed_files
+from reports.error_tables import severity
 from reports.page_cells import Cell, Column, Table, limited, name_cell, number_cell
-from reports.plot_style import in_order
-from reports.plot_values import labelled
 from reports.run_reader import ERROR_TERMS, LAYER_ERRORS
 from reports.run_record import RunRecord
 from reports.tables import model_label
@@ -76,7 +75,7 @@ def _layers(record: RunRecord) -> Table:
     )
     body = []
     for head, rows in _files(record, "layer_errors"):
-        worst = sorted(rows.to_dict("records"), key=lambda row: _severity(row["isolated_pct"]), reverse=True)
+        worst = sorted(rows.to_dict("records"), key=lambda row: severity(row["isolated_pct"]), reverse=True)
         body += [
             (
                 *head,
@@ -93,18 +92,11 @@ def _layers(record: RunRecord) -> Table:
     return limited(caption, columns, body, LAYER_ERRORS)
 
 
-def _files(record: RunRecord, name: str) -> Iterator[tuple[Sequence[Cell], pd.DataFrame]]:
+def _files(record: RunRecord, table: str) -> Iterator[tuple[Sequence[Cell], pd.DataFrame]]:
     """The rows of each analysed file, and the cells that say whose they are."""
-    for model in record.models:
-        rows = labelled(getattr(record.of(model), name))
-        for label in in_order(rows["label"].unique()):
-            yield (name_cell(model_label(asdict(model))), name_cell(label)), rows[rows["label"] == label]
+    for model, label, rows in analysed_files(record, table):
+        yield (name_cell(model_label(asdict(model))), name_cell(label)), rows
 
 
 def _number(value: float, form: str = ".3g") -> Cell:
     return number_cell(value, f"{value:{form}}")
-
-
-def _severity(value: float) -> float:
-    """NaN first: it is the worst."""
-    return math.inf if math.isnan(value) else value

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
+import pandas as pd
 from markupsafe import Markup
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
@@ -139,26 +141,20 @@ def _whole(record: RunRecord) -> Iterator[tuple[RunRecord, str]]:
     yield record, ""
 
 
-def _by_logits_file(record: RunRecord) -> Iterator[tuple[RunRecord, str]]:
-    pairs = watermarked_pairs(record.bits)
-    for label in in_order(pairs["label"].unique()):
-        yield replace(record, bits=pairs[pairs["label"] == label]), label
+def _by_file(table: str, rows_of: Callable[[RunRecord], pd.DataFrame]) -> Split:
+    """Parts of a record with the rows of one file each, by the column `label`."""
 
+    def split(record: RunRecord) -> Iterator[tuple[RunRecord, str]]:
+        rows = rows_of(record)
+        for label in in_order(rows["label"].unique()):
+            part: dict[str, Any] = {table: rows[rows["label"] == label]}
+            yield replace(record, **part), label
 
-def _by_scores_file(record: RunRecord) -> Iterator[tuple[RunRecord, str]]:
-    scores = labelled(record.scores[record.scores["backend"] != "torch"])
-    for label in in_order(scores["label"].unique()):
-        yield replace(record, scores=scores[scores["label"] == label]), label
-
-
-def _by_analysed_file(record: RunRecord) -> Iterator[tuple[RunRecord, str]]:
-    layers = labelled(record.layer_errors)
-    for label in in_order(layers["label"].unique()):
-        yield replace(record, layer_errors=layers[layers["label"] == label]), label
+    return split
 
 
 _SPLITS: dict[str, Split] = {
-    "logits_scatter": _by_logits_file,
-    "score_scatter": _by_scores_file,
-    "layer_errors": _by_analysed_file,
+    "logits_scatter": _by_file("bits", lambda record: watermarked_pairs(record.bits)),
+    "score_scatter": _by_file("scores", lambda record: labelled(record.scores[record.scores["backend"] != "torch"])),
+    "layer_errors": _by_file("layer_errors", lambda record: labelled(record.layer_errors)),
 }

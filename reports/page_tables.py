@@ -6,7 +6,7 @@ from dataclasses import replace
 import pandas as pd
 
 from reports.answer import Row, by_model, case_of, is_measured
-from reports.formatting import format_value, images_label
+from reports.formatting import file_label, format_value, images_label
 from reports.gates import Verdict
 from reports.metric_registry import METRICS, SEEDED
 from reports.page_cells import (
@@ -23,7 +23,7 @@ from reports.page_cells import (
     verdict_cell,
     words_cell,
 )
-from reports.plot_style import file_label, in_order
+from reports.plot_style import in_order
 from reports.plot_values import with_interval
 from reports.records import UNATTACKED, Case, Measurement
 from reports.run_record import RunRecord

@@ -75,7 +75,7 @@ def mark_bits(rows: pd.DataFrame) -> pd.DataFrame:
     """Say of every bit what the metrics count.
 
     Args:
-        rows: Of one file, columns of `load_bits`.
+        rows: Of one file, columns of `load_samples` of BITS.
 
     Returns:
         The rows of single bits of watermarked images with the columns `right`, `agree` and `reference_right` (bool).
@@ -94,7 +94,7 @@ def bit_sums(rows: pd.DataFrame, pictures: Mapping[str, str]) -> Sums:
     """Sum up what a file says of each picture.
 
     Args:
-        rows: Of one file under one attack on one dataset, columns of `load_bits`.
+        rows: Of one file under one attack on one dataset, columns of `load_samples` of BITS.
         pictures: For each image, as "dataset/name", its picture; an image that is not there is a picture of its own.
 
     Returns:
@@ -137,7 +137,7 @@ def score_sums(rows: pd.DataFrame, pictures: Mapping[str, str]) -> Sums:
     """Sum up what a quality model says of each picture or video.
 
     Args:
-        rows: Of one file on one dataset, columns of `load_scores`.
+        rows: Of one file on one dataset, columns of `load_samples` of SCORES.
         pictures: See `bit_sums`.
 
     Returns:

@@ -1,5 +1,6 @@
 """How every picture looks: one colour and marker for a precision everywhere, and the grid of one model a facet."""
 
+import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
-from reports.formatting import REWRITTEN_MARK, plain_text, precision_name, threads_text
+from reports.formatting import REWRITTEN_MARK, file_label, plain_text, threads_text
 from reports.records import Case
 
 PYTORCH = "PyTorch"
@@ -44,6 +45,7 @@ _RC: dict[Any, Any] = {
     "figure.titleweight": "bold",
     "legend.frameon": False,
 }
+PNG_DPI = 130
 _MOST_COLUMNS = 2
 _LONGEST_NAME = 24
 _LEGEND_ENTRY_INCHES = 2.4
@@ -106,20 +108,6 @@ def bar_label(case: Case) -> str:
     if case.is_reference:
         return PYTORCH
     return file_label(case.precision, case.rewrites, case.backend)
-
-
-def file_label(precision: str, rewrites: str, backend: str) -> str:
-    """Name a file within its facet.
-
-    Args:
-        precision: See Case, as the two after it.
-        rewrites: See Case.
-        backend: See Case.
-
-    Returns:
-        The precision, starred where rewritten, with the backend when it is not litert.
-    """
-    return precision_name(precision, rewrites) + ("" if backend == "litert" else f" ({backend})")
 
 
 def style_of(label: str) -> tuple[str, str]:
@@ -223,6 +211,21 @@ def blank_grid(
             for row in range(rows)
         ]
     return figure, grid
+
+
+def png(figure: Figure, dpi: int = PNG_DPI) -> bytes:
+    """Render a figure. No time stamp and no version inside: the same numbers give the same bytes.
+
+    Args:
+        figure: Any.
+        dpi: Pixels to the inch.
+
+    Returns:
+        The content of a PNG file.
+    """
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    return buffer.getvalue()
 
 
 def legend_below(figure: Figure, labels: Sequence[str], extra: Sequence[Line2D] = ()) -> None:

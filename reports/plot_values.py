@@ -7,9 +7,9 @@ import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 
-from reports.formatting import format_value, plain_text
+from reports.formatting import file_label, format_value, plain_text
 from reports.metric_registry import reason_not_applicable
-from reports.plot_style import Model, bar_label, file_label, model_of
+from reports.plot_style import Model, bar_label, model_of
 from reports.records import UNATTACKED, Measurement
 
 # Values of a metric by model and bar: the first of the record without attack, and never one that means nothing.

@@ -1,6 +1,5 @@
 """The pictures of a run, by name: each takes the record, and gives a figure, or None when its data was not measured."""
 
-import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -12,14 +11,13 @@ from reports.error_plot import layer_errors
 from reports.files import remove, write_atomically
 from reports.latency_plots import latency_distributions
 from reports.logit_plots import error_histograms, logits_scatter
+from reports.plot_style import PNG_DPI, png
 from reports.quality_plots import score_scatter
 from reports.robustness import robustness
 from reports.run_record import RunRecord
 from reports.trade_off_plots import accuracy_vs_latency, accuracy_vs_size
 
 Draw = Callable[[RunRecord], Figure | None]
-
-_DPI = 130
 
 FIGURES: dict[str, Draw] = {
     draw.__name__: draw
@@ -62,7 +60,7 @@ def write_plots(record: RunRecord, folder: Path, figures: Mapping[str, Draw]) ->
         picture = None
         try:
             figure = draw(record)
-            picture = None if figure is None else _png(figure)
+            picture = None if figure is None else png(figure, PNG_DPI)
         except Exception as error:  # the verdicts stand without a picture, and the page names the one that failed
             problems.append(f"plot {name} could not be drawn: {type(error).__name__}: {error}")
         if picture is None:
@@ -70,10 +68,3 @@ def write_plots(record: RunRecord, folder: Path, figures: Mapping[str, Draw]) ->
         else:
             written.append(write_atomically(path, picture))
     return written, problems
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    # No time stamp and no version inside: the same record gives the same file.
-    figure.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
-    return buffer.getvalue()

@@ -1,6 +1,5 @@
 """The picture of `python -m bench profile`: a bar for each file, divided by kind of operation."""
 
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,7 +17,6 @@ _OUTSIDE = "////"
 _BAR_INCHES = 0.85
 _LEAST_LABEL = 0.05  # of the longest bar: there is room for a number in a part of this width
 _LEGEND_COLUMNS = 5
-_DPI = 130
 
 
 @dataclass(frozen=True)
@@ -89,20 +87,6 @@ def draw_profile(model: Model, bars: Mapping[str, Bar]) -> Figure:
     handles = [*(Patch(color=color, label=picture_text(kind)) for kind, color in colors.items()), whole]
     figure.legend(handles=handles, loc="outside lower center", ncols=_LEGEND_COLUMNS, frameon=False, fontsize=11)
     return figure
-
-
-def png(figure: Figure) -> bytes:
-    """Render a figure; the same numbers give the same bytes.
-
-    Args:
-        figure: What `draw_profile` gives.
-
-    Returns:
-        The content of a PNG file.
-    """
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
-    return buffer.getvalue()
 
 
 # For one bar the time by kind, and whether it is spent outside XNNPACK.

@@ -39,8 +39,8 @@ from reports.run_reader import (
     SCORES,
     complete_lines,
     is_run,
-    load_bits,
     load_results,
+    load_samples,
     packed_name,
     table_rows,
     told,
@@ -330,7 +330,7 @@ class RunDirectory:
         """
         from reports.worst_images import write_worst_images  # pandas takes a second to load
 
-        write_worst_images(load_bits(self.path), self.path / WORST_IMAGES, attack_seed)
+        write_worst_images(load_samples(self.path, BITS), self.path / WORST_IMAGES, attack_seed)
         for name in (BITS, SCORES, LATENCY):
             plain = self.path / name
             with told(plain):

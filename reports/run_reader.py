@@ -39,6 +39,13 @@ RESULTS, PLAN, ENVIRONMENT, GATES = "results.csv", "plan.csv", "environment.json
 BITS, LATENCY, DURATIONS = "samples/bits.csv", "samples/latency.csv", "samples/durations.csv"
 SCORES, IMAGES = "samples/scores.csv", "samples/images.csv"
 ERROR_TERMS, LAYER_ERRORS = "samples/error_terms.csv", "samples/layer_errors.csv"
+SAMPLE_TABLES: Mapping[str, tuple[str, ...]] = {
+    BITS: BIT_COLUMNS,
+    SCORES: SCORE_COLUMNS,
+    LATENCY: LATENCY_COLUMNS,
+    ERROR_TERMS: TERM_COLUMNS,
+    LAYER_ERRORS: LAYER_COLUMNS,
+}
 # Columns of samples that are numbers; a message may be missing, so it is a float in frames.
 _NUMBERS: dict[str, Callable[[str], float]] = {
     "bit": int,
@@ -113,79 +120,37 @@ def load_plan(run_dir: Path) -> list[Expectation] | None:
     ]
 
 
-def load_bits(run_dir: Path) -> pd.DataFrame:
-    """Read samples/bits.csv or its compressed form.
+def load_samples(run_dir: Path, name: str) -> pd.DataFrame:
+    """Read a table of samples, or its compressed form.
 
     Args:
         run_dir: A run's folder.
+        name: One of SAMPLE_TABLES.
 
     Returns:
-        Columns BIT_COLUMNS; `message` is NaN where unknown, logits are raw. Empty when there are no samples.
+        The columns of SAMPLE_TABLES, numbers as numbers: what is unknown (the message of an image, the score of
+        features) is NaN. Empty when there is no such table.
 
     Raises:
         ReportError: The table has other columns, or a cell is no number where one is expected.
     """
-    return _sample_frame(run_dir / BITS, BIT_COLUMNS)
+    path, columns = run_dir / name, SAMPLE_TABLES[name]
+    # Not by pandas' reader: which of its parsers keeps every digit and every file name differs between versions.
+    import pandas as pd
 
-
-def load_scores(run_dir: Path) -> pd.DataFrame:
-    """Read samples/scores.csv or its compressed form.
-
-    Args:
-        run_dir: A run's folder.
-
-    Returns:
-        Columns SCORE_COLUMNS, one frame of one model a row; scores are NaN for features. Empty when there are none.
-
-    Raises:
-        ReportError: The table has other columns, or a cell is no number where one is expected.
-    """
-    return _sample_frame(run_dir / SCORES, SCORE_COLUMNS)
-
-
-def load_latency(run_dir: Path) -> pd.DataFrame:
-    """Read samples/latency.csv or its compressed form.
-
-    Args:
-        run_dir: A run's folder.
-
-    Returns:
-        Columns LATENCY_COLUMNS, one timing a row in milliseconds. Empty when there are no samples.
-
-    Raises:
-        ReportError: The table has other columns, or a cell is no number where one is expected.
-    """
-    return _sample_frame(run_dir / LATENCY, LATENCY_COLUMNS)
-
-
-def load_error_terms(run_dir: Path) -> pd.DataFrame:
-    """Read samples/error_terms.csv: where the error of single files comes from, by step.
-
-    Args:
-        run_dir: A run's folder.
-
-    Returns:
-        Columns TERM_COLUMNS, one step of one file a row. Empty when no file was analysed.
-
-    Raises:
-        ReportError: The table has other columns, or a cell is no number where one is expected.
-    """
-    return _sample_frame(run_dir / ERROR_TERMS, TERM_COLUMNS)
-
-
-def load_layer_errors(run_dir: Path) -> pd.DataFrame:
-    """Read samples/layer_errors.csv: the error of single files by layer.
-
-    Args:
-        run_dir: A run's folder.
-
-    Returns:
-        Columns LAYER_COLUMNS, one layer of one file a row, in the order of the graph. Empty when no file was analysed.
-
-    Raises:
-        ReportError: The table has other columns, or a cell is no number where one is expected.
-    """
-    return _sample_frame(run_dir / LAYER_ERRORS, LAYER_COLUMNS)
+    rows = (
+        [list(row.values()) for _, row in table_rows(path, columns)]
+        if path.is_file() or packed_name(path).is_file()
+        else []
+    )
+    cells: dict[str, list[object]] = {}
+    for column, texts in zip(columns, zip(*rows, strict=True) if rows else ((),) * len(columns), strict=True):
+        kind = _NUMBERS.get(column)
+        try:
+            cells[column] = list(texts) if kind is None else [kind(text or "nan") for text in texts]
+        except ValueError as error:
+            raise ReportError(f"{path}, column {column}: {error}") from error
+    return pd.DataFrame(cells, columns=list(columns))
 
 
 def load_images(run_dir: Path) -> dict[str, str]:
@@ -204,25 +169,6 @@ def load_images(run_dir: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     return {f"{row['dataset']}/{row['image']}": row["picture"] for _, row in table_rows(path, IMAGE_COLUMNS)}
-
-
-def _sample_frame(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    # Not by pandas' reader: which of its parsers keeps every digit and every file name differs between versions.
-    import pandas as pd
-
-    rows = (
-        [list(row.values()) for _, row in table_rows(path, columns)]
-        if path.is_file() or packed_name(path).is_file()
-        else []
-    )
-    cells: dict[str, list[object]] = {}
-    for name, texts in zip(columns, zip(*rows, strict=True) if rows else ((),) * len(columns), strict=True):
-        kind = _NUMBERS.get(name)
-        try:
-            cells[name] = list(texts) if kind is None else [kind(text or "nan") for text in texts]
-        except ValueError as error:
-            raise ReportError(f"{path}, column {name}: {error}") from error
-    return pd.DataFrame(cells, columns=list(columns))
 
 
 def packed_name(path: Path) -> Path:

@@ -1,6 +1,6 @@
 """Everything that pictures and page show of a run, and the part of it that belongs to one model."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -10,21 +10,13 @@ import pandas as pd
 from reports.errors import ReportError
 from reports.gates import GateResult
 from reports.plot_style import Model, model_of
-from reports.records import (
-    BIT_COLUMNS,
-    LATENCY_COLUMNS,
-    LAYER_COLUMNS,
-    SCORE_COLUMNS,
-    TERM_COLUMNS,
-    Case,
-    Measurement,
-)
-from reports.run_reader import load_bits, load_error_terms, load_latency, load_layer_errors, load_scores
+from reports.records import Case, Measurement
+from reports.run_reader import BITS, ERROR_TERMS, LATENCY, LAYER_ERRORS, SAMPLE_TABLES, SCORES, load_samples
 from reports.standings import Standing, standings
 
 
-def _empty(columns: Sequence[str]) -> pd.DataFrame:
-    return pd.DataFrame(columns=list(columns))
+def _empty(name: str) -> pd.DataFrame:
+    return pd.DataFrame(columns=list(SAMPLE_TABLES[name]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,20 +26,20 @@ class RunRecord:
     Attributes:
         measurements: In the order of the record.
         results: The verdicts; none where the run is only shown.
-        bits: What `load_bits` gives.
-        scores: What `load_scores` gives.
-        latency: What `load_latency` gives.
-        error_terms: What `load_error_terms` gives.
-        layer_errors: What `load_layer_errors` gives.
+        bits: What `load_samples` gives of BITS.
+        scores: What `load_samples` gives of SCORES.
+        latency: What `load_samples` gives of LATENCY.
+        error_terms: What `load_samples` gives of ERROR_TERMS.
+        layer_errors: What `load_samples` gives of LAYER_ERRORS.
     """
 
     measurements: Sequence[Measurement]
     results: Sequence[GateResult] = ()
-    bits: pd.DataFrame = field(default_factory=partial(_empty, BIT_COLUMNS))
-    scores: pd.DataFrame = field(default_factory=partial(_empty, SCORE_COLUMNS))
-    latency: pd.DataFrame = field(default_factory=partial(_empty, LATENCY_COLUMNS))
-    error_terms: pd.DataFrame = field(default_factory=partial(_empty, TERM_COLUMNS))
-    layer_errors: pd.DataFrame = field(default_factory=partial(_empty, LAYER_COLUMNS))
+    bits: pd.DataFrame = field(default_factory=partial(_empty, BITS))
+    scores: pd.DataFrame = field(default_factory=partial(_empty, SCORES))
+    latency: pd.DataFrame = field(default_factory=partial(_empty, LATENCY))
+    error_terms: pd.DataFrame = field(default_factory=partial(_empty, ERROR_TERMS))
+    layer_errors: pd.DataFrame = field(default_factory=partial(_empty, LAYER_ERRORS))
 
     @property
     def models(self) -> list[Model]:
@@ -95,22 +87,14 @@ def load_record(
     """
     problems = []
 
-    def read(load: Callable[[Path], pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
+    def read(name: str) -> pd.DataFrame:
         try:
-            return load(run_dir)
+            return load_samples(run_dir, name)
         except (ReportError, ValueError) as error:  # pandas' own parse errors are ValueErrors
             problems.append(f"the samples cannot be read: {error}")
-            return _empty(columns)
+            return _empty(name)
 
-    record = RunRecord(
-        measurements,
-        results,
-        read(load_bits, BIT_COLUMNS),
-        read(load_scores, SCORE_COLUMNS),
-        read(load_latency, LATENCY_COLUMNS),
-        read(load_error_terms, TERM_COLUMNS),
-        read(load_layer_errors, LAYER_COLUMNS),
-    )
+    record = RunRecord(measurements, results, *map(read, (BITS, SCORES, LATENCY, ERROR_TERMS, LAYER_ERRORS)))
     return record, problems
 
 

@@ -36,7 +36,7 @@ def worst_images(bits: pd.DataFrame, attack_seed: Callable[[str], int] | None = 
     the fingerprints of weights and data.
 
     Args:
-        bits: What `load_bits` gives.
+        bits: What `load_samples` gives of BITS.
         attack_seed: Gives the seed of an image's attacks by its name in the dataset.
 
     Returns:
@@ -86,7 +86,7 @@ def write_worst_images(bits: pd.DataFrame, path: Path, attack_seed: Callable[[st
     """Write the table.
 
     Args:
-        bits: What `load_bits` gives.
+        bits: What `load_samples` gives of BITS.
         path: Where to.
         attack_seed: See `worst_images`.
 

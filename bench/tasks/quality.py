@@ -16,7 +16,7 @@ from datasets.sample import Sample
 from datasets.video import SUFFIXES
 from reports.records import Case
 from reports.run_directory import RunDirectory
-from reports.run_reader import load_scores
+from reports.run_reader import SCORES, load_samples
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,8 +106,8 @@ class QualityTask:
         run.append_scores(score_rows(case, inputs, outputs))
 
     def load(self, run_dir: Path) -> "pd.DataFrame":
-        """See `reports.run_reader.load_scores`."""
-        return load_scores(run_dir)
+        """See `reports.run_reader.load_samples` of SCORES."""
+        return load_samples(run_dir, SCORES)
 
     def recorded(self, samples: "pd.DataFrame", case: Case, inputs: "FrameSet") -> "Outputs | None":
         """See `bench.score_set.recorded_outputs`."""

@@ -17,7 +17,7 @@ from datasets.folder import MANIFEST
 from datasets.sample import Sample
 from reports.records import Case
 from reports.run_directory import RunDirectory
-from reports.run_reader import load_bits
+from reports.run_reader import BITS, load_samples
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,8 +101,8 @@ class WatermarkTask:
         run.append_bits(bit_rows(case, inputs, outputs, reference))
 
     def load(self, run_dir: Path) -> "pd.DataFrame":
-        """See `reports.run_reader.load_bits`."""
-        return load_bits(run_dir)
+        """See `reports.run_reader.load_samples` of BITS."""
+        return load_samples(run_dir, BITS)
 
     def recorded(self, samples: "pd.DataFrame", case: Case, inputs: "ImageSet") -> "Outputs | None":
         """See `bench.bit_rows.recorded_outputs`."""

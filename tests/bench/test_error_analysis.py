@@ -11,7 +11,7 @@ from bench.__main__ import main as bench_main
 from bench.error_analysis import Analysis, analyse, main, node_data, print_analysis, write
 from bench.error_terms import TOTAL
 from bench.layer_errors import LayerError
-from bench.targets import Group
+from bench.targets import Group, Target
 from converters.image_size import ImageSize
 from converters.precisions import get_precision
 from converters.tflite_file import ModelReader, mapped
@@ -30,7 +30,7 @@ def analysis(cache: Path) -> Analysis:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(cache))
         group = Group(TINY, find_weights(TINY, "seeded"), ImageSize(*SIZE))
-        return analyse(group, get_precision("int8"), ("split_depthwise",), samples=2, threads=2)
+        return analyse(Target(group, get_precision("int8"), "litert", 2, "split_depthwise"), samples=2)
 
 
 @pytest.mark.convert

@@ -10,7 +10,7 @@ from datasets.images import write_png
 from datasets.sample import Sample
 from reports.records import Case
 from reports.run_directory import RunDirectory
-from reports.run_reader import load_scores
+from reports.run_reader import SCORES, load_samples
 
 CASE = Case("uvq1p5_content", "seeded", "int8", "256", "simple", "litert", 2)
 FRAMES = FrameSet("set", ("a-none", "a-jpeg:5"), ("a", "a"), ("none", "jpeg:5"), lambda index: ())
@@ -34,7 +34,7 @@ def test_a_run_that_is_gone_on_with_has_every_digit(tmp_path: Path) -> None:
     run = RunDirectory.open(run_dir=tmp_path / "run")
     assert not (run.path / "samples" / "scores.csv").exists()  # watermarks leave none
     run.append_scores(score_rows(CASE, FRAMES, outputs))
-    samples = load_scores(RunDirectory.resume(run.path).path)
+    samples = load_samples(RunDirectory.resume(run.path).path, SCORES)
     found = recorded_outputs(samples, CASE, FRAMES)
     assert found is not None
     assert found.scores.tolist() == outputs.scores.tolist()

@@ -11,7 +11,7 @@ from reports.loaded_run import LoadedRun, load_run
 from reports.picture_sums import STATISTICS, bit_sums
 from reports.records import Case, Measurement, measurement
 from reports.run_directory import RunDirectory
-from reports.run_reader import load_bits
+from reports.run_reader import BITS, load_samples
 from tests.reports.synthetic import NANO, plan_of
 
 ENVIRONMENT: dict[str, Any] = {
@@ -91,7 +91,7 @@ def run_of_bits(
     """A run whose results are what its bits give."""
     rows = bits_of(right, noise=noise)
     saved_run(path, [], bits=rows)
-    sums = bit_sums(load_bits(path), {})
+    sums = bit_sums(load_samples(path, BITS), {})
     measured = [
         measurement("r", INT8, "photographs", "none", name, float(STATISTICS[name].of(*parts)), len(right))
         for name in metrics

@@ -6,7 +6,7 @@ import pytest
 
 from reports.baselines import KEPT, check_name, find_run, save_baseline
 from reports.errors import ReportError
-from reports.run_reader import load_bits, load_results
+from reports.run_reader import BITS, load_results, load_samples
 from tests.reports.saved_runs import saved_run
 from tests.reports.synthetic import bit_rows, healthy_rows
 
@@ -18,7 +18,7 @@ def test_a_baseline_is_what_a_comparison_reads_of_the_run(tmp_path: Path) -> Non
     kept = tmp_path / "kept" / "main"
     assert told == f"baseline main: run 20250102-030405-000006 is kept in {kept}"
     assert load_results(kept) == load_results(run)
-    assert load_bits(kept).equals(load_bits(run))
+    assert load_samples(kept, BITS).equals(load_samples(run, BITS))
     files = {str(path.relative_to(kept)) for path in kept.rglob("*") if path.is_file()}
     assert files == set(KEPT) - {"gates.toml", "samples/scores.csv"}
     assert find_run("main", tmp_path / "kept") == kept

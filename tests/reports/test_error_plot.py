@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from reports.error_plot import LayerPoint, draw_errors, png
-from reports.plot_style import Model
+from reports.error_plot import LayerPoint, draw_errors
+from reports.plot_style import Model, png
 
 MODEL = Model("videoseal_nano", "bundled", "256", "simple", 2)
 TERMS = {"conversion": 6e-6, "quantization": 0.05, "kernels": 0.01, "threads": 0.0, "total": 0.045}

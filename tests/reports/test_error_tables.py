@@ -12,7 +12,7 @@ from reports.errors import ReportError
 from reports.gates import load_gates
 from reports.page_errors import error_tables
 from reports.render import render
-from reports.run_reader import ENVIRONMENT, ERROR_TERMS, LAYER_ERRORS, load_error_terms, load_layer_errors
+from reports.run_reader import ENVIRONMENT, ERROR_TERMS, LAYER_ERRORS, load_samples
 from reports.run_record import RunRecord, load_record
 from tests.reports.runs import ANALYSED, keep_analysis, save_run
 from tests.reports.synthetic import healthy_rows
@@ -36,10 +36,10 @@ def test_an_analysis_replaces_an_earlier_one_of_the_same_file(run: Path) -> None
     keep_analysis(run)
     keep_analysis(run, other, worst=0.1)
     keep_analysis(run, worst=3.25)
-    layers = load_layer_errors(run)
+    layers = load_samples(run, LAYER_ERRORS)
     assert dict(layers.groupby("precision")["isolated_pct"].max()) == {"int8": 3.25, "int8_weight_only": 0.9}
     assert len(layers) == 10
-    assert list(load_error_terms(run)["precision"]) == ["int8_weight_only"] * 5 + ["int8"] * 5
+    assert list(load_samples(run, ERROR_TERMS)["precision"]) == ["int8_weight_only"] * 5 + ["int8"] * 5
 
 
 def test_tables_name_the_worst_layers_first_and_a_nan_before_them(run: Path) -> None:

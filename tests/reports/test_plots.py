@@ -40,7 +40,7 @@ LATENCY = pd.DataFrame(latency_rows(rounds=20), columns=list(LATENCY_COLUMNS))
 def _small(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """Draw few pixels where no test looks at them."""
     if request.function is not test_every_picture_of_the_contract_is_drawn:
-        monkeypatch.setattr(plots, "_DPI", 30)
+        monkeypatch.setattr(plots, "PNG_DPI", 30)
 
 
 def rewritten_rows() -> list[Measurement]:

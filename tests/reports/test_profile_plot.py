@@ -5,8 +5,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 
-from reports.plot_style import Model
-from reports.profile_plot import Bar, Part, draw_profile, png
+from reports.plot_style import Model, png
+from reports.profile_plot import Bar, Part, draw_profile
 
 MODEL = Model("videoseal", "seeded", "256", "simple", 2)
 PLAIN = Bar(

@@ -25,7 +25,7 @@ def _no_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 @pytest.fixture
 def pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw them, small."""
-    monkeypatch.setattr("reports.plots._DPI", 30)
+    monkeypatch.setattr("reports.plots.PNG_DPI", 30)
 
 
 def saved(path: Path, rows: list[Measurement]) -> Path:

@@ -18,7 +18,7 @@ from reports.errors import ReportError
 from reports.files import write_atomically
 from reports.records import BIT_COLUMNS, LATENCY_COLUMNS, RESULT_COLUMNS, Expectation, Measurement, measurement
 from reports.run_directory import RunDirectory
-from reports.run_reader import load_bits, load_latency, load_plan, load_results
+from reports.run_reader import BITS, LATENCY, load_plan, load_results, load_samples
 from tests.reports.synthetic import NANO, RUN_ID, bit_rows, healthy_rows, plan_of
 
 AWKWARD = [0.1, 1 / 3, 1e-310, 123456789.123456789, float(np.float32(0.1)), -0.0, math.pi * 1e300]
@@ -68,7 +68,7 @@ def test_bits_come_back_bit_by_bit_also_from_float32(tmp_path: Path) -> None:
         (*coordinates, np.int64(k), np.bool_(k % 2) if k else None, x, np.float64(x) / 3, "256", "none")
         for k, x in enumerate(logits)
     )
-    frame = load_bits(run.path)
+    frame = load_samples(run.path, BITS)
     assert tuple(frame.columns) == BIT_COLUMNS
     assert np.array_equal(frame["reference_logit"].to_numpy(np.float32), logits)
     assert np.array_equal(frame["logit"].to_numpy(), logits.astype(np.float64) / 3)
@@ -94,7 +94,7 @@ def test_hostile_sample_names_come_back_on_one_line(tmp_path: Path) -> None:
     run.append_bits(
         ("v", "int8", "litert", "none", name, 0, None, 1.0, 2.0, "256", "none") for name in [*names, "two\nlines"]
     )
-    assert load_bits(run.path)["sample"].tolist() == [*names, "two\\nlines"]
+    assert load_samples(run.path, BITS)["sample"].tolist() == [*names, "two\\nlines"]
     assert (run.path / "samples" / "bits.csv").read_bytes().count(b"\n") == len(names) + 2
 
 
@@ -102,23 +102,23 @@ def test_rows_may_be_mappings_and_wrong_columns_are_refused(tmp_path: Path) -> N
     run = open_run(tmp_path)
     row = dict(zip(LATENCY_COLUMNS, ("videoseal", "int8", "256", "litert", 2, 0, 1, 30.25, "none"), strict=True))
     run.append_latency([dict(reversed(row.items()))])
-    assert load_latency(run.path).to_dict("records") == [row]
+    assert load_samples(run.path, LATENCY).to_dict("records") == [row]
     with pytest.raises(ReportError, match=r"latency\.csv: found columns .*speed.*expected"):
         run.append_latency([{**row, "speed": 1}])
     with pytest.raises(ReportError, match=r"bits\.csv: found 3 values, expected 11"):
         run.append_bits([("a", "b", "c")])
-    assert len(load_latency(run.path)) == 1
+    assert len(load_samples(run.path, LATENCY)) == 1
 
 
 def test_large_samples_are_packed_and_read_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = open_run(tmp_path)
     run.append_bits(bit_rows(images=1))
-    before = load_bits(run.path)
+    before = load_samples(run.path, BITS)
     monkeypatch.setattr(run_directory, "PLAIN_LIMIT_BYTES", 1000)
     run.finish()
     assert not (run.path / "samples" / "bits.csv").exists()
     assert (run.path / "samples" / "latency.csv").exists()  # small: stays plain
-    pd.testing.assert_frame_equal(load_bits(run.path), before)
+    pd.testing.assert_frame_equal(load_samples(run.path, BITS), before)
     assert len(pd.read_csv(run.path / "samples" / "bits.csv.gz")) == len(before)
 
 
@@ -147,7 +147,7 @@ def test_a_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
         file = run.path / name
         file.write_bytes(file.read_bytes()[:-9])
     assert load_results(run.path) == [row_of(0.25)]
-    assert len(load_bits(run.path)) == 1
+    assert len(load_samples(run.path, BITS)) == 1
 
 
 @pytest.mark.parametrize(
