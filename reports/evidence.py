@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reports.comparability import MACHINE_UNITS
+from reports.gates import Verdict
 from reports.loaded_run import LoadedRun
 from reports.picture_sums import (
     BINARY,
@@ -26,6 +27,7 @@ from reports.picture_sums import (
 )
 from reports.records import Case, Measurement
 from reports.resampling import Ends, difference_ends, mcnemar_pvalue, paired_ends, quantile_ratio_ends
+from reports.slowdown import judge_slowdown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -261,8 +263,12 @@ def _by_intervals(before: Measurement, after: Measurement) -> Evidence | NoEvide
 
 
 def _ratio_evidence(kind: str, ratio: float, ends: Ends, noise: float) -> Evidence:
-    sure = ends.low > 1 + noise or ends.high < 1 / (1 + noise)
-    return Evidence(kind, ratio, ends.low, ends.high, ratio=True, real=sure)
+    """A ratio by the rule for slow-downs, which is asked in both directions: is one more than noise above the other?"""
+    inverse = Ends(1 / ends.high, 1 / ends.low if ends.low else math.inf)
+    verdicts = {judge_slowdown(low, high, noise) for low, high in (ends, inverse)}
+    open_words = f"not sure: the interval reaches beyond {100 * noise:g} %" if Verdict.INCONCLUSIVE in verdicts else ""
+    real = Verdict.FAIL in verdicts
+    return Evidence(kind, ratio, ends.low, ends.high, ratio=True, real=real, words="" if real else open_words)
 
 
 def _exact(before: Measurement, after: Measurement) -> Evidence:

@@ -29,7 +29,7 @@ def test_a_decided_verdict_takes_the_first_rounds_alone() -> None:
     assert rounds.asked == [(0, 20)]
 
 
-def test_an_open_verdict_takes_three_looks_at_most() -> None:
+def test_an_open_verdict_takes_four_looks_at_most() -> None:
     rounds, seen = Rounds(), []
 
     def still_open(samples: object) -> bool:
@@ -37,10 +37,10 @@ def test_an_open_verdict_takes_three_looks_at_most() -> None:
         return True
 
     samples = measure_in_looks(rounds, PLAN, still_open)
-    assert rounds.asked == [(0, 20), (20, 20), (40, 40)]
-    assert [sample.round for sample in samples] == list(range(80))
+    assert rounds.asked == [(0, 20), (20, 20), (40, 40), (80, 80)]
+    assert [sample.round for sample in samples] == list(range(160))
     assert len(rounds.asked) == LOOKS
-    assert seen == [20, 40]  # what comes out of the last look changes nothing
+    assert seen == [20, 40, 80]  # what comes out of the last look changes nothing
 
 
 def test_rounds_stop_when_the_verdict_is_decided() -> None:

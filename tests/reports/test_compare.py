@@ -95,6 +95,14 @@ def latency_run(path: Path, milliseconds: float, seed: int, environment: object 
     return loaded(path, rows, latency=samples, environment=environment or ENVIRONMENT)
 
 
+def test_a_latency_that_may_have_changed_by_more_than_noise_says_so(tmp_path: Path) -> None:
+    before, near = latency_run(tmp_path / "a", 12.0, 1), latency_run(tmp_path / "b", 12.2, 2)
+    beside = latency_run(tmp_path / "c", 13.2, 3)  # 10 %: on the edge of what two runs may differ by
+    sure, unsure = (only(compare(before, after), "latency_ms") for after in (near, beside))
+    assert (sure.status, sure.words) == (Status.UNCHANGED, "")
+    assert (unsure.status, unsure.words) == (Status.UNCHANGED, "not sure: the interval reaches beyond 10 %")
+
+
 @pytest.mark.parametrize(
     ("milliseconds", "status"), [(12.0, Status.UNCHANGED), (12.6, Status.UNCHANGED), (15.0, Status.WORSE)]
 )
