@@ -44,7 +44,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for everything that is written")
     parser.add_argument("--variant", default="videoseal_nano", help=f"one of: {', '.join(variant_names())}")
-    parser.add_argument("--recipe", choices=sorted(RECIPES), help="default: fine-tune with --init, else from-nothing")
+    parser.add_argument(
+        "--recipe",
+        choices=sorted(RECIPES),
+        help="default: fine-tune with --init, else from-nothing-long on a GPU and from-nothing on a CPU",
+    )
     parser.add_argument("--init", metavar="WEIGHTS", help="start from these: `bundled` or the path of a checkpoint")
     parser.add_argument("--resume", action="store_true", help=f"go on from DIR/{CHECKPOINT}")
     parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so long; --resume goes on")
@@ -56,7 +60,8 @@ def _run(options: argparse.Namespace) -> None:
     if options.threads:
         torch.set_num_threads(options.threads)
     variant = get_variant(options.variant)
-    recipe = RECIPES[options.recipe or ("fine-tune" if options.init else "from-nothing")]
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    recipe = RECIPES[options.recipe or _default_recipe(options.init, device)]
     check_recipe(recipe, variant)
     options.out.mkdir(parents=True, exist_ok=True)
     if not options.resume and (options.out / CHECKPOINT).exists():
@@ -66,17 +71,22 @@ def _run(options: argparse.Namespace) -> None:
     else:
         torch.manual_seed(recipe.seed)  # of the initial values; everything after draws from the trainer's generator
         watermarker = build_watermarker(variant)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high")  # on its matrix units, with 10 bits of fraction
     print(f"{variant.name} on {device}, recipe {recipe.fingerprint()}, {recipe.steps} steps", flush=True)
-    covers = CoverImages(recipe.generated_images, recipe.generated_share, recipe.seed)
+    covers = CoverImages(recipe.generated_images, recipe.generated_share, recipe.crops, recipe.seed, device)
     trainer = Trainer(watermarker, variant, recipe, covers, device)
     if options.resume:
         trainer.restore(options.out / CHECKPOINT)
     _train_with_progress(trainer, options.out, options.minutes)
     done = "done" if trainer.finished else "time is up"
     print(f"{done} at step {trainer.step}: {options.out / WEIGHTS}; blending.scaling_w = {trainer.scaling:.4f}")
-    if trainer.finished:
-        print(f"next: python -m converters.training.readout --weights {options.out / WEIGHTS} --out FILE.safetensors")
+
+
+def _default_recipe(init: str | None, device: torch.device) -> str:
+    if init:
+        return "fine-tune"
+    return "from-nothing-long" if device.type == "cuda" else "from-nothing"
 
 
 def _train_with_progress(trainer: Trainer, folder: Path, minutes: float) -> None:
@@ -107,7 +117,8 @@ def _print_line(trainer: Trainer, result: StepResult) -> None:
 
 def _summary(trainer: Trainer, result: StepResult) -> str:
     return (
-        f"loss {result.loss:.3f} bits {trainer.accuracy:.4f} PSNR {result.psnr_db:.1f} dB scaling {trainer.scaling:.3f}"
+        f"loss {result.loss:.3f} right {trainer.accuracy:.4f} of {trainer.bits_shown} bits "
+        f"PSNR {result.psnr_db:.1f} dB scaling {trainer.scaling:.3f}"
     )
 
 

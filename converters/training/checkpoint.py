@@ -27,6 +27,8 @@ CURVE_COLUMNS = (
     "confidence_accuracy",
     "psnr_db",
     "scaling",
+    "bits_shown",
+    "visibility",
     "minutes",
 )
 

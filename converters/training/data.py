@@ -11,24 +11,36 @@ from datasets.photographs import photograph, photographs
 
 _SHRINK = 0.7  # from one level of a photograph's pyramid to the next
 _SMALLEST_LEVEL = 256  # pixels of the shorter side
-_GENERATED_SIDE = 320  # pixels; larger than the largest crop, so that crops differ
+_CROP_SIDE = 320  # pixels; larger than the images, so that one crop gives many
+_GENERATED_SIDE = 448  # pixels; the same for the crops
 
 
 class CoverImages:
     """An endless source of images to watermark.
 
-    Photographs are only those of the calibration role: the ones that quality is measured on are never read.
+    Crops of pictures are made once, mirrored, recoloured and relit at random, and kept on the device; every image is a
+    part of one of them. Photographs are only those of the calibration role: the ones that quality is measured on are
+    never read.
 
     Args:
         generated_images: how many dead-leaves images to make.
         generated_share: share of the crops that come from them, in [0, 1].
-        seed: of the dead leaves.
+        crops: how many crops to make; one takes 0.3 MB.
+        seed: of the dead leaves and the crops.
+        device: where the crops are kept.
 
     Raises:
         datasets.sample.DatasetError: a photograph is not installed.
     """
 
-    def __init__(self, generated_images: int, generated_share: float, seed: int):
+    def __init__(
+        self,
+        generated_images: int,
+        generated_share: float,
+        crops: int,
+        seed: int,
+        device: torch.device,
+    ):
         self._photographs = [_pyramid(photograph(name)) for name in photographs("calibration")]
         # Far from the seeds 0, 1, 2, .. that evaluation sets of generated images are likely to use.
         first = 1_000_000 * (seed + 1)
@@ -36,20 +48,32 @@ class CoverImages:
             _planes(dead_leaves(_GENERATED_SIDE, _GENERATED_SIDE, first + index)) for index in range(generated_images)
         ]
         self._generated_share = generated_share if generated_images else 0.0
+        rng = np.random.default_rng(seed)
+        made = torch.stack([self._crop(rng, _CROP_SIDE) for _ in range(crops)])
+        self._crops = (255 * made).round().to(torch.uint8).to(device)  # (crops, 3, _CROP_SIDE, _CROP_SIDE)
 
     def draw(self, rng: np.random.Generator, count: int, side: int) -> Tensor:
-        """Random crops, flipped, recoloured and relit at random.
+        """Parts of crops at random places, half of them mirrored.
 
         Args:
             rng: advanced by what is drawn.
             count: how many.
-            side: pixels.
+            side: pixels, at most 320.
 
         Returns:
             (count, 3, side, side) float32 in [0, 1], channels last in memory.
         """
-        crops = torch.stack([self._crop(rng, side) for _ in range(count)])
-        return crops.contiguous(memory_format=torch.channels_last)
+        chosen, places = (
+            rng.integers(len(self._crops), size=count),
+            rng.integers(_CROP_SIDE - side + 1, size=(count, 2)),
+        )
+        parts = [
+            self._crops[crop, :, top : top + side, left : left + side]
+            for crop, (top, left) in zip(chosen.tolist(), places.tolist(), strict=True)
+        ]
+        images = torch.stack(parts).float() / 255
+        mirrored = torch.from_numpy(rng.random((count, 1, 1, 1)) < 0.5).to(images.device)
+        return torch.where(mirrored, images.flip(3), images).contiguous(memory_format=torch.channels_last)
 
     def _crop(self, rng: np.random.Generator, side: int) -> Tensor:
         """One crop (3, side, side) float32 in [0, 1]."""

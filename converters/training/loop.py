@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from converters.models.jnd import luminance
 from converters.models.watermarker import Watermarker
 from converters.training.augment import apply_attack, round_to_8_bits
-from converters.training.carriers import TILE, carrier_pattern, carriers
+from converters.training.carriers import SIGN_PERIOD, TONE_PERIOD, carrier_pattern, sign_tiles, tone_tiles
 from converters.training.checkpoint import (
     CurveLog,
     TrainingError,
@@ -27,7 +27,7 @@ from converters.training.checkpoint import (
 )
 from converters.training.data import CoverImages
 from converters.training.losses import detection_loss
-from converters.training.recipe import CARRIERS, JOINT, Phase, Recipe
+from converters.training.recipe import CARRIER_KINDS, DETECTOR, JOINT, SIGNS, TONES, Phase, Recipe
 from converters.variants import Variant
 
 CHECKPOINT, WEIGHTS, CURVES = "checkpoint.pt", "weights.safetensors", "curves.csv"
@@ -39,10 +39,13 @@ _GROUPS = 4  # attacks a step: each hits a part of the batch
 _CLIP_NORM = 1.0
 _READOUT, _READOUT_RATE = "pixel_decoder.linear", 10.0
 _AVERAGE_DECAY = 0.995  # of the running mean of the weights, which is what is shipped
-_ACCURACY_DECAY = 0.97  # of the running bit accuracy that steers the strength
-_EMBEDDER_SHARE = 4  # on carriers, one image in so many trains the embedder, which has the easier task
+_ACCURACY_DECAY = 0.97  # of the running bit accuracy that says when what is asked for becomes harder
+_PROOF = 0.04  # what the running accuracy loses when a bit is added: the next one waits until this is made good
+_EMBEDDER_SHARE = 4  # on tones, one image in so many trains the embedder, which has the easier task
 _LOG_EVERY = 25
-_VISIBLE_ERROR = 10**-3.6  # mean squared change of values in [0, 1] at a PSNR of 36 dB
+_VISIBLE_ERROR = 10**-3.8  # mean squared change of values in [0, 1] at a PSNR of 38 dB
+_MOST_VISIBILITY = 30.0  # times the least
+_TILES = {SIGNS: (SIGN_PERIOD, sign_tiles), TONES: (TONE_PERIOD, tone_tiles)}
 
 
 @dataclass(frozen=True)
@@ -83,10 +86,13 @@ class Trainer:
         self.device = device
         self.step = 0
         self.scaling = variant.blending.scaling_w
+        self.bits_shown = variant.nbits
+        self.visibility = recipe.weights.visibility
         self.accuracy = 0.5
         self.seconds = 0.0
         self.rng = np.random.default_rng(recipe.seed)
-        self._tiles = carriers(variant.nbits, recipe.seed).to(device) if self._uses_carriers() else None
+        kinds = {phase.kind for phase in recipe.phases} & set(CARRIER_KINDS)
+        self._tiles = {kind: _TILES[kind][1](variant.nbits, recipe.seed).to(device) for kind in kinds}
         self.optimizer = torch.optim.AdamW(self._parameter_groups(), betas=(0.9, 0.99), weight_decay=1e-4)
         self.average = {key: value.detach().clone() for key, value in self.model.state_dict().items()}
 
@@ -98,9 +104,6 @@ class Trainer:
         rest = [value for value in trained if id(value) not in known]
         return [{"params": rest, "rate": 1.0}, {"params": readout, "rate": _READOUT_RATE}]
 
-    def _uses_carriers(self) -> bool:
-        return any(phase.kind == CARRIERS for phase in self.recipe.phases)
-
     @property
     def finished(self) -> bool:
         """Whether every step of the recipe is done."""
@@ -110,8 +113,8 @@ class Trainer:
         """Do one step and advance."""
         started = time.monotonic()
         phase, done = self.recipe.locate(self.step)
-        if done == 0 and phase.scaling_start is not None:
-            self.scaling = phase.scaling_start
+        if done == 0:
+            self._enter(phase)
         self._set_mode(phase)
         for group in self.optimizer.param_groups:
             group["lr"] = group["rate"] * learning_rate(phase, done)
@@ -124,30 +127,44 @@ class Trainer:
         self._update_average()
         self.step += 1
         self.accuracy = _ACCURACY_DECAY * self.accuracy + (1 - _ACCURACY_DECAY) * result.bit_accuracy
-        if self.accuracy > phase.anneal_above and self.scaling > phase.scaling_end:
-            self.scaling = max(phase.scaling_end, self.scaling * phase.anneal_factor)
+        self._steer(phase)
         self.seconds += time.monotonic() - started
         return result
 
+    def _enter(self, phase: Phase) -> None:
+        """What a phase begins with."""
+        if phase.scaling_start is not None:
+            self.scaling = phase.scaling_start
+        if phase.bits_shown is not None:
+            self.bits_shown = min(phase.bits_shown, self.variant.nbits)
+        self.visibility = self.recipe.weights.visibility
+
+    def _steer(self, phase: Phase) -> None:
+        """Ask for more where the running accuracy allows it; see `Phase`."""
+        good = self.accuracy > phase.harder_above
+        if phase.kind == JOINT:
+            least = self.recipe.weights.visibility
+            moved = self.visibility / phase.factor if good else self.visibility * phase.factor
+            self.visibility = min(max(moved, least), _MOST_VISIBILITY * least)
+        elif good and phase.kind in CARRIER_KINDS and self.bits_shown < self.variant.nbits:
+            self.bits_shown += 1
+            self.accuracy = phase.harder_above - _PROOF
+        elif good and phase.kind in CARRIER_KINDS and self.scaling > phase.scaling_end:
+            self.scaling = max(phase.scaling_end, self.scaling * phase.factor)
+
     def _backward(self, phase: Phase, images: Tensor, messages: Tensor) -> StepResult:
         """Leave the gradient of the step in the parameters."""
-        fitting = torch.zeros((), device=self.device)
-        if phase.kind == CARRIERS:
-            assert self._tiles is not None
-            watermark = carrier_pattern(self._tiles, messages, *images.shape[-2:])  # (B, 1, S, S)
-            few = max(2, len(images) // _EMBEDDER_SHARE)  # batch norm wants more than one
-            fitting = F.mse_loss(self._draw(images[:few], messages[:few]), watermark[:few])
-        else:
-            watermark = self._draw(images, messages)  # (B, C, S, S)
+        shown = self._shown(len(images)) if phase.kind in CARRIER_KINDS else None  # (B, nbits)
+        watermark, fitting = self._watermark(phase, images, messages, shown)
         with torch.no_grad():
             visible = self.model.attenuation(images)  # (B, 1 or 3, S, S)
         marked = round_to_8_bits((images + self.scaling * visible * watermark).clamp(0, 1))
-        logits = self.model.detector(self._attacked(phase, marked, images))  # (B + U, 1 + nbits)
-        loss = detection_loss(logits, messages, self.recipe.weights)
+        logits = self.model.detector(self._attacked(phase, marked, images, spared=shown is not None))  # (B + U, 1 + n)
+        loss = detection_loss(logits, messages, self.recipe.weights, shown)
         error = (marked - images).square().mean()
         total = loss.total + fitting
         if phase.kind == JOINT:
-            total = total + self.recipe.weights.visibility * error / _VISIBLE_ERROR
+            total = total + self.visibility * error / _VISIBLE_ERROR
         total.backward()
         return StepResult(
             loss=float(total.detach()),
@@ -156,28 +173,55 @@ class Trainer:
             psnr_db=-10 * math.log10(float(error.detach())) if error else math.inf,
         )
 
+    def _shown(self, count: int) -> Tensor | None:
+        """Which bits of each image are drawn, (B, nbits) of 0 and 1; None where all are."""
+        if self.bits_shown == self.variant.nbits:
+            return None
+        order = self.rng.random((count, self.variant.nbits)).argsort(axis=1)
+        return torch.from_numpy((order < self.bits_shown).astype(np.float32)).to(self.device)
+
+    def _watermark(self, phase: Phase, images: Tensor, messages: Tensor, shown: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The raw watermark (B, C, S, S), and how far the embedder is from drawing its carrier."""
+        fitting = torch.zeros((), device=self.device)
+        if phase.kind not in CARRIER_KINDS:
+            with torch.set_grad_enabled(phase.kind == JOINT):
+                return self._draw(images, messages), fitting
+        tiles, (height, width) = self._tiles[phase.kind], images.shape[-2:]
+        if phase.kind == SIGNS:
+            return carrier_pattern(tiles, messages, height, width, shown), fitting
+        few = max(2, len(images) // _EMBEDDER_SHARE)  # batch norm wants more than one
+        fitting = F.mse_loss(
+            self._draw(images[:few], messages[:few]), carrier_pattern(tiles, messages[:few], height, width)
+        )
+        # The embedder draws every tile from its corner; the detector must not rely on that.
+        offsets = torch.from_numpy(self.rng.integers(tiles.shape[-1], size=(len(images), 2))).to(self.device)
+        return carrier_pattern(tiles, messages, height, width, shown, offsets), fitting
+
     def _draw(self, images: Tensor, messages: Tensor) -> Tensor:
         """The embedder's raw watermark (B, C, S, S) of images (B, 3, S, S)."""
         cover = luminance(images) if self.variant.embedder.channels == 1 else images
         watermark: Tensor = self.model.embedder(cover, messages)
         return watermark
 
-    def _attacked(self, phase: Phase, marked: Tensor, images: Tensor) -> Tensor:
+    def _attacked(self, phase: Phase, marked: Tensor, images: Tensor, *, spared: bool) -> Tensor:
         """Attacked watermarked images (B, ..), then attacked images without a watermark (U, ..), as 8-bit levels."""
-        groups = marked.chunk(min(_GROUPS, len(phase.attacks), len(marked)))
-        names = [phase.attacks[index] for index in self.rng.permutation(len(phase.attacks))]
-        parts = [apply_attack(name, group, self.rng) for name, group in zip(names, groups, strict=False)]
-        if phase.unmarked:
-            chosen = torch.from_numpy(self.rng.integers(len(images), size=phase.unmarked)).to(self.device)
-            parts += [
-                apply_attack(name, group, self.rng)
-                for name, group in zip(names, images[chosen].chunk(len(groups)), strict=False)
-            ]
-        return round_to_8_bits(torch.cat(parts))
+        chosen = torch.from_numpy(self.rng.integers(len(images), size=phase.unmarked)).to(self.device)
+        if spared:
+            return torch.cat([marked, images[chosen]])
+        count = min(_GROUPS, len(phase.attacks), len(marked))
+        names = [phase.attacks[index] for index in self.rng.permutation(len(phase.attacks))[:count]]
+        groups = zip(marked.tensor_split(count), images[chosen].tensor_split(count), strict=True)
+        attacked = [
+            apply_attack(name, torch.cat(group), self.rng).tensor_split([len(group[0])])
+            for name, group in zip(names, groups, strict=True)
+        ]
+        return round_to_8_bits(torch.cat([first for first, _ in attacked] + [second for _, second in attacked]))
 
     def _set_mode(self, phase: Phase) -> None:
         self.model.train()
-        if phase.frozen_norm:
+        if phase.kind == DETECTOR:
+            self.model.embedder.eval()
+        elif phase.frozen_norm:
             for module in self.model.embedder.modules():
                 if isinstance(module, nn.BatchNorm2d):
                     module.eval()
@@ -197,6 +241,8 @@ class Trainer:
         progress = {
             "step": self.step,
             "scaling": self.scaling,
+            "bits_shown": self.bits_shown,
+            "visibility": self.visibility,
             "accuracy": self.accuracy,
             "seconds": self.seconds,
             "rng": self.rng.bit_generator.state,
@@ -225,6 +271,7 @@ class Trainer:
             progress = parse_progress(state["progress"])
             self.rng.bit_generator.state = progress["rng"]
             self.step, self.scaling = progress["step"], progress["scaling"]
+            self.bits_shown, self.visibility = progress["bits_shown"], progress["visibility"]
             self.accuracy, self.seconds = progress["accuracy"], progress["seconds"]
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
             raise TrainingError(f"{path}: does not fit the variant {self.variant.name} ({error})") from error
@@ -258,15 +305,20 @@ def check_recipe(recipe: Recipe, variant: Variant) -> None:
     Raises:
         TrainingError: an image size below the detector's, or no multiple of what the embedder halves.
     """
-    multiple = max(TILE, 2 ** (len(variant.embedder.widths) - 1))
+    multiple = 2 ** (len(variant.embedder.widths) - 1)
     for phase in recipe.phases:
         if phase.image_size < variant.detector.smallest_side or phase.image_size % multiple:
             raise TrainingError(
                 f"phase {phase.name}: image size {phase.image_size}; {variant.name} needs a multiple of {multiple} "
                 f"from {variant.detector.smallest_side}"
             )
-        if phase.kind == CARRIERS and variant.embedder.channels != 1:
+        if phase.kind in CARRIER_KINDS and variant.embedder.channels != 1:
             raise TrainingError(f"phase {phase.name}: carriers are for embedders of one channel")
+        if phase.kind == TONES and multiple < TONE_PERIOD:
+            raise TrainingError(
+                f"phase {phase.name}: tones repeat every {TONE_PERIOD} pixels; what the embedder of {variant.name} "
+                f"draws repeats every {multiple}"
+            )
 
 
 def train(
@@ -321,5 +373,7 @@ def _curve_row(trainer: Trainer, phase: Phase, recent: list[StepResult]) -> dict
         "confidence_accuracy": f"{mean('confidence_accuracy'):.5f}",
         "psnr_db": f"{mean('psnr_db'):.3f}",
         "scaling": f"{trainer.scaling:.5f}",
+        "bits_shown": trainer.bits_shown,
+        "visibility": f"{trainer.visibility:.5f}",
         "minutes": f"{trainer.seconds / 60:.2f}",
     }

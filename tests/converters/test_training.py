@@ -1,6 +1,7 @@
 """The trainer: it learns, it goes on where it stopped, and it never sees an evaluation photograph."""
 
 import csv
+import io
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,14 +9,23 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from converters.models.build import build_watermarker
 from converters.training import __main__ as command
-from converters.training import data
+from converters.training import data, loop
 from converters.training.augment import ATTACKS, apply_attack, round_to_8_bits
-from converters.training.carriers import TILE, carrier_pattern, carriers
+from converters.training.carriers import (
+    SIGN_PERIOD,
+    TONE_PERIOD,
+    carrier_pattern,
+    sign_tiles,
+    tone_frequencies,
+    tone_tiles,
+)
 from converters.training.checkpoint import TrainingError
 from converters.training.data import CoverImages
+from converters.training.jpeg import jpeg
 from converters.training.loop import (
     CHECKPOINT,
     CURVES,
@@ -27,29 +37,32 @@ from converters.training.loop import (
     train,
 )
 from converters.training.losses import detection_loss
-from converters.training.recipe import CARRIERS, JOINT, RECIPES, LossWeights, Phase, Recipe
+from converters.training.recipe import DETECTOR, JOINT, RECIPES, SIGNS, TONES, LossWeights, Phase, Recipe
 from converters.variants import Variant, get_variant
 from converters.weights import find_weights, load_watermarker
-from datasets.photographs import photographs
+from datasets.images import resize
+from datasets.photographs import photograph, photographs
 
 CPU = torch.device("cpu")
 SMALL = Recipe(
     phases=(
-        Phase("first", CARRIERS, 12, 32, batch=8, unmarked=4, learning_rate=3e-3, scaling_start=4.0),
+        Phase("first", SIGNS, 12, 32, batch=8, unmarked=4, learning_rate=3e-3, scaling_start=4.0),
         Phase("second", JOINT, 8, 32, batch=4, unmarked=2, learning_rate=1e-3, attacks=tuple(ATTACKS)),
     ),
     generated_images=2,
+    crops=8,
 )
+TONES_FIRST = replace(SMALL.phases[0], name="tones", kind=TONES, attacks=("crop", "jpeg"), bits_shown=1)
 
 
 @pytest.fixture(scope="module")
 def covers() -> CoverImages:
-    return CoverImages(SMALL.generated_images, SMALL.generated_share, SMALL.seed)
+    return CoverImages(SMALL.generated_images, SMALL.generated_share, SMALL.crops, SMALL.seed, CPU)
 
 
 @pytest.fixture
 def nano_tiny(tiny: Variant) -> Variant:
-    return replace(tiny, nbits=4, embedder=replace(tiny.embedder, widths=(4, 4, 4, 8), upsampling="conv"))
+    return replace(tiny, nbits=4, embedder=replace(tiny.embedder, widths=(4, 4, 4, 4, 4, 8), upsampling="conv"))
 
 
 def make_trainer(variant: Variant, covers: CoverImages, recipe: Recipe = SMALL) -> Trainer:
@@ -124,7 +137,7 @@ def test_only_calibration_photographs_are_read(monkeypatch: pytest.MonkeyPatch) 
         return original(name)
 
     monkeypatch.setattr(data, "photograph", recording)
-    CoverImages(1, 0.5, 0)
+    CoverImages(1, 0.5, 4, 0, CPU)
     assert set(read) == set(photographs("calibration"))
     assert not set(read) & set(photographs("evaluation"))
 
@@ -160,21 +173,132 @@ def test_rounding_gives_levels() -> None:
     assert torch.allclose(levels, levels.round(), atol=1e-4)
 
 
-def test_carriers_are_orthogonal_and_carry_the_message() -> None:
-    tiles = carriers(32, seed=0)
-    flat = tiles.flatten(1)
-    gram = flat @ flat.T / TILE**2
+@pytest.mark.parametrize(("quality", "mean_levels"), [(30, 0.9), (80, 1.0), (95, 1.0)])
+def test_jpeg_is_that_of_a_file(quality: int, mean_levels: float) -> None:
+    image = resize(photograph(photographs("calibration")[0]), 122, 180)  # no multiple of a block
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, format="JPEG", quality=quality)
+    expected = np.asarray(Image.open(buffer)).astype(np.float32)
+    tensor = torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255
+    # Another image of another quality beside it must not matter.
+    both = jpeg(torch.cat([tensor, 1 - tensor]), torch.tensor([float(quality), 5.0]))
+    found = (255 * both[0]).permute(1, 2, 0).numpy()
+    assert np.abs(found - found.round()).max() < 1e-3
+    assert np.abs(found - expected).mean() < mean_levels
+    assert np.abs(found - expected).mean() < 0.5 * np.abs(image - expected).mean()
+
+
+def test_each_image_gets_a_strength_of_its_own() -> None:
+    images = torch.full((8, 3, 8, 8), 0.5)
+    assert len(apply_attack("brightness", images, np.random.default_rng(0)).mean(dim=(1, 2, 3)).unique()) == 8
+
+
+def test_a_crop_enlarges_a_part_of_the_image() -> None:
+    ramp = torch.linspace(0, 1, 64).expand(4, 3, 64, 64)  # rises along x
+    cropped = apply_attack("crop", ramp, np.random.default_rng(0))
+    span = cropped[:, 0, 0, -1] - cropped[:, 0, 0, 0]
+    assert torch.all(span < 0.999)
+    assert torch.all(span > 0.72)
+    assert torch.allclose(cropped[:, :, :1], cropped, atol=1e-5)  # what is constant along y stays so
+
+
+def test_signs_are_orthogonal_and_carry_the_message() -> None:
+    tiles = sign_tiles(32, seed=0)
+    assert torch.equal(tiles[:, 0], -tiles[:, 1])
+    flat = tiles[:, 1].flatten(1)
+    gram = flat @ flat.T / SIGN_PERIOD**2
     assert torch.allclose(gram, torch.eye(32) / 32, atol=1e-6)
     messages = torch.randint(0, 2, (50, 32), generator=torch.Generator().manual_seed(0))
     pattern = carrier_pattern(tiles, messages, 16, 24)
     assert pattern.shape == (50, 1, 16, 24)
-    correlation = torch.einsum("byx,nyx->bn", pattern[:, 0, :TILE, :TILE], tiles)
+    correlation = torch.einsum("byx,nyx->bn", pattern[:, 0, :SIGN_PERIOD, :SIGN_PERIOD], tiles[:, 1])
     assert torch.equal(correlation > 0, messages > 0)
+
+
+def tone_energies(pattern: torch.Tensor) -> torch.Tensor:
+    """How strong each bit's two waves are in patterns (B, 1, 64, 64), whatever their phase: (B, 32, 2)."""
+    spectrum = torch.fft.fft2(pattern[:, 0]).abs()  # a tile's frequency lies at its double in 64 pixels
+    places = torch.tensor(tone_frequencies()) * 2
+    return spectrum[:, places[:, 1] % 64, places[:, 0] % 64].reshape(len(pattern), 32, 2)
+
+
+def test_tones_carry_the_message_wherever_the_image_begins() -> None:
+    tiles = tone_tiles(32, seed=0)
+    flat = tiles.flatten(0, 1).flatten(1)
+    assert torch.allclose(flat @ flat.T / TONE_PERIOD**2, torch.eye(64) / 32, atol=1e-6)
+    generator = torch.Generator().manual_seed(0)
+    messages = torch.randint(0, 2, (20, 32), generator=generator)
+    offsets = torch.randint(0, TONE_PERIOD, (20, 2), generator=generator)
+    moved = carrier_pattern(tiles, messages, 64, 64, offsets=offsets)
+    assert not torch.equal(moved, carrier_pattern(tiles, messages, 64, 64))
+    energies = tone_energies(moved)
+    assert torch.equal(energies[..., 1] > energies[..., 0], messages > 0)
+
+
+def test_bits_that_are_not_shown_leave_their_strength_to_the_others() -> None:
+    tiles, messages = tone_tiles(32, seed=0), torch.ones(1, 32, dtype=torch.long)
+    shown = torch.zeros(1, 32)
+    shown[0, 5] = 1
+    energies = tone_energies(carrier_pattern(tiles, messages, 64, 64, shown))[0]
+    assert int(energies.flatten().argmax()) == 2 * 5 + 1
+    main = float(energies[5, 1])
+    energies[5] = 0
+    assert float(energies.max()) < 0.1 * main  # what is there are overtones: the sum goes through a tanh
 
 
 def test_too_many_bits_for_a_tile() -> None:
     with pytest.raises(ValueError, match="64 bits do not fit"):
-        carriers(64, seed=0)
+        sign_tiles(64, seed=0)
+    with pytest.raises(ValueError, match="33 bits do not fit"):
+        tone_tiles(33, seed=0)
+
+
+def test_more_bits_are_shown_as_they_are_read_and_then_the_strength_falls(
+    nano_tiny: Variant, covers: CoverImages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = make_trainer(nano_tiny, covers, replace(SMALL, phases=(TONES_FIRST,)))
+    attacked: list[str] = []
+
+    def recording(name: str, images: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+        attacked.append(name)
+        return images
+
+    monkeypatch.setattr(loop, "apply_attack", recording)
+    seen = []
+    for _ in range(6):
+        trainer.accuracy = 1.0  # as if all had been read
+        trainer.train_step()
+        seen.append((trainer.bits_shown, trainer.scaling, len(attacked)))
+    assert [bits for bits, _, _ in seen] == [2, 3, 4, 4, 4, 4]
+    assert [scaling for _, scaling, _ in seen[:3]] == [4.0] * 3
+    assert seen[3][1] == pytest.approx(4.0 * TONES_FIRST.factor)
+    assert seen[2][2] == 0  # nothing is attacked while bits are missing
+    assert seen[3][2] > 0
+
+
+def test_the_watermark_is_made_less_visible_while_it_is_read(nano_tiny: Variant, covers: CoverImages) -> None:
+    joint = replace(SMALL.phases[1], harder_above=0.9)
+    trainer = make_trainer(nano_tiny, covers, replace(SMALL, phases=(joint,)))
+    least = trainer.visibility
+    trainer.accuracy = 1.0
+    trainer.train_step()
+    assert trainer.visibility == pytest.approx(least / joint.factor)
+    trainer.accuracy = 0.5
+    trainer.train_step()
+    trainer.train_step()
+    assert trainer.visibility == least
+
+
+def test_the_detector_alone_leaves_the_embedder_as_it_is(nano_tiny: Variant, covers: CoverImages) -> None:
+    alone = replace(SMALL.phases[1], kind=DETECTOR)
+    trainer = make_trainer(nano_tiny, covers, replace(SMALL, phases=(alone,)))
+    before = {key: value.clone() for key, value in trainer.model.state_dict().items()}
+    for _ in range(3):
+        trainer.train_step()
+    after = trainer.model.state_dict()
+    changed = {key for key, value in before.items() if not torch.equal(value, after[key])}
+    assert changed
+    assert all(key.startswith("detector.") for key in changed)
 
 
 def test_perfect_logits_have_no_loss() -> None:
@@ -195,6 +319,15 @@ def test_biased_bits_without_a_watermark_cost() -> None:
     weights = LossWeights(balance=1.0)
     difference = detection_loss(biased, messages, weights).total - detection_loss(fair, messages, weights).total
     assert float(difference) == pytest.approx(9.0)
+
+
+def test_only_shown_bits_count() -> None:
+    messages = torch.tensor([[1, 0]])
+    logits = torch.tensor([[9.0, 9.0, 9.0]])  # the first bit right, the second wrong
+    first, second = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])
+    assert detection_loss(logits, messages, LossWeights(), first).bit_accuracy.tolist() == [1]
+    assert detection_loss(logits, messages, LossWeights(), second).bit_accuracy.tolist() == [0]
+    assert detection_loss(logits, messages, LossWeights(), first).total < 0.01
 
 
 def test_rate_rises_and_falls() -> None:
@@ -220,12 +353,21 @@ def test_shipped_recipes_fit_the_card(name: str) -> None:
 
 
 def test_recipe_of_an_impossible_size(tiny: Variant) -> None:
-    odd = replace(SMALL, phases=(replace(SMALL.phases[0], image_size=30),))
-    with pytest.raises(TrainingError, match="image size 30"):
+    odd = replace(SMALL, phases=(replace(SMALL.phases[0], image_size=31),))
+    with pytest.raises(TrainingError, match="image size 31"):
         check_recipe(odd, tiny)
 
 
-@pytest.mark.parametrize(("field", "value"), [("kind", "magic"), ("steps", 0), ("unmarked", -1), ("attacks", ())])
+def test_an_embedder_that_cannot_draw_tones(tiny: Variant) -> None:
+    shallow = replace(tiny, embedder=replace(tiny.embedder, widths=(4, 4, 4, 8), upsampling="conv"))
+    with pytest.raises(TrainingError, match="repeats every 8"):
+        check_recipe(replace(SMALL, phases=(TONES_FIRST,)), shallow)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("kind", "magic"), ("steps", 0), ("unmarked", -1), ("attacks", ()), ("bits_shown", 0)],
+)
 def test_impossible_phases_are_refused(field: str, value: object) -> None:
     with pytest.raises(ValueError, match="phase first"):
         replace(SMALL.phases[0], **{field: value})  # type: ignore[arg-type]
