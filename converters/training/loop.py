@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from converters.training.checkpoint import (
     save_weights,
 )
 from converters.training.data import CoverImages
-from converters.training.losses import detection_loss
+from converters.training.losses import detection_loss, feature_loss
 from converters.training.recipe import CARRIER_KINDS, DETECTOR, JOINT, SIGNS, TONES, Phase, Recipe
 from converters.variants import Variant
 
@@ -37,6 +38,7 @@ _FINAL_SHARE = 0.2  # of a phase, over which the learning rate falls ..
 _FINAL_RATE = 0.05  # .. to this share of its peak
 _GROUPS = 4  # attacks a step: each hits a part of the batch
 _CLIP_NORM = 1.0
+_DECODER = "pixel_decoder"
 _READOUT, _READOUT_RATE = "pixel_decoder.linear", 10.0
 _AVERAGE_DECAY = 0.995  # of the running mean of the weights, which is what is shipped
 _ACCURACY_DECAY = 0.97  # of the running bit accuracy that says when what is asked for becomes harder
@@ -159,10 +161,12 @@ class Trainer:
         with torch.no_grad():
             visible = self.model.attenuation(images)  # (B, 1 or 3, S, S)
         marked = round_to_8_bits((images + self.scaling * visible * watermark).clamp(0, 1))
-        logits = self.model.detector(self._attacked(phase, marked, images, spared=shown is not None))  # (B + U, 1 + n)
+        attacked = self._attacked(phase, marked, images, spared=shown is not None)  # (B + U, 3, S, S)
+        with _inputs_of(self.model.detector.get_submodule(_DECODER)) as features:
+            logits = self.model.detector(attacked)  # (B + U, 1 + nbits)
         loss = detection_loss(logits, messages, self.recipe.weights, shown)
         error = (marked - images).square().mean()
-        total = loss.total + fitting
+        total = loss.total + fitting + feature_loss(features[0], self.recipe.weights)
         if phase.kind == JOINT:
             total = total + self.visibility * error / _VISIBLE_ERROR
         total.backward()
@@ -290,6 +294,17 @@ class Trainer:
         }
         save_weights(folder / WEIGHTS, self.model, metadata)
         self.model.load_state_dict(current)
+
+
+@contextmanager
+def _inputs_of(module: nn.Module) -> Iterator[list[Tensor]]:
+    """What a module takes when it is called within: one tensor a call."""
+    seen: list[Tensor] = []
+    hook = module.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    try:
+        yield seen
+    finally:
+        hook.remove()
 
 
 def learning_rate(phase: Phase, done: int) -> float:

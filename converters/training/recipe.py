@@ -70,13 +70,19 @@ class LossWeights:
 
     Attributes:
         confidence: cross-entropy of channel 0 against watermarked or not.
-        balance: squared mean, over unmarked images, of each bit's logit.
+        balance: squared mean, over unmarked images, of each bit's tanh(logit).
+        spread: squared amount by which the root mean square of an unmarked image's bit logits is below 1.
+        magnitude: mean square of the logits of the bits, and of channel 0.
+        features: mean square of what the pixel decoder takes, as a share of `FEATURE_SIZE` squared.
         visibility: mean squared change of the images by the watermark, as a share of what 38 dB of PSNR allow; only
             where the embedder is trained on what is read (JOINT). The least that it counts; see `Phase`.
     """
 
     confidence: float = 0.1
-    balance: float = 0.05
+    balance: float = 0.3
+    spread: float = 0.3
+    magnitude: float = 3e-4
+    features: float = 0.01
     visibility: float = 0.1
 
 

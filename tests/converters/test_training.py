@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ from converters.training.loop import (
     learning_rate,
     train,
 )
-from converters.training.losses import detection_loss
+from converters.training.losses import FEATURE_SIZE, detection_loss, feature_loss
 from converters.training.recipe import DETECTOR, JOINT, RECIPES, SIGNS, TONES, LossWeights, Phase, Recipe
 from converters.variants import Variant, get_variant
 from converters.weights import find_weights, load_watermarker
@@ -304,8 +305,9 @@ def test_the_detector_alone_leaves_the_embedder_as_it_is(nano_tiny: Variant, cov
 def test_perfect_logits_have_no_loss() -> None:
     messages = torch.tensor([[0, 1], [1, 1]])
     signs = 2.0 * messages - 1
-    logits = torch.cat([torch.cat([torch.ones(2, 1), signs], 1) * 50, torch.tensor([[-50.0, 0.0, 0.0]])])
-    loss = detection_loss(logits, messages, LossWeights())
+    unmarked = torch.tensor([[-50.0, 1.0, -1.0], [-50.0, -1.0, 1.0]])
+    logits = torch.cat([torch.cat([torch.ones(2, 1), signs], 1) * 50, unmarked])
+    loss = detection_loss(logits, messages, LossWeights(magnitude=0))
     assert float(loss.total) < 1e-6
     assert loss.bit_accuracy.tolist() == [1, 1]
     assert loss.confidence_accuracy == 1
@@ -318,7 +320,31 @@ def test_biased_bits_without_a_watermark_cost() -> None:
     biased = torch.cat([marked, torch.tensor([[-9.0, 3.0, 3.0], [-9.0, 3.0, 3.0]])])
     weights = LossWeights(balance=1.0)
     difference = detection_loss(biased, messages, weights).total - detection_loss(fair, messages, weights).total
-    assert float(difference) == pytest.approx(9.0)
+    assert float(difference) == pytest.approx(math.tanh(3.0) ** 2)
+
+
+def test_undecided_bits_without_a_watermark_cost_and_so_do_large_ones_with_it() -> None:
+    messages = torch.tensor([[1, 0]])
+
+    def loss_of(marked: float, unmarked: float) -> float:
+        logits = torch.tensor([[0.0, marked, -marked], [0.0, unmarked, -unmarked], [0.0, -unmarked, unmarked]])
+        return float(detection_loss(logits, messages, LossWeights(spread=1.0, magnitude=0.01)).total)
+
+    assert loss_of(20, 0.2) - loss_of(20, 1.0) == pytest.approx(0.8**2, abs=1e-4)
+    assert loss_of(20, 3.0) == pytest.approx(loss_of(20, 1.0))
+    assert loss_of(40, 1.0) - loss_of(20, 1.0) == pytest.approx(0.01 * (40**2 - 20**2), abs=1e-4)
+
+
+def test_large_features_cost() -> None:
+    features = torch.full((2, 4, 3, 3), 2 * FEATURE_SIZE)
+    assert float(feature_loss(features, LossWeights(features=0.5))) == pytest.approx(0.5 * 4)
+
+
+def test_the_size_of_the_features_is_part_of_what_is_minimized(nano_tiny: Variant, covers: CoverImages) -> None:
+    with_term, without = (
+        make_trainer(nano_tiny, covers, replace(SMALL, weights=LossWeights(features=weight))) for weight in (1e3, 0)
+    )
+    assert with_term.train_step().loss > 2 * without.train_step().loss
 
 
 def test_only_shown_bits_count() -> None:
@@ -327,7 +353,7 @@ def test_only_shown_bits_count() -> None:
     first, second = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])
     assert detection_loss(logits, messages, LossWeights(), first).bit_accuracy.tolist() == [1]
     assert detection_loss(logits, messages, LossWeights(), second).bit_accuracy.tolist() == [0]
-    assert detection_loss(logits, messages, LossWeights(), first).total < 0.01
+    assert detection_loss(logits, messages, LossWeights(magnitude=0), first).total < 0.1
 
 
 def test_rate_rises_and_falls() -> None:
