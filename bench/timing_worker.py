@@ -28,7 +28,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from bench.engines import InterpreterEngine, import_interpreter
-from bench.turns import timed_turn, waited_ms, warm_up
+from bench.turns import processor_time, timed_turn, warm_up
 
 _NS_PER_MS = 1e6
 _BYTES_PER_MB = 1e6
@@ -66,13 +66,15 @@ def serve(requests: TextIO, answers: TextIO) -> None:
     )
     if what["slowdown"]:
         call = slowed(call, what["slowdown"])
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     for line in requests:
         request = json.loads(line)
         if request["do"] == "warm_up":
             call_s = warm_up(call)
             _answer(answers, {"call_s": call_s, "peak_mb": peak_memory_mb()})
         else:
-            _answer(answers, asdict(timed_turn(call, request["settle_ms"], waited=waited_ms)))
+            turn = timed_turn(call, request["settle_ms"], processor_time=processor_time, processors=processors)
+            _answer(answers, asdict(turn))
 
 
 def slowed(

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 _NS_PER_MS = 1e6
 _NS_PER_S = 1e9
@@ -45,19 +46,36 @@ class Turn:
 
     Attributes:
         latency_ms: wall-clock time of the timed call in milliseconds.
-        waited_ms: how long the threads of the process, all together, were ready to run and had no processor meanwhile;
-            NaN where the system does not tell.
+        waited_ms: how long the threads of the process, all together, were ready to run and had no processor meanwhile,
+            but no longer than the threads that did run left processors free for others: threads that are more than the
+            processors wait for each other, and that is the model's own. NaN where the system does not tell.
     """
 
     latency_ms: float
     waited_ms: float = math.nan
 
 
+class ProcessorTime(NamedTuple):
+    """What the threads of a process have had of the processors so far, all together, in milliseconds.
+
+    Attributes:
+        ran_ms: on a processor.
+        waited_ms: ready to run and without one.
+    """
+
+    ran_ms: float
+    waited_ms: float
+
+
+UNKNOWN = ProcessorTime(math.nan, math.nan)
+
+
 def timed_turn(
     call: Callable[[], object],
     settle_ms: float | None,
     clock: Callable[[], int] = time.perf_counter_ns,
-    waited: Callable[[], float] = lambda: math.nan,
+    processor_time: Callable[[], ProcessorTime] = lambda: UNKNOWN,
+    processors: int = 1,
 ) -> Turn:
     """One turn: untimed calls to settle, then a timed one.
 
@@ -69,7 +87,8 @@ def timed_turn(
         call: one unit of work.
         settle_ms: untimed calls, at least one, until so much time has passed; None for none.
         clock: time in nanoseconds.
-        waited: as `waited_ms`, in milliseconds, where all threads of the process belong to the call.
+        processor_time: see `processor_time`, where all threads of the process belong to the call.
+        processors: that the process may use.
 
     Returns:
         The time of the timed call, and how long it waited for a processor.
@@ -79,29 +98,36 @@ def timed_turn(
         call()
         while clock() - turn < settle_ms * _NS_PER_MS:
             call()
-    waited_before = waited()
+    before = processor_time()
     start = clock()
     call()
     stop = clock()
-    return Turn((stop - start) / _NS_PER_MS, waited() - waited_before)
+    after = processor_time()
+    latency_ms = (stop - start) / _NS_PER_MS
+    left_ms = max(0.0, processors * latency_ms - (after.ran_ms - before.ran_ms))
+    return Turn(latency_ms, min(after.waited_ms - before.waited_ms, left_ms))
 
 
-def waited_ms(threads: Path = Path("/proc/self/task")) -> float:
-    """How long the threads of this process have waited for a processor so far, all together, in milliseconds.
+def processor_time(threads: Path = Path("/proc/self/task")) -> ProcessorTime:
+    """What the threads of this process have had of the processors so far.
 
-    Linux tells it in the second number of `schedstat`, in nanoseconds
+    Linux tells it in the first two numbers of `schedstat`, in nanoseconds
     (https://docs.kernel.org/scheduler/sched-stats.html).
 
     Args:
         threads: folder with one folder for each thread.
 
     Returns:
-        Milliseconds; NaN where the system does not tell.
+        The sums over the threads; `UNKNOWN` where the system does not tell.
     """
     try:
-        return sum(int((thread / "schedstat").read_text().split()[1]) for thread in threads.iterdir()) / _NS_PER_MS
-    except (OSError, ValueError, IndexError):  # another system, or a thread that has just ended
-        return math.nan
+        numbers = [(thread / "schedstat").read_text().split() for thread in threads.iterdir()]
+        return ProcessorTime(
+            sum(int(ran) for ran, *_ in numbers) / _NS_PER_MS,
+            sum(int(waited) for _, waited, *_ in numbers) / _NS_PER_MS,
+        )
+    except (OSError, ValueError):  # another system, or a thread that has just ended
+        return UNKNOWN
 
 
 def take_turns(turns: Mapping[str, Callable[[], Turn]], rounds: int, first: int = 0) -> tuple[LatencySample, ...]:

@@ -11,7 +11,15 @@ import numpy as np
 import pytest
 
 from bench.latency import speedup, summarize
-from bench.turns import LatencySample, Turn, interleaved, timed_turn, turn_orders, waited_ms
+from bench.turns import (
+    UNKNOWN,
+    LatencySample,
+    ProcessorTime,
+    interleaved,
+    processor_time,
+    timed_turn,
+    turn_orders,
+)
 
 
 class Machine:
@@ -104,17 +112,31 @@ def test_a_ratio_from_a_busy_machine_has_no_interval(disturbed: int, unknown: in
     assert (speedup([*samples, *others], of="a", against="b").interval is None) is busy  # of those two alone
 
 
-def test_waiting_is_summed_over_the_threads(tmp_path: Path) -> None:
+def test_running_and_waiting_are_summed_over_the_threads(tmp_path: Path) -> None:
     for name, text in (("1", "9000000 2500000 7"), ("2", "9000000 500000 7")):
         (tmp_path / name).mkdir()
         (tmp_path / name / "schedstat").write_text(text)
-    assert waited_ms(tmp_path) == 3.0
+    assert processor_time(tmp_path) == ProcessorTime(18.0, 3.0)
     (tmp_path / "3").mkdir()
-    assert math.isnan(waited_ms(tmp_path))
-    assert math.isnan(waited_ms(tmp_path / "missing"))
-    waits = iter((5.0, 5.75))
-    turn = timed_turn(lambda: None, None, clock=iter((0, 10_000_000, 14_000_000)).__next__, waited=lambda: next(waits))
-    assert turn == Turn(4.0, 0.75)
+    assert processor_time(tmp_path) is UNKNOWN
+    assert processor_time(tmp_path / "missing") is UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("ran_ms", "waited_ms", "found"),
+    [
+        (4.0, 0.75, 0.75),  # 8 ms on two processors, of which others may have had 4
+        (7.9, 2.0, 0.1),  # three threads on two processors: they waited for each other
+        (8.2, 2.0, 0.0),  # the system counts in steps
+    ],
+)
+def test_threads_that_wait_for_each_other_are_not_disturbed(ran_ms: float, waited_ms: float, found: float) -> None:
+    times = iter((ProcessorTime(100.0, 5.0), ProcessorTime(100.0 + ran_ms, 5.0 + waited_ms)))
+    clock = iter((0, 10_000_000, 14_000_000)).__next__
+    turn = timed_turn(lambda: None, None, clock, lambda: next(times), processors=2)
+    assert turn.latency_ms == 4.0
+    assert turn.waited_ms == pytest.approx(found)
+    assert math.isnan(timed_turn(lambda: None, None).waited_ms)
 
 
 def test_a_call_that_is_twice_as_slow_is_seen() -> None:
