@@ -133,7 +133,7 @@ def test_what_is_in_several_heats_starts_once(
     assert set(timings.starts) == set(timings.warm) == set(map(str, targets))
 
 
-@pytest.mark.parametrize(("limit", "rounds"), [(2.0, 4 * 24), (1.2, 24)])
+@pytest.mark.parametrize(("limit", "rounds"), [(2.0, 8 * 24), (1.2, 24)])
 def test_rounds_are_added_while_a_gate_is_open(
     fake: type[FakeProcess], tmp_path: Path, limit: float, rounds: int
 ) -> None:
