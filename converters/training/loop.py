@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from converters.models.jnd import luminance
 from converters.models.watermarker import Watermarker
 from converters.training.augment import apply_attack, round_to_8_bits
-from converters.training.carriers import SIGN_PERIOD, TONE_PERIOD, carrier_pattern, sign_tiles, tone_tiles
+from converters.training.carriers import TONE_PERIOD, carrier_pattern, sign_tiles, tone_tiles
 from converters.training.checkpoint import (
     CurveLog,
     TrainingError,
@@ -47,7 +47,7 @@ _EMBEDDER_SHARE = 4  # on tones, one image in so many trains the embedder, which
 _LOG_EVERY = 25
 _VISIBLE_ERROR = 10**-3.8  # mean squared change of values in [0, 1] at a PSNR of 38 dB
 _MOST_VISIBILITY = 30.0  # times the least
-_TILES = {SIGNS: (SIGN_PERIOD, sign_tiles), TONES: (TONE_PERIOD, tone_tiles)}
+_TILES = {SIGNS: sign_tiles, TONES: tone_tiles}
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Trainer:
         self.seconds = 0.0
         self.rng = np.random.default_rng(recipe.seed)
         kinds = {phase.kind for phase in recipe.phases} & set(CARRIER_KINDS)
-        self._tiles = {kind: _TILES[kind][1](variant.nbits, recipe.seed).to(device) for kind in kinds}
+        self._tiles = {kind: _TILES[kind](variant.nbits, recipe.seed).to(device) for kind in kinds}
         self.optimizer = torch.optim.AdamW(self._parameter_groups(), betas=(0.9, 0.99), weight_decay=1e-4)
         self.average = {key: value.detach().clone() for key, value in self.model.state_dict().items()}
 
@@ -318,7 +318,8 @@ def check_recipe(recipe: Recipe, variant: Variant) -> None:
     """Refuse a recipe that the networks cannot follow.
 
     Raises:
-        TrainingError: an image size below the detector's, or no multiple of what the embedder halves.
+        TrainingError: an image size below the detector's, or no multiple of what the embedder halves; carriers that the
+            embedder cannot draw.
     """
     multiple = 2 ** (len(variant.embedder.widths) - 1)
     for phase in recipe.phases:

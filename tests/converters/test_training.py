@@ -1,7 +1,6 @@
 """The trainer: it learns, it goes on where it stopped, and it never sees an evaluation photograph."""
 
 import csv
-import io
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -10,23 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from converters.models.build import build_watermarker
 from converters.training import __main__ as command
 from converters.training import data, loop
-from converters.training.augment import ATTACKS, apply_attack, round_to_8_bits
-from converters.training.carriers import (
-    SIGN_PERIOD,
-    TONE_PERIOD,
-    carrier_pattern,
-    sign_tiles,
-    tone_frequencies,
-    tone_tiles,
-)
+from converters.training.augment import ATTACKS
 from converters.training.checkpoint import TrainingError
 from converters.training.data import CoverImages
-from converters.training.jpeg import jpeg
 from converters.training.loop import (
     CHECKPOINT,
     CURVES,
@@ -41,8 +30,7 @@ from converters.training.losses import FEATURE_SIZE, detection_loss, feature_los
 from converters.training.recipe import DETECTOR, JOINT, RECIPES, SIGNS, TONES, LossWeights, Phase, Recipe
 from converters.variants import Variant, get_variant
 from converters.weights import find_weights, load_watermarker
-from datasets.images import resize
-from datasets.photographs import photograph, photographs
+from datasets.photographs import photographs
 
 CPU = torch.device("cpu")
 SMALL = Recipe(
@@ -150,108 +138,6 @@ def test_covers_are_images(covers: CoverImages) -> None:
     assert images.min() >= 0
     assert images.max() <= 1
     assert torch.equal(images, covers.draw(np.random.default_rng(0), 16, 48))
-
-
-@pytest.mark.parametrize("name", ATTACKS)
-def test_attacks_keep_shape_and_range_and_pass_gradients(name: str) -> None:
-    images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(1)).requires_grad_()
-    attacked = apply_attack(name, images, np.random.default_rng(0))
-    assert attacked.shape == images.shape
-    assert attacked.min() >= -1e-6
-    assert attacked.max() <= 1 + 1e-6
-    attacked.sum().backward()
-    assert images.grad is not None
-    assert images.grad.abs().sum() > 0
-
-
-def test_unknown_attack_names_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="known: none"):
-        apply_attack("melt", torch.zeros(1, 3, 8, 8), np.random.default_rng(0))
-
-
-def test_rounding_gives_levels() -> None:
-    levels = round_to_8_bits(torch.rand(1, 3, 8, 8)) * 255
-    assert torch.allclose(levels, levels.round(), atol=1e-4)
-
-
-@pytest.mark.parametrize(("quality", "mean_levels"), [(30, 0.9), (80, 1.0), (95, 1.0)])
-def test_jpeg_is_that_of_a_file(quality: int, mean_levels: float) -> None:
-    image = resize(photograph(photographs("calibration")[0]), 122, 180)  # no multiple of a block
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, format="JPEG", quality=quality)
-    expected = np.asarray(Image.open(buffer)).astype(np.float32)
-    tensor = torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255
-    # Another image of another quality beside it must not matter.
-    both = jpeg(torch.cat([tensor, 1 - tensor]), torch.tensor([float(quality), 5.0]))
-    found = (255 * both[0]).permute(1, 2, 0).numpy()
-    assert np.abs(found - found.round()).max() < 1e-3
-    assert np.abs(found - expected).mean() < mean_levels
-    assert np.abs(found - expected).mean() < 0.5 * np.abs(image - expected).mean()
-
-
-def test_each_image_gets_a_strength_of_its_own() -> None:
-    images = torch.full((8, 3, 8, 8), 0.5)
-    assert len(apply_attack("brightness", images, np.random.default_rng(0)).mean(dim=(1, 2, 3)).unique()) == 8
-
-
-def test_a_crop_enlarges_a_part_of_the_image() -> None:
-    ramp = torch.linspace(0, 1, 64).expand(4, 3, 64, 64)  # rises along x
-    cropped = apply_attack("crop", ramp, np.random.default_rng(0))
-    span = cropped[:, 0, 0, -1] - cropped[:, 0, 0, 0]
-    assert torch.all(span < 0.999)
-    assert torch.all(span > 0.72)
-    assert torch.allclose(cropped[:, :, :1], cropped, atol=1e-5)  # what is constant along y stays so
-
-
-def test_signs_are_orthogonal_and_carry_the_message() -> None:
-    tiles = sign_tiles(32, seed=0)
-    assert torch.equal(tiles[:, 0], -tiles[:, 1])
-    flat = tiles[:, 1].flatten(1)
-    gram = flat @ flat.T / SIGN_PERIOD**2
-    assert torch.allclose(gram, torch.eye(32) / 32, atol=1e-6)
-    messages = torch.randint(0, 2, (50, 32), generator=torch.Generator().manual_seed(0))
-    pattern = carrier_pattern(tiles, messages, 16, 24)
-    assert pattern.shape == (50, 1, 16, 24)
-    correlation = torch.einsum("byx,nyx->bn", pattern[:, 0, :SIGN_PERIOD, :SIGN_PERIOD], tiles[:, 1])
-    assert torch.equal(correlation > 0, messages > 0)
-
-
-def tone_energies(pattern: torch.Tensor) -> torch.Tensor:
-    """How strong each bit's two waves are in patterns (B, 1, 64, 64), whatever their phase: (B, 32, 2)."""
-    spectrum = torch.fft.fft2(pattern[:, 0]).abs()  # a tile's frequency lies at its double in 64 pixels
-    places = torch.tensor(tone_frequencies()) * 2
-    return spectrum[:, places[:, 1] % 64, places[:, 0] % 64].reshape(len(pattern), 32, 2)
-
-
-def test_tones_carry_the_message_wherever_the_image_begins() -> None:
-    tiles = tone_tiles(32, seed=0)
-    flat = tiles.flatten(0, 1).flatten(1)
-    assert torch.allclose(flat @ flat.T / TONE_PERIOD**2, torch.eye(64) / 32, atol=1e-6)
-    generator = torch.Generator().manual_seed(0)
-    messages = torch.randint(0, 2, (20, 32), generator=generator)
-    offsets = torch.randint(0, TONE_PERIOD, (20, 2), generator=generator)
-    moved = carrier_pattern(tiles, messages, 64, 64, offsets=offsets)
-    assert not torch.equal(moved, carrier_pattern(tiles, messages, 64, 64))
-    energies = tone_energies(moved)
-    assert torch.equal(energies[..., 1] > energies[..., 0], messages > 0)
-
-
-def test_bits_that_are_not_shown_leave_their_strength_to_the_others() -> None:
-    tiles, messages = tone_tiles(32, seed=0), torch.ones(1, 32, dtype=torch.long)
-    shown = torch.zeros(1, 32)
-    shown[0, 5] = 1
-    energies = tone_energies(carrier_pattern(tiles, messages, 64, 64, shown))[0]
-    assert int(energies.flatten().argmax()) == 2 * 5 + 1
-    main = float(energies[5, 1])
-    energies[5] = 0
-    assert float(energies.max()) < 0.1 * main  # what is there are overtones: the sum goes through a tanh
-
-
-def test_too_many_bits_for_a_tile() -> None:
-    with pytest.raises(ValueError, match="64 bits do not fit"):
-        sign_tiles(64, seed=0)
-    with pytest.raises(ValueError, match="33 bits do not fit"):
-        tone_tiles(33, seed=0)
 
 
 def test_more_bits_are_shown_as_they_are_read_and_then_the_strength_falls(
