@@ -19,7 +19,6 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.command_line import make_folder, require_at_least
 from bench.engines import RunnerError
 from bench.latency import speedup
 from bench.looks import LOOK_CONFIDENCE, measure_in_looks
@@ -27,6 +26,7 @@ from bench.options import DEFAULT_THREADS
 from bench.progress import duration_text
 from bench.timed_process import TimedProcess, file_request, turns_of
 from bench.turns import ROUNDS, LatencySample, plan_rounds, take_turns
+from converters.command_line import require_at_least, writable_folder
 from converters.errors import ConverterError
 from converters.families import family_of
 from converters.precisions import PRECISIONS, get_precision
@@ -213,7 +213,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse_arguments(arguments)
     try:
         if options.out is not None:
-            make_folder(options.out.parent)
+            writable_folder(options.out.parent, "--out")
         path, threads = find_file(options.variant, options.precision), options.threads
         share, out = options.slowdown / 100, options.out
         same = _several(lambda: compare(path, threads, 0.0), options.comparisons, "A/A", out)

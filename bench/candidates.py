@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.command_line import make_folder
 from bench.image_set import prepare, read_samples
 from bench.latency import Speedup, speedup
 from bench.metrics import bit_accuracy, bit_agreement, logits_mae_rel_pct, split_outputs
@@ -21,6 +20,7 @@ from bench.targets import Group
 from bench.turns import interleaved, turn_orders
 from converters.calibration import CALIBRATION_SAMPLES, calibration_images
 from converters.candidates import IN_USE, Candidate, candidates
+from converters.command_line import writable_folder
 from converters.errors import ConverterError
 from converters.families.watermark import as_variant
 from converters.image_size import ImageSize, check_image_size
@@ -288,7 +288,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         size = ImageSize.parse(options.image_size or str(variant.image_size))
         check_image_size(variant, size, "simple")
         if options.out is not None:
-            make_folder(options.out.parent)
+            writable_folder(options.out.parent, "--out")
         rows: list[Row] = []
         with tempfile.TemporaryDirectory(prefix="sealbench-") as folder:
             workshop = Workshop(Group(variant, weights, size), options.samples, Path(folder))

@@ -24,6 +24,7 @@ from bench import metrics
 from bench.latency import Speedup, speedup, summarize
 from bench.runners import LiteRTRunner, Runner, RunnerError, TorchRunner, to_unit_range
 from bench.turns import interleaved
+from converters.command_line import writable_folder
 from converters.embedding import embed_pictures
 from converters.errors import ConverterError
 from converters.image_size import ImageSize, check_image_size
@@ -158,6 +159,7 @@ def compare(options: argparse.Namespace) -> Comparison:
     check_image_size(variant, ImageSize(*tflite.input_size), mode)
     message = None if options.message is None else message_from_argument(options.message, variant.nbits)
     picture = read_image(options.input or options.watermarked_image)
+    writable_folder(options.output_dir)
 
     watermarker = load_watermarker(variant, weights)
     psnr_db = None
@@ -219,15 +221,15 @@ def read(outputs: np.ndarray, message: np.ndarray | None, latency_ms: float) -> 
 def write(comparison: Comparison, folder: Path, watermarked: np.ndarray | None) -> None:
     """Write the watermarked image (H, W, 3) uint8, where there is one, and comparison.json; both or neither.
 
+    Args:
+        comparison: its `image` is where the picture goes.
+        folder: is there.
+        watermarked: see above.
+
     Raises:
-        CompareError: the folder cannot be made.
         ReportError: a file cannot be written.
     """
     text = json.dumps(_plain(asdict(comparison)), indent=2, allow_nan=False) + "\n"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CompareError(f"{folder}: cannot be made ({error.strerror}); choose another --output_dir") from error
     if watermarked is not None:
         write_png(comparison.image, watermarked)
     try:

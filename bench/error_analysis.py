@@ -21,12 +21,12 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.command_line import make_folder, require_at_least
 from bench.error_terms import TOTAL, Term, error_terms
 from bench.image_set import prepare, read_samples
 from bench.layer_errors import LayerError, LayerErrors
 from bench.runners import LiteRTRunner, RunnerError, TorchRunner
 from bench.targets import Group, Target
+from converters.command_line import require_at_least, writable_folder
 from converters.errors import ConverterError
 from converters.families.watermark import as_variant
 from converters.image_size import ImageSize
@@ -233,7 +233,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         precision = get_precision(options.precision)
         choose_rewrites(options.rewrite, variant, precision.name)  # an unknown one is refused before any folder is made
         if options.out is not None:
-            make_folder(options.out)
+            writable_folder(options.out, "--out")
         size = ImageSize(variant.image_size, variant.image_size)
         group = Group(variant, find_weights(variant, options.weights), size)
         target = Target(group, precision, "litert", options.threads, options.rewrite)

@@ -18,12 +18,12 @@ from statistics import median
 import numpy as np
 
 from bench.aa import USAGE_ERROR, find_file
-from bench.command_line import require_at_least
 from bench.engines import RunnerError
 from bench.intervals import Interval, quantile_interval
 from bench.options import DEFAULT_THREADS
 from bench.timed_process import TimedProcess, file_request
 from bench.turns import SETTLE_MS
+from converters.command_line import require_at_least
 from converters.errors import ConverterError
 from converters.precisions import PRECISIONS
 from converters.variants import card_names

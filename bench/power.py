@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.command_line import require_at_least
 from bench.flips import harmful_flips, healing_flips, mcnemar_pvalue
 from bench.intervals import Interval, proportion_interval
 from bench.metrics import agreeing_bits, correct_bits
+from converters.command_line import require_at_least
 from reports.errors import ReportError
 from reports.formatting import precision_name
 from reports.records import NO_ATTACK

@@ -1,10 +1,10 @@
-"""What the conversion commands share: their options, output files and exit codes. Imports no torch."""
+"""What commands share: checks of their options, before hours of work, output files and exit codes. Imports no torch."""
 
 import argparse
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from converters.errors import ConverterError, StoreError
@@ -25,8 +25,26 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output_dir", type=Path, default=Path("models"), help="default: ./models")
 
 
-def writable_folder(folder: Path) -> Path:
-    """Make a folder for outputs, before any work is done for them.
+def require_at_least(parser: argparse.ArgumentParser, options: argparse.Namespace, least: Mapping[str, float]) -> None:
+    """End the command with its usage where an option is too small, or NaN.
+
+    Args:
+        parser: of the command.
+        options: as it read them; what is None was not given.
+        least: by the name of an option the smallest count, share or percent that means something, in its unit.
+    """
+    for name, smallest in least.items():
+        value = getattr(options, name)
+        if value is not None and not value >= smallest:
+            parser.error(f"--{name} {value}: expected at least {smallest:g}")
+
+
+def writable_folder(folder: Path, option: str = "--output_dir") -> Path:
+    """Make a folder for outputs and those above it, before any work is done for them.
+
+    Args:
+        folder: may be there already.
+        option: that chose it, for the message.
 
     Raises:
         StoreError: it cannot be made or written.
@@ -36,7 +54,7 @@ def writable_folder(folder: Path) -> Path:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise StoreError(f"{folder}: cannot be written ({error.strerror}); choose another --output_dir") from error
+        raise StoreError(f"{folder}: cannot be written ({error.strerror or error}); choose another {option}") from error
     return folder
 
 

@@ -173,7 +173,7 @@ def _last_bias() -> np.ndarray:
         (["--input", "missing.png"], "missing.png: no such file"),
         (["--input", "{photo}", "--message", "01011"], "found 5 bits; expected 4 bits"),
         (["--input", "{photo}", "--threads", "0"], "0 threads"),
-        (["--input", "{photo}", "--output_dir", "{photo}"], "photo.png: cannot be made"),
+        (["--input", "{photo}", "--output_dir", "{photo}"], "photo.png: cannot be written"),
     ],
 )
 def test_wrong_input_leaves_nothing_behind(

@@ -6,18 +6,8 @@ import pytest
 
 from bench.graph_operations import GraphOperation, read_operations
 from bench.litert_profiler import Event, Profile
-from bench.operation_profile import (
-    COLUMNS,
-    File,
-    Round,
-    attribute,
-    draw,
-    main,
-    measure,
-    print_rows,
-    summarize,
-    write_csv,
-)
+from bench.operation_profile import draw, main, print_rows, write_csv
+from bench.operation_times import COLUMNS, File, Round, attribute, measure, summarize
 from bench.runners import RunnerError
 from tests.bench.tiny import tiny_tflite
 
