@@ -17,6 +17,7 @@ from converters.precisions import PRECISIONS
 from converters.quantize import quantize
 from converters.variants import Blending, ConvNeXtCard, EmbedderCard, Variant
 from converters.weights import find_weights, load_watermarker
+from tests.converters.checkpoints import TWINS, State
 
 FloatArray = NDArray[np.float32]
 
@@ -55,6 +56,18 @@ def tiny() -> Variant:
 @pytest.fixture(scope="session")
 def tiny_watermarker() -> Watermarker:
     return load_watermarker(TINY, find_weights(TINY, "seeded"))
+
+
+@pytest.fixture
+def state(tiny_watermarker: Watermarker) -> State:
+    """Values that are not the seeded ones, so that a load that does nothing is noticed."""
+    generator = torch.Generator().manual_seed(7)
+    drawn = {
+        key: torch.rand(value.shape, generator=generator) if value.is_floating_point() else value + 5
+        for key, value in tiny_watermarker.state_dict().items()
+        if key.startswith(("embedder.", "detector."))
+    }
+    return drawn | {TWINS[0]: drawn[TWINS[1]]}
 
 
 @pytest.fixture(scope="session")

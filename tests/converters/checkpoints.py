@@ -1,0 +1,35 @@
+"""Values of the tiny variant, the forms they are stored in, and whether a model holds them."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from converters.models.watermarker import Watermarker
+from converters.variants import Variant
+from converters.weights import find_weights, load_watermarker
+
+State = dict[str, Tensor]
+TWINS = ("embedder.msg_processor.msg_embeddings.weight", "embedder.unet.msg_processor.msg_embeddings.weight")
+
+
+def load(variant: Variant, path: Path) -> Watermarker:
+    return load_watermarker(variant, find_weights(variant, str(path)))
+
+
+def assert_holds(watermarker: Watermarker, state: State) -> None:
+    loaded = watermarker.state_dict()
+    for key, value in state.items():
+        assert torch.equal(loaded[key], value), key
+
+
+def official_layout(state: State) -> dict[str, Any]:
+    """As released: constants beside the networks, and the training's arguments beside the state."""
+    constants = {
+        "attenuation.conv_x.weight": torch.full((1, 1, 3, 3), 9.0),
+        "attenuation.conv_y.weight": torch.full((1, 1, 3, 3), 9.0),
+        "attenuation.conv_lum.weight": torch.full((1, 1, 5, 5), 9.0),
+        "rgb2yuv.M": torch.full((3, 3), 9.0),
+    }
+    return {"model": state | constants, "args": {"nbits": 16, "lambda_w": 0.2, "name": "run"}, "epoch": 600}
