@@ -9,12 +9,14 @@ from pathlib import Path
 import torch
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from converters.command_line import require_at_least, writable_folder
 from converters.errors import ConverterError
 from converters.models.build import build_watermarker
 from converters.training.checkpoint import TrainingError
 from converters.training.data import CoverImages
-from converters.training.loop import CHECKPOINT, WEIGHTS, StepResult, Trainer, check_recipe, train
+from converters.training.loop import train
 from converters.training.recipe import RECIPES
+from converters.training.trainer import CHECKPOINT, WEIGHTS, StepResult, Trainer, check_recipe
 from converters.variants import get_variant, variant_names
 from converters.weights import find_weights, load_watermarker
 from datasets.sample import DatasetError
@@ -24,7 +26,9 @@ _LINE_EVERY = 50
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns 0, or 2 for what the user can mend."""
-    options = _parser().parse_args(argv)
+    parser = _parser()
+    options = parser.parse_args(argv)
+    require_at_least(parser, options, {"minutes": 0, "threads": 1})
     try:
         _run(options)
     except (ConverterError, DatasetError) as error:
@@ -63,7 +67,7 @@ def _run(options: argparse.Namespace) -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     recipe = RECIPES[options.recipe or _default_recipe(options.init, device)]
     check_recipe(recipe, variant)
-    options.out.mkdir(parents=True, exist_ok=True)
+    writable_folder(options.out, "--out")
     if not options.resume and (options.out / CHECKPOINT).exists():
         raise TrainingError(f"{options.out / CHECKPOINT} exists; go on with --resume, or choose another folder")
     if options.init:

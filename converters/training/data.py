@@ -49,8 +49,8 @@ class CoverImages:
         ]
         self._generated_share = generated_share if generated_images else 0.0
         rng = np.random.default_rng(seed)
-        made = torch.stack([self._crop(rng, _CROP_SIDE) for _ in range(crops)])
-        self._crops = (255 * made).round().to(torch.uint8).to(device)  # (crops, 3, _CROP_SIDE, _CROP_SIDE)
+        made = [(255 * self._crop(rng, _CROP_SIDE)).round().to(torch.uint8) for _ in range(crops)]
+        self._crops = torch.stack(made).to(device)  # (crops, 3, _CROP_SIDE, _CROP_SIDE)
 
     def draw(self, rng: np.random.Generator, count: int, side: int) -> Tensor:
         """Parts of crops at random places, half of them mirrored.

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from scipy.stats import binom, rankdata
 
+from converters.command_line import require_at_least, writable_folder
 from converters.embedding import embed_pictures
 from converters.errors import ConverterError
 from converters.models.watermarker import Watermarker
@@ -270,8 +271,7 @@ def as_markdown(result: Evaluation) -> str:
 
 
 def write(result: Evaluation, folder: Path) -> None:
-    """Write evaluation.md, attacks.csv and null.csv."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write evaluation.md, attacks.csv and null.csv into a folder that is there."""
     (folder / "evaluation.md").write_text(as_markdown(result), encoding="utf-8")
     for name, rows in (("attacks.csv", result.attacks), ("null.csv", result.nulls)):
         tables = [asdict(row) for row in rows]
@@ -294,7 +294,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, help="of crops, messages and attacks (default: %(default)s)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="also write evaluation.md, attacks.csv and null.csv")
     options = parser.parse_args(argv)
+    require_at_least(parser, options, {"images": 2, "null_images": 2, "seed": 0, "scaling_w": 0})
     try:
+        if options.out:
+            writable_folder(options.out, "--out")
         variant = get_variant(options.variant)
         watermarker = load_watermarker(variant, find_weights(variant, options.weights))
         if options.scaling_w is not None:

@@ -147,22 +147,32 @@ _TONES_128 = Phase(
     batch=16,
     unmarked=4,
     learning_rate=1e-3,
-    attacks=ALL_ATTACKS,
+    attacks=VALUE_ATTACKS,
     bits_shown=1,
     scaling_start=2.0,
     scaling_end=0.8,
     harder_above=0.94,
+    factor=0.99,
+)
+# All at once is too much for so few images: first what leaves the waves where they are, then what moves them.
+_CROPS_128 = replace(
+    _TONES_128,
+    name="crops-128",
+    steps=3000,
+    attacks=_CROPS,
+    bits_shown=None,
+    scaling_start=2.0,
     factor=0.995,
 )
 # At 128 pixels the padding of the last stages is in every value: the whole has to be learned at full size too.
 _TONES_256 = replace(
-    _TONES_128,
+    _CROPS_128,
     name="tones-256",
-    steps=600,
+    steps=300,
     image_size=256,
     batch=8,
     learning_rate=7e-4,
-    bits_shown=None,
+    attacks=ALL_ATTACKS,
     scaling_start=None,
     scaling_end=0.7,
     harder_above=0.95,
@@ -194,13 +204,22 @@ _DETECTOR_256 = Phase(
     scaling_start=1.5,
 )
 
-FROM_NOTHING = Recipe(phases=(_SIGNS_64, _TONES_128, _TONES_256, _JOINT_256, _DETECTOR_256))
+FROM_NOTHING = Recipe(
+    phases=(
+        _SIGNS_64,
+        _TONES_128,
+        _CROPS_128,
+        replace(_TONES_256, scaling_start=0.8),
+        replace(_JOINT_256, steps=900, harder_above=0.95, factor=0.99),
+        replace(_DETECTOR_256, steps=900, learning_rate=4e-4, scaling_start=1.0),
+    )
+)
 """Trains from random values on two cores."""
 
 FROM_NOTHING_LONG = Recipe(
     phases=(
         replace(_SIGNS_64, steps=2000, batch=64, unmarked=16),
-        replace(_TONES_128, steps=4000, batch=128, unmarked=32),
+        replace(_TONES_128, steps=4000, batch=128, unmarked=32, attacks=ALL_ATTACKS),
         replace(_TONES_256, steps=2500, batch=64, unmarked=16, frozen_norm=False),
         replace(_JOINT_256, steps=4400, batch=64, unmarked=16, learning_rate=5e-4, frozen_norm=False),
         replace(_DETECTOR_256, steps=2000, batch=64, unmarked=16),

@@ -12,22 +12,15 @@ import torch
 
 from converters.models.build import build_watermarker
 from converters.training import __main__ as command
-from converters.training import data, loop
+from converters.training import data
+from converters.training import trainer as training
 from converters.training.augment import ATTACKS
 from converters.training.checkpoint import TrainingError
 from converters.training.data import CoverImages
-from converters.training.loop import (
-    CHECKPOINT,
-    CURVES,
-    WEIGHTS,
-    StepResult,
-    Trainer,
-    check_recipe,
-    learning_rate,
-    train,
-)
+from converters.training.loop import CURVES, train
 from converters.training.losses import FEATURE_SIZE, detection_loss, feature_loss
 from converters.training.recipe import DETECTOR, JOINT, RECIPES, SIGNS, TONES, LossWeights, Phase, Recipe
+from converters.training.trainer import CHECKPOINT, WEIGHTS, StepResult, Trainer, check_recipe, learning_rate, more_bits
 from converters.variants import Variant, get_variant
 from converters.weights import find_weights, load_watermarker
 from datasets.photographs import photographs
@@ -150,7 +143,7 @@ def test_more_bits_are_shown_as_they_are_read_and_then_the_strength_falls(
         attacked.append(name)
         return images
 
-    monkeypatch.setattr(loop, "apply_attack", recording)
+    monkeypatch.setattr(training, "apply_attack", recording)
     seen = []
     for _ in range(6):
         trainer.accuracy = 1.0  # as if all had been read
@@ -161,6 +154,10 @@ def test_more_bits_are_shown_as_they_are_read_and_then_the_strength_falls(
     assert seen[3][1] == pytest.approx(4.0 * TONES_FIRST.factor)
     assert seen[2][2] == 0  # nothing is attacked while bits are missing
     assert seen[3][2] > 0
+
+
+def test_bits_are_added_the_faster_the_more_there_are() -> None:
+    assert [more_bits(shown, 32) for shown in (1, 7, 8, 16, 31)] == [2, 8, 10, 19, 32]
 
 
 def test_the_watermark_is_made_less_visible_while_it_is_read(nano_tiny: Variant, covers: CoverImages) -> None:
@@ -320,3 +317,18 @@ def test_the_command_tells_a_wrong_start(tmp_path: Path, capsys: pytest.CaptureF
     (tmp_path / CHECKPOINT).write_bytes(b"x")
     assert command.main(["--out", str(tmp_path)]) == 2
     assert "--resume" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("wrong", [["--threads", "0"], ["--minutes", "nan"]])
+def test_the_command_tells_a_number_without_meaning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], wrong: list[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        command.main(["--out", str(tmp_path), *wrong])
+    assert f"{wrong[0]} {wrong[1]}: expected at least" in capsys.readouterr().err
+
+
+def test_the_command_tells_a_folder_that_is_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    assert command.main(["--out", str(tmp_path / "file")]) == 2
+    assert f"{tmp_path / 'file'}: cannot be written" in capsys.readouterr().err

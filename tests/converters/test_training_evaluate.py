@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from converters.models.watermarker import Watermarker
+from converters.training import evaluate as evaluation
 from converters.training.evaluate import (
     area_under_curve,
     as_markdown,
@@ -73,3 +74,15 @@ def test_a_whole_evaluation(tiny_watermarker: Watermarker, tmp_path: Path) -> No
 def test_the_command_tells_missing_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--weights", str(tmp_path / "none.safetensors")]) == 2
     assert "no such file" in capsys.readouterr().err
+
+
+def test_the_command_tells_what_it_cannot_do_before_it_measures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluation, "evaluate", lambda *args, **kwargs: pytest.fail("measured"))
+    (tmp_path / "file").touch()
+    assert main(["--out", str(tmp_path / "file")]) == 2
+    assert f"{tmp_path / 'file'}: cannot be written" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["--images", "0"])
+    assert "--images 0: expected at least 2" in capsys.readouterr().err
