@@ -20,16 +20,22 @@ class DetectionLoss:
     Attributes:
         total: scalar with a gradient.
         bit_accuracy: share of right bits in each watermarked image, (B,); of those shown, where some are not.
+        bit_errors: share of the watermarked images in which a bit is wrong, (nbits,); NaN for one that none shows.
         confidence_accuracy: share of all images whose channel 0 has the right sign.
     """
 
     total: Tensor
     bit_accuracy: Tensor
+    bit_errors: Tensor
     confidence_accuracy: float
 
 
 def detection_loss(
-    logits: Tensor, messages: Tensor, weights: LossWeights, shown: Tensor | None = None
+    logits: Tensor,
+    messages: Tensor,
+    weights: LossWeights,
+    shown: Tensor | None = None,
+    emphasis: Tensor | None = None,
 ) -> DetectionLoss:
     """Judge a detector's output.
 
@@ -38,10 +44,13 @@ def detection_loss(
         messages: bits 0 or 1 of the watermarked ones, (B, nbits).
         weights: of the terms.
         shown: 1 for the bits that are in the image and 0 for those that are not, (B, nbits); None where all are.
+        emphasis: how much each bit counts against the others, (nbits,), above 0; None where all count alike.
     """
     marked = len(messages)
     bits, unmarked_bits = logits[:marked, 1:], logits[marked:, 1:]
-    share = torch.ones_like(bits) if shown is None else shown / shown.mean()  # of each bit; 1 on average
+    drawn = torch.ones_like(bits) if shown is None else shown  # (B, nbits)
+    share = drawn if emphasis is None else drawn * emphasis
+    share = share / share.mean()
     total = F.binary_cross_entropy_with_logits(bits, messages.float(), weight=share)
     is_marked = torch.zeros(len(logits), device=logits.device)
     is_marked[:marked] = 1
@@ -55,9 +64,11 @@ def detection_loss(
     # Logits that grow without end make the ranges that a quantized file must cover; 10 is as sure as 100.
     total = total + weights.magnitude * (bits.square().mean() + logits[:, 0].square().mean())
     with torch.no_grad():
-        right = (((bits > 0) == (messages > 0)) * share).mean(dim=1)  # (B,)
+        wrong = drawn * ((bits > 0) != (messages > 0))  # (B, nbits)
+        right = 1 - wrong.sum(dim=1) / drawn.sum(dim=1)  # (B,)
+        bit_errors = wrong.sum(dim=0) / drawn.sum(dim=0)  # (nbits,)
         confident = ((logits[:, 0] > 0) == (is_marked > 0)).float().mean()
-    return DetectionLoss(total, right, float(confident))
+    return DetectionLoss(total, right, bit_errors, float(confident))
 
 
 def feature_loss(features: Tensor, weights: LossWeights) -> Tensor:

@@ -43,6 +43,7 @@ _AVERAGE_DECAY = 0.995  # of the running mean of the weights, which is what is s
 _ACCURACY_DECAY = 0.97  # of the running bit accuracy that says when what is asked for becomes harder
 _PROOF = 0.04  # what the running accuracy loses when a bit is added: the next one waits until this is made good
 _BITS_PER_MORE = 8  # a further bit is added at once for so many that are shown
+_TINY = 1e-9
 _EMBEDDER_SHARE = 4  # on tones, one image in so many trains the embedder, which has the easier task
 _VISIBLE_ERROR = 10**-3.8  # mean squared change of values in [0, 1] at a PSNR of 38 dB
 _MOST_VISIBILITY = 30.0  # times the least
@@ -90,6 +91,7 @@ class Trainer:
         self.bits_shown = variant.nbits
         self.visibility = recipe.weights.visibility
         self.accuracy = 0.5
+        self.bit_errors = np.full(variant.nbits, 0.5)
         self.seconds = 0.0
         self.rng = np.random.default_rng(recipe.seed)
         kinds = {phase.kind for phase in recipe.phases} & set(CARRIER_KINDS)
@@ -163,7 +165,9 @@ class Trainer:
         attacked = self._attacked(phase, marked, images, spared=shown is not None)  # (B + U, 3, S, S)
         with _inputs_of(self.model.detector.get_submodule(_DECODER)) as features:
             logits = self.model.detector(attacked)  # (B + U, 1 + nbits)
-        loss = detection_loss(logits, messages, self.recipe.weights, shown)
+        emphasis = torch.from_numpy(bit_emphasis(self.bit_errors)).to(logits)  # (nbits,)
+        loss = detection_loss(logits, messages, self.recipe.weights, shown, emphasis)
+        self._note_errors(loss.bit_errors)
         error = (marked - images).square().mean()
         total = loss.total + fitting + feature_loss(features[0], self.recipe.weights)
         if phase.kind == JOINT:
@@ -180,8 +184,16 @@ class Trainer:
         """Which bits of each image are drawn, (B, nbits) of 0 and 1; None where all are."""
         if self.bits_shown == self.variant.nbits:
             return None
-        order = self.rng.random((count, self.variant.nbits)).argsort(axis=1)
-        return torch.from_numpy((order < self.bits_shown).astype(np.float32)).to(self.device)
+        # The smallest of exponential numbers, each with its rate: drawn by that rate, without replacement.
+        drawn = self.rng.exponential(1 / bit_emphasis(self.bit_errors), (count, self.variant.nbits))
+        rank = drawn.argsort(axis=1).argsort(axis=1)
+        return torch.from_numpy((rank < self.bits_shown).astype(np.float32)).to(self.device)
+
+    def _note_errors(self, errors: Tensor) -> None:
+        """Move the running errors of the bits that the step has shown."""
+        new = errors.double().cpu().numpy()
+        moved = _ACCURACY_DECAY * self.bit_errors + (1 - _ACCURACY_DECAY) * new
+        self.bit_errors = np.where(np.isnan(new), self.bit_errors, moved)
 
     def _watermark(self, phase: Phase, images: Tensor, messages: Tensor, shown: Tensor | None) -> tuple[Tensor, Tensor]:
         """The raw watermark (B, C, S, S), and how far the embedder is from drawing its carrier."""
@@ -247,6 +259,7 @@ class Trainer:
             "bits_shown": self.bits_shown,
             "visibility": self.visibility,
             "accuracy": self.accuracy,
+            "bit_errors": self.bit_errors.tolist(),
             "seconds": self.seconds,
             "rng": self.rng.bit_generator.state,
         }
@@ -276,6 +289,7 @@ class Trainer:
             self.step, self.scaling = progress["step"], progress["scaling"]
             self.bits_shown, self.visibility = progress["bits_shown"], progress["visibility"]
             self.accuracy, self.seconds = progress["accuracy"], progress["seconds"]
+            self.bit_errors = np.array(progress["bit_errors"])
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
             raise TrainingError(f"{path}: does not fit the variant {self.variant.name} ({error})") from error
 
@@ -304,6 +318,20 @@ def _inputs_of(module: nn.Module) -> Iterator[list[Tensor]]:
         yield seen
     finally:
         hook.remove()
+
+
+def bit_emphasis(errors: np.ndarray) -> np.ndarray:
+    """How often each bit is shown and how much it counts, against the others.
+
+    The mean over bits hardly says that one of them is at chance, and training would go on without it.
+
+    Args:
+        errors: running share of images in which a bit is wrong, (nbits,).
+
+    Returns:
+        (nbits,), 1 in the mean: half the same for all, half in proportion to the errors.
+    """
+    return 0.5 + 0.5 * (errors + _TINY) / (errors.mean() + _TINY)
 
 
 def more_bits(shown: int, nbits: int) -> int:

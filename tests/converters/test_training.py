@@ -20,7 +20,16 @@ from converters.training.data import CoverImages
 from converters.training.loop import CURVES, train
 from converters.training.losses import FEATURE_SIZE, detection_loss, feature_loss
 from converters.training.recipe import DETECTOR, JOINT, RECIPES, SIGNS, TONES, LossWeights, Phase, Recipe
-from converters.training.trainer import CHECKPOINT, WEIGHTS, StepResult, Trainer, check_recipe, learning_rate, more_bits
+from converters.training.trainer import (
+    CHECKPOINT,
+    WEIGHTS,
+    StepResult,
+    Trainer,
+    bit_emphasis,
+    check_recipe,
+    learning_rate,
+    more_bits,
+)
 from converters.variants import Variant, get_variant
 from converters.weights import find_weights, load_watermarker
 from datasets.photographs import photographs
@@ -237,6 +246,40 @@ def test_only_shown_bits_count() -> None:
     assert detection_loss(logits, messages, LossWeights(), first).bit_accuracy.tolist() == [1]
     assert detection_loss(logits, messages, LossWeights(), second).bit_accuracy.tolist() == [0]
     assert detection_loss(logits, messages, LossWeights(magnitude=0), first).total < 0.1
+
+
+def test_emphasized_bits_count_more_and_errors_are_told_by_bit() -> None:
+    messages = torch.tensor([[1, 0], [1, 0]])
+    logits = torch.tensor([[9.0, 9.0, 9.0], [9.0, 9.0, 9.0]])  # the first bit right, the second wrong
+    plain, stressed = (
+        detection_loss(logits, messages, LossWeights(confidence=0, magnitude=0), emphasis=emphasis)
+        for emphasis in (None, torch.tensor([0.5, 1.5]))
+    )
+    assert float(stressed.total) == pytest.approx(1.5 * float(plain.total), rel=1e-3)
+    assert stressed.bit_accuracy.tolist() == plain.bit_accuracy.tolist() == [0.5, 0.5]
+    assert stressed.bit_errors.tolist() == [0, 1]
+    hidden = detection_loss(logits, messages, LossWeights(), torch.tensor([[1.0, 0.0]] * 2)).bit_errors
+    assert hidden[0] == 0
+    assert hidden[1].isnan()
+
+
+def test_a_bit_that_is_not_read_is_shown_more_often_and_counts_more(nano_tiny: Variant, covers: CoverImages) -> None:
+    errors = np.array([0.05, 0.05, 0.05, 0.45])
+    assert bit_emphasis(errors) == pytest.approx([2 / 3, 2 / 3, 2 / 3, 2])
+    assert bit_emphasis(np.zeros(4)) == pytest.approx(np.ones(4))
+    trainer = make_trainer(nano_tiny, covers)
+    trainer.bit_errors, trainer.bits_shown = errors, 1
+    shown = trainer._shown(3000)
+    assert shown is not None
+    assert shown.sum(dim=1).tolist() == [1] * 3000
+    assert shown.mean(dim=0).tolist() == pytest.approx([1 / 6, 1 / 6, 1 / 6, 1 / 2], abs=0.04)
+
+
+def test_errors_of_bits_that_no_image_shows_stay(nano_tiny: Variant, covers: CoverImages) -> None:
+    trainer = make_trainer(nano_tiny, covers)
+    trainer._note_errors(torch.tensor([0.0, 1.0, math.nan, 0.5]))
+    assert trainer.bit_errors[2:].tolist() == [0.5, 0.5]
+    assert trainer.bit_errors[0] < 0.5 < trainer.bit_errors[1]
 
 
 def test_rate_rises_and_falls() -> None:
