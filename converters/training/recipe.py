@@ -219,7 +219,7 @@ FROM_NOTHING = Recipe(
 FROM_NOTHING_LONG = Recipe(
     phases=(
         replace(_SIGNS_64, steps=2000, batch=64, unmarked=16),
-        replace(_TONES_128, steps=4000, batch=128, unmarked=32, attacks=ALL_ATTACKS),
+        replace(_TONES_128, steps=4000, batch=128, unmarked=32, attacks=ALL_ATTACKS, factor=0.995),
         replace(_TONES_256, steps=2500, batch=64, unmarked=16, frozen_norm=False),
         replace(_JOINT_256, steps=4400, batch=64, unmarked=16, learning_rate=5e-4, frozen_norm=False),
         replace(_DETECTOR_256, steps=2000, batch=64, unmarked=16),
