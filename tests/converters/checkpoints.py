@@ -14,6 +14,16 @@ State = dict[str, Tensor]
 TWINS = ("embedder.msg_processor.msg_embeddings.weight", "embedder.unet.msg_processor.msg_embeddings.weight")
 
 
+def unseeded_state(variant: Variant) -> State:
+    """Values that neither the seed nor PyTorch gives, so that a load that does nothing is noticed."""
+    generator = torch.Generator().manual_seed(7)
+    return {
+        key: torch.rand(value.shape, generator=generator) if value.is_floating_point() else value + 5
+        for key, value in load_watermarker(variant, find_weights(variant, "seeded")).state_dict().items()
+        if key.startswith(("embedder.", "detector."))
+    }
+
+
 def load(variant: Variant, path: Path) -> Watermarker:
     return load_watermarker(variant, find_weights(variant, str(path)))
 

@@ -17,7 +17,7 @@ from converters.precisions import PRECISIONS
 from converters.quantize import quantize
 from converters.variants import Blending, ConvNeXtCard, EmbedderCard, Variant
 from converters.weights import find_weights, load_watermarker
-from tests.converters.checkpoints import TWINS, State
+from tests.converters.checkpoints import TWINS, State, unseeded_state
 
 FloatArray = NDArray[np.float32]
 
@@ -59,14 +59,9 @@ def tiny_watermarker() -> Watermarker:
 
 
 @pytest.fixture
-def state(tiny_watermarker: Watermarker) -> State:
-    """Values that are not the seeded ones, so that a load that does nothing is noticed."""
-    generator = torch.Generator().manual_seed(7)
-    drawn = {
-        key: torch.rand(value.shape, generator=generator) if value.is_floating_point() else value + 5
-        for key, value in tiny_watermarker.state_dict().items()
-        if key.startswith(("embedder.", "detector."))
-    }
+def state() -> State:
+    """Values of the tiny variant that are not the seeded ones, with the copy that a checkpoint holds of one of them."""
+    drawn = unseeded_state(TINY)
     return drawn | {TWINS[0]: drawn[TWINS[1]]}
 
 

@@ -11,7 +11,7 @@ from converters.errors import WeightsError
 from converters.models.build import build_detector, build_embedder
 from converters.variants import Variant, ViTCard, get_variant, variant_names
 from converters.weights import find_weights, load_detector, load_watermarker
-from tests.converters.checkpoints import State, assert_holds, load, official_layout
+from tests.converters.checkpoints import State, assert_holds, load, official_layout, unseeded_state
 
 pytestmark = pytest.mark.filterwarnings("ignore:Detected pickle protocol")  # PyTorch, on damaged files
 
@@ -34,21 +34,11 @@ def either(request: pytest.FixtureRequest, tiny: Variant) -> Variant:
     return dataclasses.replace(tiny, detector=VIT) if request.param == "vit" else tiny
 
 
-def other_state(variant: Variant) -> State:
-    """Values that neither the seed nor PyTorch gives."""
-    generator = torch.Generator().manual_seed(7)
-    return {
-        key: torch.rand(value.shape, generator=generator) if value.is_floating_point() else value + 5
-        for key, value in load_watermarker(variant, find_weights(variant, "seeded")).state_dict().items()
-        if key.startswith(("embedder.", "detector."))
-    }
-
-
 @pytest.mark.parametrize("name", ["model.pth", "old.pth", "model.safetensors", "seeded"])
 def test_the_detector_alone_is_that_of_the_watermarker(either: Variant, tmp_path: Path, name: str) -> None:
     weights = find_weights(either, "seeded")
     if name != "seeded":
-        state = other_state(either)
+        state = unseeded_state(either)
         if name.endswith("pth"):
             torch.save({"model": state}, tmp_path / name, _use_new_zipfile_serialization=name != "old.pth")
         else:
@@ -68,7 +58,7 @@ def test_the_detector_alone_is_that_of_the_watermarker(either: Variant, tmp_path
 
 
 def test_assigned_values_are_those_that_copying_gives(either: Variant, tmp_path: Path) -> None:
-    state = other_state(either)
+    state = unseeded_state(either)
     torch.save({"model": state}, tmp_path / "model.pth")
     copied = build_detector(either)
     copied.load_state_dict({key.removeprefix("detector."): value for key, value in state.items() if "detector." in key})
@@ -99,7 +89,7 @@ def test_a_checkpoint_of_a_detector_alone_is_enough_for_the_detector(
 
 
 def test_misfits_are_told_for_either_architecture(either: Variant, tmp_path: Path) -> None:
-    state = other_state(either)
+    state = unseeded_state(either)
     del state["detector.pixel_decoder.linear.bias"]
     state["detector.extra"] = torch.zeros(1)
     torch.save(state, tmp_path / "odd.pth")
