@@ -65,6 +65,24 @@ def state() -> State:
     return drawn | {TWINS[0]: drawn[TWINS[1]]}
 
 
+@pytest.fixture
+def refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[[Callable[[list[str]], int], list[str]], str]:
+    """Runs a conversion command that must end with 2, say one line on standard error and write nothing; the line."""
+
+    def run(main: Callable[[list[str]], int], arguments: list[str]) -> str:
+        monkeypatch.chdir(tmp_path)
+        assert main([*arguments, "--output_dir", "out"]) == 2
+        output = capsys.readouterr()
+        assert output.out == ""
+        assert output.err.count("\n") == 1
+        assert list(tmp_path.iterdir()) == []
+        return output.err
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def random_images() -> Callable[..., Tensor]:
     def make(batch: int, height: int, width: int, seed: int = 0) -> Tensor:
