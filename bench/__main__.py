@@ -9,6 +9,7 @@ USAGE = """usage: python -m bench candidates VARIANT [options]
        python -m bench aa [VARIANT [PRECISION]] [options]
        python -m bench litert-check [VARIANT [PRECISION]] [options]
        python -m bench power [RUN_DIR] [options]
+       python -m bench evaluate [options]
 
 candidates    every recipe that a precision's was chosen from, measured side by side; --help lists its options
 profile       where the time of a file goes, by kind of operation; --help lists its options
@@ -16,6 +17,7 @@ error         where the error of a file comes from, by step and by layer; --help
 aa            a file timed against itself: the noise, and what is found in it; --help lists its options
 litert-check  a file's latency beside what LiteRT's own benchmark says; --help lists its options
 power         how small a loss of bits is found in the logits that a run has recorded; --help lists its options
+evaluate      how well PyTorch reads a model's watermarks, attack by attack; --help lists its options
 (the main job is `pytest bench`)"""
 MODULES = {
     "candidates": "bench.candidates",
@@ -24,6 +26,7 @@ MODULES = {
     "aa": "bench.aa",
     "litert-check": "bench.litert_check",
     "power": "bench.power",
+    "evaluate": "bench.evaluation",
 }
 
 

@@ -54,11 +54,6 @@ def bit_accuracy(logits: np.ndarray, messages: np.ndarray) -> float:
     return float(correct_bits(logits, messages).mean())
 
 
-def word_accuracy(logits: np.ndarray, messages: np.ndarray) -> float:
-    """Share of images with every bit right; errors as `correct_bits`."""
-    return float(correct_bits(logits, messages).all(axis=1).mean())
-
-
 def bit_agreement(logits: np.ndarray, reference: np.ndarray) -> float:
     """Share of bits equal to the reference's own; errors as `agreeing_bits`."""
     return float(agreeing_bits(logits, reference).mean())
@@ -143,11 +138,6 @@ def log10_pvalues(logits: np.ndarray, messages: np.ndarray) -> np.ndarray:
     return _log_tails(messages.shape[1])[right] / math.log(10)
 
 
-def log10_pvalue(logits: np.ndarray, messages: np.ndarray) -> float:
-    """Mean of `log10_pvalues`: the logarithms are averaged, as a mean of p-values is ruled by the worst image."""
-    return float(log10_pvalues(logits, messages).mean())
-
-
 def threshold_bits(nbits: int, fpr: float = DECISION_FPR) -> int:
     """Smallest number of matching bits whose binomial tail under p = 1/2 is at most `fpr`.
 
@@ -167,25 +157,6 @@ def threshold_bits(nbits: int, fpr: float = DECISION_FPR) -> int:
 def accepted(logits: np.ndarray, messages: np.ndarray, fpr: float = DECISION_FPR) -> np.ndarray:
     """Which images are accepted as carrying their message at `threshold_bits`, false positive rate `fpr`: (n,) bool."""
     return correct_bits(logits, messages).sum(axis=1) >= threshold_bits(messages.shape[1], fpr)
-
-
-def tpr_at_fpr(logits: np.ndarray, messages: np.ndarray, fpr: float = DECISION_FPR) -> float:
-    """Share of watermarked images that are accepted."""
-    return float(accepted(logits, messages, fpr).mean())
-
-
-def false_positive_rate(logits: np.ndarray, keys: np.ndarray, fpr: float) -> float:
-    """Share of (image, key) pairs that are accepted, for images without a watermark.
-
-    The keys are fixed for all images: against a new random message for each image any constant output passes. A NaN
-    matches nothing and so hides a false positive: it counts against the model elsewhere, by `nan_count`.
-
-    Args:
-        logits: (n, nbits) of unwatermarked images.
-        keys: (k, nbits) of 0 and 1.
-        fpr: the rate that the threshold is set to, in (0, 1).
-    """
-    return float((matched_bits(logits, keys) >= threshold_bits(keys.shape[1], fpr)).mean())
 
 
 def psnr_db(image: np.ndarray, original: np.ndarray) -> float:

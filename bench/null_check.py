@@ -33,23 +33,32 @@ def bit_imbalance(logits: np.ndarray) -> float:
     return float(np.abs(shares_of_ones(logits) - 0.5).mean())
 
 
-def bit_correlation(logits: np.ndarray) -> float:
-    """Mean over the pairs of bits of |correlation| over the images: 1 for bits that all say the same.
+def bit_correlations(logits: np.ndarray) -> np.ndarray:
+    """|Correlation| over the images of every pair of bits: (nbits * (nbits - 1) / 2,), in [0, 1].
 
-    A bit that never changes counts as correlated by 1 with all others: no image decides it. Fair coins give
-    sqrt(2 / (pi * n)): 0.16 for 24 images, 0.06 for 200. NaN where a logit is, and for a single bit.
+    A bit that never changes counts as correlated by 1 with all others: no image decides it. NaN where a logit is.
     """
     shares = shares_of_ones(logits)
     nbits = len(shares)
-    if np.isnan(shares).any() or nbits < 2:
-        return math.nan
+    pairs = np.triu_indices(nbits, k=1)
+    if np.isnan(shares).any():
+        return np.full(len(pairs[0]), math.nan)
     centered = (logits > 0) - shares  # (n, nbits)
     norms = np.linalg.norm(centered, axis=0)
     changing = norms > 0
     unit = centered[:, changing] / norms[changing]
     correlations = np.ones((nbits, nbits))
     correlations[np.ix_(changing, changing)] = np.abs(unit.T @ unit)
-    return float(correlations[np.triu_indices(nbits, k=1)].mean())
+    return correlations[pairs]
+
+
+def bit_correlation(logits: np.ndarray) -> float:
+    """Mean of `bit_correlations`: 1 for bits that all say the same; NaN where a logit is, and for a single bit.
+
+    Fair coins give sqrt(2 / (pi * n)): 0.16 for 24 images, 0.06 for 200.
+    """
+    correlations = bit_correlations(logits)
+    return float(correlations.mean()) if correlations.size else math.nan
 
 
 def balance_shift(logits: np.ndarray, reference: np.ndarray) -> float:
@@ -63,8 +72,8 @@ def balance_shift(logits: np.ndarray, reference: np.ndarray) -> float:
     return float(np.abs(shares_of_ones(logits) - shares_of_ones(reference)).mean())
 
 
-def worst_key_false_positive_rate(logits: np.ndarray, keys: np.ndarray, fpr: float) -> float:
-    """The largest share of images that one of some fixed keys accepts, at the threshold for `fpr`.
+def accepted_keys(logits: np.ndarray, keys: np.ndarray, fpr: float) -> np.ndarray:
+    """Which of some fixed keys each image is taken to carry, at the threshold for a false positive rate.
 
     Args:
         logits: (n, nbits).
@@ -72,9 +81,13 @@ def worst_key_false_positive_rate(logits: np.ndarray, keys: np.ndarray, fpr: flo
         fpr: the rate that the threshold is set to, in (0, 1).
 
     Returns:
-        In [0, 1]; NaN where a logit is NaN, which matches nothing and so would hide a false positive.
+        (n, k) of 0.0 and 1.0; NaN in the row of an image with a NaN logit, which matches nothing and so would hide a
+        false positive.
     """
-    if np.isnan(shares_of_ones(logits)).any():
-        return math.nan
     accepted = matched_bits(logits, keys) >= threshold_bits(keys.shape[1], fpr)  # (n, k)
-    return float(accepted.mean(axis=0).max())
+    return np.where(np.isnan(logits).any(axis=1, keepdims=True), math.nan, accepted)
+
+
+def worst_key_false_positive_rate(logits: np.ndarray, keys: np.ndarray, fpr: float) -> float:
+    """The largest share of images that one of the keys accepts, in [0, 1]; arguments, and NaN, as `accepted_keys`."""
+    return float(accepted_keys(logits, keys, fpr).mean(axis=0).max())

@@ -53,7 +53,6 @@ PARSED = {
     "python -m venv": "venv",
     "python -m bench": "bench.__main__",
     "python -m converters.training": "converters.training.__main__",
-    "python -m converters.training.evaluate": "converters.training.evaluate",
     "python -m converters.training.curves": "converters.training.curves",
 }
 # Words that stand for something of the reader's, and what stands for them here.

@@ -1,5 +1,7 @@
 """Is a watermark found where there is one, and only there?"""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -61,11 +63,13 @@ def test_false_positive_excess(file_target: Target, plain_dataset: str, group: G
     """
     accepted = _accepted(group.outputs(file_target, plain_dataset))  # (n, KEYS)
     reference = _accepted(group.outputs(group.reference, plain_dataset))  # (n, KEYS)
-    intervals = (
-        clustered_mean_interval(reference, group.images(plain_dataset).sources),
-        proportion_interval(int(reference.sum()), reference.size, "exact"),
-    )
-    upper = max(interval.high for interval in intervals if interval is not None)
+    upper = math.nan
+    if not np.isnan(reference).any():
+        intervals = (
+            clustered_mean_interval(reference, group.images(plain_dataset).sources),
+            proportion_interval(int(reference.sum()), reference.size, "exact"),
+        )
+        upper = max(interval.high for interval in intervals if interval is not None)
     record("false_positive_rate_excess", accepted.mean() - upper, len(accepted))
 
 
@@ -89,10 +93,9 @@ def test_null_shift(file_target: Target, plain_dataset: str, group: GroupBench, 
 
 
 def _accepted(outputs: Outputs) -> np.ndarray:
-    """Whether each plain image passes for each key, (n, KEYS)."""
+    """Whether each plain image passes for each key, (n, KEYS) of 0.0 and 1.0, or NaN where it has a NaN logit."""
     logits = _plain_logits(outputs)
-    nbits = logits.shape[1]
-    return metrics.matched_bits(logits, _keys(nbits)) >= metrics.threshold_bits(nbits, FALSE_POSITIVE_RATE)
+    return null_check.accepted_keys(logits, _keys(logits.shape[1]), FALSE_POSITIVE_RATE)
 
 
 def _plain_logits(outputs: Outputs) -> np.ndarray:

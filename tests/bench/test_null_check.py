@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from bench import null_check
-from bench.metrics import false_positive_rate
 from datasets.messages import random_messages
 
 N, NBITS = 400, 32
@@ -56,8 +55,16 @@ def test_bits_that_repeat_each_other_are_correlated() -> None:
 def test_a_constant_output_is_found_by_the_worst_key_and_not_by_the_mean_of_random_ones() -> None:
     constant = np.tile(np.where(random_messages(1, NBITS, 7) > 0, 1.0, -1.0), (N, 1))
     keys = random_messages(1000, NBITS, 2)
-    assert false_positive_rate(constant, keys, 1e-2) < 0.02
+    assert null_check.accepted_keys(constant, keys, 1e-2).mean() < 0.02
     assert null_check.worst_key_false_positive_rate(constant, keys, 1e-2) == 1.0
+
+
+def test_an_image_accepts_the_keys_that_it_matches_to_the_threshold() -> None:
+    logits = np.array([[1.0, 1.0, 1.0, 1.0], [1.0, 1.0, -1.0, -1.0], [1.0, math.nan, 1.0, 1.0]])
+    keys = np.array([[1, 1, 1, 1], [0, 0, 0, 0], [1, 1, 0, 1]])
+    none = [math.nan] * 3  # it could hide a false positive
+    for fpr, accepted in ((1 / 16, [[1, 0, 0], [0, 0, 0], none]), (5 / 16, [[1, 0, 1], [0, 0, 1], none])):  # 4 bits, 3
+        np.testing.assert_array_equal(null_check.accepted_keys(logits, keys, fpr), accepted)
 
 
 def test_a_nan_is_never_fair() -> None:

@@ -5,17 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from converters.models.watermarker import Watermarker
-from converters.training import evaluate as evaluation
-from converters.training.evaluate import (
-    area_under_curve,
-    as_markdown,
-    clustered_interval,
-    evaluate,
-    main,
-    null_row,
-    write,
-)
+from bench import evaluation
+from bench.evaluation import area_under_curve, as_markdown, attack_row, evaluate, main, null_row, write
+from tests.bench.tiny import NBITS, tiny_watermarker
 
 
 def test_area_under_curve() -> None:
@@ -24,13 +16,22 @@ def test_area_under_curve() -> None:
     assert area_under_curve(np.array([0.0]), np.array([1.0, -1.0])) == 0.5
 
 
-def test_interval_resamples_clusters() -> None:
-    """Fifty copies of two values know no more than the two."""
-    values = np.repeat([0.0, 1.0], 50)
-    clusters = np.repeat(["a", "b"], 50)
-    assert clustered_interval(values, clusters) == (0.0, 1.0)
-    low, high = clustered_interval(values, np.arange(100))
-    assert 0.35 < low < high < 0.65
+def test_a_bit_that_was_never_learned_shows_and_photographs_are_what_is_resampled() -> None:
+    """Of six photographs one is misread in every crop: sixteen copies of each know no more than the six."""
+    random = np.random.default_rng(0)
+    messages = random.integers(0, 2, (96, 8))
+    sources = np.arange(96) % 6
+    logits = np.concatenate([np.ones((96, 1)), 2.0 * messages - 1], axis=1)
+    logits[:, 3] = 1  # bit 2 is said to be set whatever the message
+    logits[sources == 5, 1:] *= -1
+    row = attack_row("none", logits, -logits, messages, sources)
+    right = (logits[:, 1:] > 0) == (messages > 0)
+    assert row.bit_accuracy == right.mean()
+    assert row.worst_bit_accuracy == right[:, 2].mean() < 0.65 < right[:, 1].mean()
+    assert row.bit_low < 0.6 and row.bit_high > 0.9
+    assert (row.confidence_auc, row.confidence_accuracy) == (1.0, 1.0)
+    apart = attack_row("none", logits, -logits, messages, np.arange(96))
+    assert row.bit_low < apart.bit_low < row.bit_accuracy < apart.bit_high < row.bit_high
 
 
 def test_fair_bits_follow_the_binomial() -> None:
@@ -45,6 +46,7 @@ def test_fair_bits_follow_the_binomial() -> None:
 def test_constant_bits_are_found() -> None:
     row = null_row("stuck", np.ones((100, 32)))
     assert row.set_share_low == 1
+    assert row.correlation_mean == 1, "no image decides them"
     assert row.variance_ratio_worst == 0
     assert row.nominal_rate_worst in {0, 1}, "an image more is the same image again"
 
@@ -58,8 +60,8 @@ def test_copied_bits_are_found() -> None:
     assert row.safe_threshold_99 >= row.nominal_threshold
 
 
-def test_a_whole_evaluation(tiny_watermarker: Watermarker, tmp_path: Path) -> None:
-    result = evaluate(tiny_watermarker, 16, images=6, null_images=4, attacks=("none", "jpeg:80", "crop:0.8"))
+def test_a_whole_evaluation(tmp_path: Path) -> None:
+    result = evaluate(tiny_watermarker(), NBITS, images=6, null_images=4, attacks=("none", "jpeg:80", "crop:0.8"))
     assert 20 < result.psnr_low_db <= result.psnr_db < 70
     assert [row.attack for row in result.attacks] == ["none", "jpeg:80", "crop:0.8"]
     for row in result.attacks:
