@@ -85,7 +85,8 @@ def speedup(samples: Iterable[LatencySample], of: str, against: str, confidence:
         raise ValueError(f"no round in which both {of} and {against} ran; found: {', '.join(by_name) or 'nothing'}")
     our_times = np.array([ours[number] for number in rounds])
     their_times = np.array([theirs[number] for number in rounds])
-    busy = was_busy([sample for sample in samples if sample.name in {of, against}])
+    common = set(rounds)  # PyTorch and float32 are in heats of other files, too
+    busy = was_busy([sample for sample in samples if sample.name in {of, against} and sample.round in common])
     return Speedup(
         ratio=float(np.median(their_times) / np.median(our_times)),
         interval=None if busy else median_ratio_interval(their_times, our_times, confidence),

@@ -18,7 +18,7 @@ from reports.records import Case, Measurement, measurement
 
 LOOKS = 4
 LOOK_CONFIDENCE = 1 - (1 - CONFIDENCE) / LOOKS
-# The rounds that are added to a group take at most this long.
+# The rounds that are added to a heat take at most this long.
 BUDGET_S = 120.0
 
 

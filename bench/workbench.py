@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.engines import RunnerError
 from bench.looks import is_open, measure_in_looks, speed_rows
 from bench.targets import Group, Target
 from bench.tasks import Run, task_of
@@ -32,11 +33,13 @@ class Timings:
     Attributes:
         samples: of all rounds.
         starts, warm: by name how each model started in its process, and what it was then.
+        failures: by name what kept a model from being timed.
     """
 
     samples: tuple[LatencySample, ...]
     starts: Mapping[str, Start]
     warm: Mapping[str, Warm]
+    failures: Mapping[str, Exception]
 
 
 class GroupBench:
@@ -167,32 +170,61 @@ class GroupBench:
         """What a runner takes of one image: arrays of its shapes, of values that mean nothing."""
         return self._task.random_inputs(self.group)
 
+    def timings_of(self, target: Target) -> Timings:
+        """`timings`, in which this target was timed.
+
+        Raises:
+            Exception: what kept it from being converted or run; the other targets were timed without it.
+        """
+        if (failure := self.timings.failures.get(str(target))) is not None:
+            raise failure
+        return self.timings
+
     @cached_property
     def timings(self) -> Timings:
         """All targets of the group, each in a process of its own, timed in turns; written to samples/latency.csv.
 
         The float32 file takes part even where it is not a target, since speed-ups are relative to it. Files that are
         too large to be run side by side take their turns in several heats, each with PyTorch and float32, and so do
-        those of each number of threads.
+        those of each number of threads. What cannot be converted or run is left out, see `timings_of`.
         """
         by_name = {str(target): target for target in self.targets}
         samples: list[LatencySample] = []
         starts: dict[str, Start] = {}
         warm: dict[str, Warm] = {}
+        failures = self._conversion_failures()
         running: dict[str, TimedProcess] = {}
         with ExitStack() as stack:
-            for heat in self._heats():
+            for heat in self._heats([target for target in self.targets if str(target) not in failures]):
                 requests = self._requests(heat)
                 for name in running.keys() - requests.keys():  # their memory is needed
                     running.pop(name).close()
                 for name, request in requests.items():  # one after the other: each starts undisturbed
-                    if name not in running:
-                        running[name] = stack.enter_context(TimedProcess(request))
-                        starts[name], warm[name] = running[name].start, running[name].warm_up()
+                    if name in running or name in failures:
+                        continue
+                    try:
+                        process = stack.enter_context(TimedProcess(request))
+                        starts[name], warm[name] = process.start, process.warm_up()
+                    except RunnerError as error:
+                        failures[name] = error
+                    else:
+                        running[name] = process
                 timed = self._rounds(heat, running, warm, samples[-1].round + 1 if samples else 0)
                 self._run.append_latency(_latency_row(by_name[s.name], s) for s in timed if s.name in by_name)
                 samples += timed
-        return Timings(tuple(samples), starts, warm)
+        return Timings(tuple(samples), starts, warm, failures)
+
+    def _conversion_failures(self) -> dict[str, Exception]:
+        """By name what the converter raised for a target, or for the float32 file that its speed is compared with."""
+        failures: dict[str, Exception] = {}
+        for target in self.targets:
+            if not target.is_reference:
+                try:
+                    self.path(target)
+                    self.convert(target.float32)
+                except Exception as error:
+                    failures[str(target)] = error
+        return failures
 
     def _requests(self, heat: Sequence[Target]) -> dict[str, dict[str, Any]]:
         """What the processes of a heat load, by name: its targets, and the float32 files they are compared with."""
@@ -211,9 +243,18 @@ class GroupBench:
         self, heat: Sequence[Target], running: Mapping[str, TimedProcess], warm: Mapping[str, Warm], first: int
     ) -> tuple[LatencySample, ...]:
         """Rounds of one heat, numbered from `first`; more of them while a gate on a speed-up is open."""
+        if not running:
+            return ()
         plan = plan_rounds([warm[name].call_s for name in running])
         turns = turns_of(running, plan.settle_ms)
-        bases = {target.case: (str(target), self.speed_bases(target)) for target in heat if not target.is_reference}
+        bases = {
+            target.case: (
+                str(target),
+                {metric: base for metric, base in self.speed_bases(target).items() if base in running},
+            )
+            for target in heat
+            if str(target) in running and not target.is_reference
+        }
         return measure_in_looks(
             lambda done, rounds: take_turns(turns, rounds, first + done),
             plan,
@@ -233,24 +274,24 @@ class GroupBench:
         """
         return self.family.source_state(self._model.network)
 
-    def _heats(self) -> list[list[Target]]:
+    def _heats(self, targets: Sequence[Target]) -> list[list[Target]]:
         """Targets that are timed side by side: all on as many threads, unless their files are too large together.
 
         The files of one precision stay together; the reference is in every heat.
         """
         together: dict[tuple[int, str], list[Target]] = {}
-        for target in self.targets:
+        for target in targets:
             if not target.is_reference:
                 together.setdefault((target.threads, target.precision.name), []).append(target)
-        references = {target.threads: target for target in self.targets if target.is_reference}
+        references = {target.threads: target for target in targets if target.is_reference}
         heats: list[list[Target]] = []
         room = 0
-        for (threads, _), targets in together.items():
-            needed = sum(self._weight_bytes(target) for target in targets if target != target.float32)
+        for (threads, _), files in together.items():
+            needed = sum(self._weight_bytes(file) for file in files if file != file.float32)
             if not heats or needed > room or heats[-1][0].threads != threads:
                 heats.append([references[threads]])
-                room = HEAT_BYTES - self.convert(targets[0].float32).size_bytes
-            heats[-1] += targets
+                room = HEAT_BYTES - self.convert(files[0].float32).size_bytes
+            heats[-1] += files
             room -= needed
         return heats
 

@@ -19,7 +19,7 @@ ABSOLUTE_ROUNDS, ABSOLUTE_S = 10, 10
 @pytest.mark.measures("latency_ms", "latency_p90_ms", "latency_p99_ms")
 def test_latency(target: Target, group: GroupBench, record: Recorder) -> None:
     """Median and tails over interleaved rounds, in which each target of the group runs once."""
-    summary = summarize(group.timings.samples)[str(target)]
+    summary = summarize(group.timings_of(target).samples)[str(target)]
     record("latency_ms", summary.median_ms, summary.rounds, summary.median_interval)
     # It takes 36 rounds to bound the 90th percentile from above, and 368 to bound the 99th.
     record("latency_p90_ms", summary.p90_ms, summary.rounds, _if_bounded(summary.p90_interval))
@@ -29,7 +29,8 @@ def test_latency(target: Target, group: GroupBench, record: Recorder) -> None:
 @pytest.mark.measures("load_ms", "first_ms", "peak_memory_mb", "bare_memory_mb")
 def test_start(target: Target, group: GroupBench, record: Recorder) -> None:
     """A fresh process that does nothing else: loading, the first call, and the memory of it all; once each."""
-    start, warm = group.timings.starts[str(target)], group.timings.warm[str(target)]
+    timings = group.timings_of(target)
+    start, warm = timings.starts[str(target)], timings.warm[str(target)]
     record("load_ms", start.load_ms, n=1)
     record("first_ms", start.first_ms, n=1)
     record("peak_memory_mb", warm.peak_mb, n=1)
@@ -53,13 +54,14 @@ def test_speedup_of_rewrites(rewritten_target: Target, group: GroupBench, record
 def test_absolute_time(target: Target, group: GroupBench, benchmark: Any) -> None:
     """Absolute times for pytest-benchmark's own table and JSON; reported, never judged."""
     benchmark.group = f"{group.group.variant.name} at {group.group.size}"
-    fitting = int(ABSOLUTE_S / group.timings.warm[str(target)].call_s)
+    fitting = int(ABSOLUTE_S / group.timings_of(target).warm[str(target)].call_s)
     rounds = min(max(fitting, 1), ABSOLUTE_ROUNDS)
     benchmark.pedantic(group.runner(target), args=group.random_inputs, rounds=rounds, warmup_rounds=min(rounds, 2))
 
 
 def _record_speedup(metric: str, target: Target, group: GroupBench, record: Recorder) -> None:
-    found = speedup(group.timings.samples, str(target), group.speed_bases(target)[metric], LOOK_CONFIDENCE)
+    samples = group.timings_of(target).samples
+    found = speedup(samples, str(target), group.speed_bases(target)[metric], LOOK_CONFIDENCE)
     record(metric, found.ratio, found.rounds, found.interval)
 
 

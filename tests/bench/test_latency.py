@@ -112,6 +112,14 @@ def test_a_ratio_from_a_busy_machine_has_no_interval(disturbed: int, unknown: in
     assert (speedup([*samples, *others], of="a", against="b").interval is None) is busy  # of those two alone
 
 
+@pytest.mark.parametrize("busy", [True, False])
+def test_only_rounds_that_are_compared_make_a_ratio_busy(busy: bool) -> None:
+    """PyTorch takes part in the heats of other files as well: what disturbed those says nothing of this file's."""
+    ours = [LatencySample(name, number, 0, 4.0, 4.0 * busy) for number in range(10) for name in "ab"]
+    others = [LatencySample("b", number, 0, 4.0, 4.0 * (not busy)) for number in range(10, 60)]
+    assert (speedup([*ours, *others], of="a", against="b").interval is None) is busy
+
+
 def test_running_and_waiting_are_summed_over_the_threads(tmp_path: Path) -> None:
     for name, text in (("1", "9000000 2500000 7"), ("2", "9000000 500000 7")):
         (tmp_path / name).mkdir()

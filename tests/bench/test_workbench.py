@@ -7,10 +7,12 @@ from typing import Any, ClassVar, Self
 import pytest
 
 from bench import workbench
+from bench.engines import RunnerError
 from bench.targets import Group, Target
 from bench.timed_process import Start, Warm
 from bench.turns import Turn
 from bench.workbench import GroupBench
+from converters.errors import ConverterError
 from converters.image_size import ImageSize
 from converters.precisions import get_precision
 from converters.store import Artifact, ArtifactStore
@@ -72,7 +74,10 @@ def test_a_given_file_is_compared_with_the_converted_float32_one(tmp_path: Path)
 
 
 class FakeProcess:
-    """A model whose calls take a time that its name says; its class counts what has started and what runs."""
+    """A model whose calls take a time that its name says; its class counts what has started and what runs.
+
+    `int4` cannot be run: there is no such operation.
+    """
 
     started: ClassVar[list[str]] = []
     running: ClassVar[list[str]] = []
@@ -83,6 +88,8 @@ class FakeProcess:
         self.start = Start(load_ms=1, first_ms=2, bare_mb=3)
         self.turns = 0
         self.started.append(self.name)
+        if self.name == "int4":
+            raise RunnerError("int4: BATCH_MATMUL is not known")
         self.running.append(self.name)
         FakeProcess.most_running = max(self.most_running, len(self.running))
 
@@ -108,6 +115,8 @@ class FakeProcess:
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[FakeProcess]:
     def convert(self: GroupBench, target: Target) -> Artifact:
+        if target.precision.name == "int8_static":
+            raise ConverterError("int8_static: no calibration images")
         path = tmp_path / target.precision.name
         path.write_bytes(bytes(100))
         return Artifact(path, 100, "", 0.0, reused=True)
@@ -131,6 +140,42 @@ def test_what_is_in_several_heats_starts_once(
     assert rounds[2] | rounds[3] == rounds[0] == rounds[1]
     assert not rounds[2] & rounds[3]
     assert set(timings.starts) == set(timings.warm) == set(map(str, targets))
+
+
+def test_what_cannot_be_converted_or_run_leaves_the_others_their_times(fake: type[FakeProcess], tmp_path: Path) -> None:
+    targets = (
+        target("float32", 2, "torch"),
+        *(target(name, 2) for name in ("float32", "int8_static", "int4", "int8")),
+    )
+    gate = Gate("speedup_vs_float32", {"precision": "int*"}, ">", 1.2, "planted", "interval")
+    group = bench(tmp_path, targets, gates=(gate,))
+    timed = {str(one) for one in targets} - {str(targets[2]), str(targets[3])}
+    assert {sample.name for sample in group.timings_of(targets[4]).samples} == timed
+    with pytest.raises(ConverterError, match="no calibration images"):
+        group.timings_of(targets[2])
+    with pytest.raises(RunnerError, match="BATCH_MATMUL"):
+        group.timings_of(targets[3])
+    assert fake.started.count("int4") == 1, "tried again for every suite"
+    rows = (tmp_path / "run" / "samples" / "latency.csv").read_text(encoding="utf-8")
+    assert rows.count(",int8,") > 0
+    assert rows.count(",int4,") == 0
+
+
+def test_where_the_reference_cannot_be_run_files_have_times_and_no_speedup_over_it(
+    fake: type[FakeProcess], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(request: dict[str, Any]) -> FakeProcess:
+        if request["kind"] == "reference":
+            raise RunnerError("PyTorch's videoseal_nano: was killed by SIGKILL")
+        return fake(request)
+
+    monkeypatch.setattr(workbench, "TimedProcess", start)
+    targets = (target("float32", 2, "torch"), target("float32", 2), target("int8", 2))
+    gate = Gate("speedup_vs_torch", {"precision": "int8"}, ">", 1.2, "planted", "interval")
+    group = bench(tmp_path, targets, gates=(gate,))
+    assert {sample.name for sample in group.timings_of(targets[2]).samples} == {str(targets[1]), str(targets[2])}
+    with pytest.raises(RunnerError, match="SIGKILL"):
+        group.timings_of(targets[0])
 
 
 @pytest.mark.parametrize(("limit", "rounds"), [(2.0, 8 * 24), (1.2, 24)])
