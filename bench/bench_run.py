@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING
 from bench.console import RunConsole
 from bench.options import Options
 from bench.progress import Progress
-from bench.recorder import Recorder
 from bench.resume import Promise, can_resume
 from bench.targets import Target
 from reports.gates import Gate
-from reports.records import Case
 from reports.run_directory import RunDirectory
 
 if TYPE_CHECKING:
@@ -36,7 +34,6 @@ class BenchRun:
         progress: how far it is.
         milestones: tests after which that is told: the last of each suite of a group.
         ends: tests after which nothing more is measured of a file.
-        recorders: of the tests of each file so far.
         console: says it.
         summary: lines for the terminal at the end.
     """
@@ -51,7 +48,6 @@ class BenchRun:
     progress: Progress = field(default_factory=lambda: Progress((), {}))
     milestones: set[str] = field(default_factory=set)
     ends: set[str] = field(default_factory=set)
-    recorders: dict[Case, list[Recorder]] = field(default_factory=dict)
     console: RunConsole | None = None
     summary: list[str] = field(default_factory=list)
 

@@ -9,7 +9,7 @@ from bench.bench_run import BenchRun
 from bench.environment import describe_environment
 from bench.fingerprints import preprocessing_fingerprint, recipe_fingerprint
 from bench.options import dataset_name
-from bench.resume import resume
+from bench.resume import commits, resume
 from bench.tasks import task_of
 from converters.families import family_of
 from converters.file_hashes import remembered_sha256
@@ -73,6 +73,7 @@ def open_run(state: BenchRun) -> None:
         check_baseline(options.against, environment, promised)
     resumed = options.run_dir if state.resumed else None
     if resumed is not None:
+        environment["git_commit"] = commits(resumed, environment["git_commit"])
         state.run = resume(resumed, state.promises, environment)
     else:
         state.run = RunDirectory.open(run_dir=options.run_dir)

@@ -255,6 +255,12 @@ def read_options(config: pytest.Config) -> Options:
     # Last, because it may download: every other mistake is told before.
     with _uncaptured(config):
         weights = {variant.name: find_weights(variant, sources.get(variant.name)) for variant in variants}
+    for name, found in weights.items():
+        if options.artifact is not None and found.kind == "seeded" and sources[name] is None:
+            raise OptionError(
+                f"--artifact {options.artifact}: say with --weights which weights it was made of, as none are bundled "
+                f"for {name}: the path of the checkpoint, official or seeded; it is compared with PyTorch of the same"
+            )
     return replace(options, weights=weights)
 
 
@@ -278,6 +284,12 @@ def _datasets(variants: Sequence[Card], names: Sequence[str]) -> tuple[str, ...]
         if Path(name).suffix.lower() in SUFFIXES and Path(name).is_file() and find_spec("av") is None:
             raise OptionError(
                 f"--dataset {name}: a video needs PyAV, which is not installed; pip install 'sealbench[video]'"
+            )
+    places: dict[str, str] = {}
+    for name in names:
+        if (other := places.setdefault(dataset_name(name), name)) != name:
+            raise OptionError(
+                f"--dataset {other},{name}: both are called {dataset_name(name)} in the tables; rename one of the two"
             )
     return tuple(names)
 
@@ -380,3 +392,5 @@ def _check_artifact(config: pytest.Config, options: Options) -> None:
             raise OptionError(f"--artifact {options.artifact}: say as what it is measured, with exactly one {option}")
     if len(options.image_sizes) > 1:
         raise OptionError(f"--artifact {options.artifact}: it takes images of one size; give one --image-size")
+    if len(options.rewrites) > 1:
+        raise OptionError(f"--artifact {options.artifact}: it was made with one set of rewrites; give one --rewrite")

@@ -42,7 +42,7 @@ from converters.errors import ConverterError
 from datasets.attacks import attack_seed
 from datasets.sample import DatasetError
 from reports.errors import ReportError
-from reports.gates import load_gates
+from reports.gates import judge, load_gates
 from reports.records import NO_ATTACK
 from reports.run_reader import load_results
 
@@ -141,7 +141,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if not is_bench(item)] + bench
     if state.resumed:
         assert state.options.run_dir is not None
-        finished = finished_tests(state.promises, load_results(state.options.run_dir))
+        try:
+            finished = finished_tests(state.promises, load_results(state.options.run_dir))
+        except ReportError as error:
+            raise pytest.UsageError(str(error)) from error
         done = [item for item in bench if item.nodeid in finished]
         config.hook.pytest_deselected(items=done)
         items[:] = [item for item in items if item not in done]
@@ -226,13 +229,10 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     step = step_of(item, state.options)
     state.run.append_duration((*astuple(step), round(seconds, 3)))
     state.progress.finished(step, seconds)
-    if RECORDER in item.stash:  # not where setting up failed before
-        state.recorders.setdefault(target.case, []).append(item.stash[RECORDER])
     if item.nodeid in state.ends and not target.is_reference:
-        recorders = state.recorders.get(target.case, [])
-        measured = [row for recorder in recorders for row in recorder.measured]
-        results = [result for recorder in recorders for result in recorder.results()]
-        state.console.say(file_line(short_name(target), measured, results))
+        rows = [row for row in load_results(state.run.path) if row.case == target.case]  # those before a --resume, too
+        promised = [one for promise in state.promises for one in promise.expectations if one.case == target.case]
+        state.console.say(file_line(short_name(target), rows, judge(state.gates, rows, promised)))
     state.console.show(name, state.progress)
     if item.nodeid in state.milestones:
         state.console.milestone(f"{target.group} {suite_of(item)}: {state.progress}")

@@ -57,11 +57,6 @@ class Recorder:
         self._measured.append(row)
         self._run.append([row])
 
-    @property
-    def measured(self) -> Sequence[Measurement]:
-        """What was recorded so far."""
-        return self._measured
-
     def results(self) -> list[GateResult]:
         """What the gates say of it, and of what was promised and is missing."""
         return judge(self._gates, self._measured, self._promises)

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from bench.bit_rows import CASE_COLUMNS
 from bench.options import OptionError
+from reports.comparability import MACHINE
 from reports.records import NO_ATTACK, Expectation, Measurement
 from reports.run_directory import RunDirectory
 from reports.run_reader import ENVIRONMENT, is_run, load_results
 
 # What must be the same for the old rows and the new ones to be of one run.
-SAME = ("weights", "data", "attacks", "samples", "threads", "artifacts")
+SAME = ("weights", "data", "attacks", "samples", "threads", "artifacts", "preprocessing", "packages", *MACHINE)
 # What a run recorded before there was such an entry was measured with.
 BEFORE: Mapping[str, object] = {"attacks": []}
 # Recorded of the images alone: it says nothing of whether the outputs of its case are there.
@@ -61,7 +62,8 @@ def resume(run_dir: Path, promises: Sequence[Promise], environment: Mapping[str,
         environment: what would be written of a new run.
 
     Raises:
-        OptionError: the run was of other weights, images or settings.
+        OptionError: the run was of other weights, images or settings, on another machine or with other packages, or has
+            measured what is not asked for now.
         ReportError: the folder holds no run, or its record is damaged.
     """
     before = _read_environment(run_dir)
@@ -73,7 +75,16 @@ def resume(run_dir: Path, promises: Sequence[Promise], environment: Mapping[str,
                 f"--resume: {run_dir} was measured with other {name} (found {then}, now {now}); "
                 "give the same options as then, or another --run-dir"
             )
-    finished = finished_tests(promises, load_results(run_dir))
+    measured = load_results(run_dir)
+    asked = {expectation for p in promises for expectation in p.expectations}
+    lost = [row for row in measured if row.expectation not in asked]
+    if lost:
+        raise OptionError(
+            f"--resume: {run_dir} has {len(lost)} values that are not asked for now, {lost[0].metric} of "
+            f"{lost[0].case.precision} among them, and would lose them; "
+            "ask for all that was asked for then (-k, -m), or give another --run-dir"
+        )
+    finished = finished_tests(promises, measured)
     kept = {expectation for p in promises if p.test in finished for expectation in p.expectations}
     outputs = {
         (*(getattr(expectation.case, name) for name in CASE_COLUMNS), expectation.dataset, expectation.attack)
@@ -94,6 +105,20 @@ def resume(run_dir: Path, promises: Sequence[Promise], environment: Mapping[str,
         latency_row=lambda row: (row["variant"], row["image_size"]) in timed,
     )
     return run
+
+
+def commits(run_dir: Path, now: str | None) -> str | None:
+    """The commits that a resumed run was measured with, the earliest first, separated by commas.
+
+    Args:
+        run_dir: its folder.
+        now: the commit that it is gone on with, or None outside a checkout.
+
+    Raises:
+        OptionError: the run's environment cannot be read.
+    """
+    then = str(_read_environment(run_dir).get("git_commit") or "").split(", ")
+    return ", ".join(dict.fromkeys(filter(None, [*then, now]))) or None
 
 
 def _place(row: Mapping[str, str], attack: str) -> tuple[str, ...]:

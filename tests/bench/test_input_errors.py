@@ -49,6 +49,14 @@ def refused(tmp_path: Path, *arguments: str) -> str:
         (("--threads", "1,two"), "--threads two: expected at least 1"),
         (("--samples", "0"), "expected a number of at least 1"),
         (("--artifact", "x.tflite"), "exactly one --variant"),
+        (
+            ("--artifact", "x.tflite", "--variant", "videoseal", "--precision", "int8"),
+            "say with --weights which weights",
+        ),
+        (
+            ("--artifact", "x.tflite", "--variant", "pixelseal", "--precision", "int8", "--rewrite", "none,auto"),
+            "give one --rewrite",
+        ),
         (("--gates", "nowhere.toml"), "nowhere.toml"),
     ],
 )
@@ -85,6 +93,16 @@ def test_empty_folder(tmp_path: Path) -> None:
     folder = tmp_path / "empty"
     folder.mkdir()
     assert "no picture was found" in refused(tmp_path, "--variant", "videoseal_nano", "--dataset", str(folder))
+
+
+def test_two_datasets_of_one_name(tmp_path: Path) -> None:
+    for place in ("a", "b"):
+        write_png(tmp_path / place / "val" / "picture.png", np.zeros((64, 64, 3), np.uint8))
+    both = f"{tmp_path / 'a' / 'val'},{tmp_path / 'b' / 'val'}"
+    assert "both are called val" in refused(tmp_path, "--variant", "videoseal_nano", "--dataset", both)
+    write_png(tmp_path / "photographs" / "picture.png", np.zeros((64, 64, 3), np.uint8))
+    both = f"photographs,{tmp_path / 'photographs'}"
+    assert "both are called photographs" in refused(tmp_path, "--variant", "videoseal_nano", "--dataset", both)
 
 
 def test_unreadable_image(tmp_path: Path) -> None:

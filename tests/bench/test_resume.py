@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from bench.resume import Promise, finished_tests
+from bench.options import OptionError
+from bench.resume import SAME, Promise, commits, finished_tests, resume
 from reports.records import Case, Expectation, Measurement, measurement
+from reports.run_directory import RunDirectory
+from reports.run_reader import load_results
 from tests.bench.main_job import bench_command, environment, main_job
 
 CASE = Case("videoseal_nano", "bundled", "int8", "256", "simple", "litert", 2)
@@ -40,6 +43,39 @@ def test_latencies_of_a_group_are_finished_together_or_not_at_all() -> None:
     ]
     assert finished_tests(promises, [row("latency_ms")]) == set()
     assert finished_tests(promises, [row("latency_ms"), row("speedup_vs_torch")]) == {"latency", "speedup", "absolute"}
+
+
+ENVIRONMENT = {**dict.fromkeys(SAME, "the same"), "git_commit": "a" * 40}
+
+
+@pytest.fixture
+def interrupted(tmp_path: Path) -> Path:
+    """A run that has measured one of two values."""
+    run = RunDirectory.open("run", tmp_path / "run")
+    run.write_environment(ENVIRONMENT)
+    run.append([row("size_bytes")])
+    return run.path
+
+
+@pytest.mark.parametrize("name", ["weights", "cpu_model", "packages", "preprocessing"])
+def test_what_was_measured_otherwise_is_not_gone_on_with(interrupted: Path, name: str) -> None:
+    promises = [promise("size", "size", "size_bytes")]
+    with pytest.raises(OptionError, match=f"was measured with other {name} .found the same, now another."):
+        resume(interrupted, promises, {**ENVIRONMENT, name: "another"})
+    resume(interrupted, promises, {**ENVIRONMENT, "git_commit": "b" * 40})
+    assert len(load_results(interrupted)) == 1
+
+
+def test_a_narrower_run_does_not_take_what_was_measured(interrupted: Path) -> None:
+    with pytest.raises(OptionError, match="has 1 values that are not asked for now, size_bytes of int8 among them"):
+        resume(interrupted, [promise("convert", "conversion", "converted")], ENVIRONMENT)
+    assert len(load_results(interrupted)) == 1
+
+
+def test_all_commits_of_a_resumed_run_are_told(interrupted: Path) -> None:
+    assert commits(interrupted, "a" * 40) == "a" * 40
+    assert commits(interrupted, "b" * 40) == f"{'a' * 40}, {'b' * 40}"
+    assert commits(interrupted, None) == "a" * 40
 
 
 def rows(path: Path) -> list[list[str]]:
@@ -74,6 +110,7 @@ def test_a_killed_run_is_gone_on_with(tmp_path: Path) -> None:
     resumed = main_job(killed, cache, *OPTIONS, "--resume")
     assert resumed.code == 0, resumed.output[-3000:]
     assert "deselected" in resumed.output
+    assert "videoseal_nano 256 int8*: size " in resumed.output  # measured before it was killed
     for name in ("results.csv", "samples/bits.csv"):
         assert rows(killed / name) == rows(whole.run_dir / name), name
 
