@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from bench.intervals import Interval, clustered_mean_interval, proportion_interval
+from bench.intervals import FEWEST_PICTURES, Interval, clustered_mean_interval, proportion_interval
 from bench.metrics import agreeing_bits, correct_bits
 
 RISK_PERCENTILE = 99
@@ -79,8 +79,8 @@ def accuracy_ratio_pct(
         sources: (n,) names or numbers of the source pictures.
 
     Returns:
-        The ratio, and its interval, or None for a single picture. Both NaN where a logit is; infinite or NaN where the
-        reference reads no bit right.
+        The ratio, and its interval, or None for fewer than FEWEST_PICTURES pictures. Both NaN where a logit is;
+        infinite or NaN where the reference reads no bit right.
 
     Raises:
         ValueError: as `harmful_flips`, or there are not as many sources as images.
@@ -95,7 +95,7 @@ def accuracy_ratio_pct(
         return 100 * ratio, Interval(math.nan, math.nan)
     influence = (right.astype(np.float64) - ratio * reference_right) / reference_accuracy  # (n, nbits)
     around_zero = clustered_mean_interval(influence, sources)
-    if around_zero is None:
+    if around_zero is None or len(set(sources)) < FEWEST_PICTURES:
         return 100 * ratio, None
     below, above = (
         room_above(flips(logits, reference, messages)) / reference_accuracy for flips in (harmful_flips, healing_flips)

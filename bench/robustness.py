@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench.flips import harmful_flips, healing_flips, room_above
-from bench.intervals import Interval, clustered_mean_interval
+from bench.intervals import FEWEST_PICTURES, Interval, clustered_mean_interval
 from bench.metrics import correct_bits
 from datasets.attacks import CURVE_POINTS
 
@@ -38,8 +38,8 @@ def jpeg_quality_cost(
         sources: (n,) names or numbers of the source pictures.
 
     Returns:
-        The cost in points of quality, above 0 where the file is worse, and its interval, or None for a single picture.
-        Both NaN where a logit is NaN, or PyTorch's accuracy does not rise with the quality.
+        The cost in points of quality, above 0 where the file is worse, and its interval, or None for fewer than
+        FEWEST_PICTURES pictures. Both NaN where a logit is NaN, or PyTorch's accuracy does not rise with the quality.
 
     Raises:
         ValueError: the shapes do not fit, or the qualities are too few or do not rise.
@@ -61,7 +61,7 @@ def jpeg_quality_cost(
         return math.nan, Interval(math.nan, math.nan)
     cost = float(area.mean()) / rise
     around_zero = clustered_mean_interval((area - cost * rises) / rise, sources)
-    if around_zero is None:
+    if around_zero is None or len(set(sources)) < FEWEST_PICTURES:
         return cost, None
     # A loss that is the same at every quality moves the whole curve down.
     points = (steps[-1] - steps[0]) / rise

@@ -45,8 +45,9 @@ def test_a_busy_machine_decides_nothing() -> None:
     assert judged(noisy(1.5, 0), 0.5).verdict is Verdict.FAIL
     found = judged(samples, 0.5)
     assert (found.verdict, found.low, found.high) == (Verdict.INCONCLUSIVE, -np.inf, np.inf)
-    lines, _ = report([found], [])
-    assert "1 took 20" in lines[0]
+    lines, well = report([found] * 3, [])
+    assert "3 INCONCLUSIVE (rounds: 3 took 20)" in lines[0]
+    assert not well, "nothing was decided"
 
 
 def test_the_smallest_slow_down_is_what_lifts_the_intervals_above_the_margin() -> None:
@@ -108,5 +109,12 @@ def test_wrong_input_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path)
     (tmp_path / "file").touch()
     assert main(["--out", str(tmp_path / "file" / "aa.csv")]) == 2
     assert f"{tmp_path / 'file'}: cannot be written" in capsys.readouterr().err
-    with pytest.raises(SystemExit):
-        main(["--comparisons", "-1"])
+    for wrong, told in (
+        (["--comparisons", "-1"], "--comparisons -1: expected at least 0"),
+        (["--comparisons", "0", "--trials", "0"], "there is nothing to compare"),
+        (["--slowdown", "5"], "--slowdown 5: expected more than the 5 % that are let pass"),
+        (["--slowdown", "nan"], "--slowdown nan: expected more"),
+    ):
+        with pytest.raises(SystemExit):
+            main(wrong)
+        assert told in capsys.readouterr().err

@@ -119,7 +119,8 @@ def test_the_interval_of_files_without_a_flip_is_the_exact_one() -> None:
     assert interval is not None
     margin = 100 * (1 - 0.025 ** (1 / (12 * 32)))  # nothing in so many trials
     assert interval == pytest.approx((100 - margin, 100 + margin))
-    assert flips.accuracy_ratio_pct(logits, logits, messages, ["one"] * 12) == (100, None)
+    for pictures in (1, 4):
+        assert flips.accuracy_ratio_pct(logits, logits, messages, np.arange(12) % pictures) == (100, None)
 
 
 def judged(logits: np.ndarray, reference: np.ndarray, messages: np.ndarray, sources: np.ndarray) -> Verdict:
@@ -134,8 +135,11 @@ def test_the_gate_passes_a_good_file_fails_a_bad_one_and_says_when_it_cannot_tel
     random = np.random.default_rng(5)
     assert judged(*simulated(random, 32, 24, lost=0.002, noise=0.001)) is Verdict.PASS
     assert judged(*simulated(random, 32, 24, lost=0.03, noise=0.001)) is Verdict.FAIL
-    few = np.ones((4, 32))
-    assert judged(few, few, few.astype(int), np.arange(4)) is Verdict.INCONCLUSIVE
+    few = np.ones((6, 32))  # bits
+    assert judged(few, few, few.astype(int), np.arange(6)) is Verdict.INCONCLUSIVE
+    many = np.ones((200, 256))
+    assert judged(many, many, many.astype(int), np.arange(200) % 4) is Verdict.INCONCLUSIVE  # pictures
+    assert judged(many, many, many.astype(int), np.arange(200) % 5) is Verdict.PASS
     broken = np.ones((200, 32))
     broken[0, 0] = NAN
     messages, sources = np.ones((200, 32), int), np.arange(200)
