@@ -12,10 +12,10 @@ FULL := --variant videoseal_nano,videoseal_0.0,videoseal,pixelseal,chunkyseal --
 .PHONY: bench bench-full aa test check clean
 
 bench: $(VENV)/installed
-	$(RUN) -m pytest bench -v --benchmark-columns=median,iqr,rounds $(BENCH)
+	$(RUN) -m pytest bench --benchmark-columns=median,iqr,rounds $(BENCH)
 
 bench-full: $(VENV)/installed
-	$(RUN) -m pytest bench -v --benchmark-columns=median,iqr,rounds $(FULL) --run-dir reports/out/full --resume $(BENCH)
+	$(RUN) -m pytest bench --benchmark-columns=median,iqr,rounds $(FULL) --run-dir reports/out/full --resume $(BENCH)
 
 # One file timed against itself and against a slowed copy: the noise of this machine, and what is found in it.
 aa: $(VENV)/installed

@@ -136,7 +136,7 @@ def rewrite_effect(record: RunRecord) -> Figure | None:
             right = max(right, end)
         axes.set_xlim(0, 1.15 * right)
         axes.set_xlabel("time of the rewritten file / time of the plain file")
-    legend_below(figure, [], [Line2D([], [], color=INK, linewidth=2.2, label="95 % interval")])
+    legend_below(figure, [], [Line2D([], [], color=INK, linewidth=2.2, label="98.75 % interval: 95 % over four looks")])
     return figure
 
 

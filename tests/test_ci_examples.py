@@ -42,11 +42,13 @@ def matrix(path: Path) -> str:
 
 
 def bench_options(path: Path) -> Iterator[list[str]]:
-    """The options of each `pytest bench`, the baseline left out."""
+    """The options of each `pytest bench`, the baseline that is compared with left out."""
     for line in commands(path):
         if "pytest bench" in line:
-            options = line.partition("pytest bench")[2].replace("$MATRIX", matrix(path)).replace("$AGAINST", "")
-            yield shlex.split(options)
+            options = line.partition("pytest bench")[2].replace("$MATRIX", matrix(path))
+            for against in ("${FOUND:+$AGAINST}", "$AGAINST"):
+                options = options.replace(against, "")
+            yield shlex.split(options.replace("$BASELINE", "main"))
 
 
 @EXAMPLES
@@ -58,7 +60,7 @@ def test_every_command_is_one_that_there_is(path: Path) -> None:
         if words[0] == "make":
             assert words[1] in known
         elif words[0] == "if":
-            assert 'AGAINST="--against main"' in line
+            assert 'AGAINST="--against $BASELINE"' in line
         else:
             assert words[:4] == [".venv/bin/python", "-m", "pytest", "bench"], line
     assert len(list(bench_options(path))) == 2  # one for changes, one for the branch that they go to
@@ -97,6 +99,9 @@ def test_gitlab_caches_and_uploads() -> None:
         assert paths == [".venv/", ".cache/sealbench/", "reports/baselines/"]
         assert all(isinstance(cache["key"], str) or len(cache["key"]["files"]) <= 2 for cache in job["cache"])
     assert [job["cache"][1]["policy"] for job in jobs] == ["pull", "pull-push"]
+    # An open gate is no failure of a job, and the baseline is kept whatever the verdict.
+    assert document[".sealbench"]["allow_failure"] == {"exit_codes": [10]}
+    assert jobs[1]["cache"][1]["when"] == "always"
     artifacts = document[".sealbench"]["artifacts"]
     run_dir, junit = re.search(r"--run-dir (\S+) --junitxml (\S+)", matrix(GITLAB)).groups()  # type: ignore[union-attr]
     assert (artifacts["when"], artifacts["paths"], artifacts["reports"]) == ("always", [run_dir], {"junit": junit})

@@ -1,4 +1,4 @@
-"""A made-up run with the numbers of ../shared/facts.md: a trained nano model and a seeded full-size one."""
+"""A made-up run: a trained nano model and a seeded full-size one."""
 
 import math
 from dataclasses import replace

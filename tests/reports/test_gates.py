@@ -338,6 +338,7 @@ def test_under_an_attack_that_pytorch_withstands_a_file_may_not_be_inferior() ->
     assert verdicts("gaussian_blur:1", 99.0, 99.5)["bit_accuracy_ratio_pct"] is Verdict.PASS
     assert verdicts("hue:-0.1", 97.0, 98.0, "int4_block32")["bit_accuracy_ratio_pct"] is Verdict.PASS
     assert verdicts("crop:0.9", 90.0, 98.0)["bit_accuracy_ratio_pct"] is Verdict.FAIL
+    assert verdicts("rotate:1", 90.0, 98.0)["bit_accuracy_ratio_pct"] is Verdict.FAIL
     assert verdicts("rotate:5", 90.0, 110.0) == {"nan_count": Verdict.FAIL}  # nothing is left to lose
     assert verdicts("none", 98.0, 98.9)["bit_accuracy_ratio_pct"] is Verdict.FAIL
 

@@ -1,4 +1,4 @@
-"""The schema is the contract of ../shared/design.md, to the letter."""
+"""The schema is the contract of docs/data-contract.md, to the letter."""
 
 import math
 from dataclasses import FrozenInstanceError
