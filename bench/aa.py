@@ -177,7 +177,7 @@ def find_file(name: str, precision_name: str, weights: str | None = None) -> Pat
     """
     card, precision = get_card(name), get_precision(precision_name)
     family, found = family_of(card), find_weights(card, weights)
-    rewrites = choose_rewrites("auto", card, precision.name)
+    rewrites = choose_rewrites("auto", card)
     spec = ArtifactSpec(card, found, precision, family.default_size(card), rewrites=rewrites)
     return ArtifactStore().get(spec, family.model(card, found)).path
 

@@ -1,7 +1,6 @@
 """`python -m bench candidates VARIANT`: every recipe that a precision's was chosen from, measured side by side."""
 
 import argparse
-import csv
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bench.engines import RunnerError
 from bench.image_set import prepare, read_samples
 from bench.latency import Speedup, speedup
 from bench.metrics import bit_accuracy, bit_agreement, logits_mae_rel_pct, split_outputs
@@ -20,7 +20,7 @@ from bench.targets import Group
 from bench.turns import interleaved, turn_orders
 from converters.calibration import CALIBRATION_SAMPLES, calibration_images
 from converters.candidates import IN_USE, Candidate, candidates
-from converters.command_line import writable_folder
+from converters.command_line import require_at_least, writable_folder
 from converters.errors import ConverterError
 from converters.families.watermark import as_variant
 from converters.image_size import ImageSize, check_image_size
@@ -29,7 +29,9 @@ from converters.rewrites import apply_rewrites, choose_rewrites
 from converters.tflite_file import read_model_file
 from converters.variants import get_variant, variant_names
 from converters.weights import find_weights, load_watermarker
-from datasets.sample import DatasetError
+from datasets.errors import DatasetError
+from reports.errors import ReportError
+from reports.files import write_rows_csv
 
 if TYPE_CHECKING:
     from bench.image_set import ImageSet
@@ -75,9 +77,6 @@ class Row:
     speedup_high: float | None = None
     images: int = 0
     note: str = ""
-
-
-COLUMNS = tuple(Row.__dataclass_fields__)
 
 
 class Workshop:
@@ -191,7 +190,7 @@ def measure(workshop: Workshop, precision: str, rounds: int) -> list[Row]:
         rounds: of latency; 0 for none. Candidates that differ only in their calibration images are not timed.
     """
     group = workshop.group
-    rewrites = choose_rewrites("auto", group.variant, precision)
+    rewrites = choose_rewrites("auto", group.variant)
     rows: dict[str, Row] = {}
     runs: dict[str, Runner] = {}
     with tempfile.TemporaryDirectory(dir=workshop.folder) as folder:
@@ -205,21 +204,13 @@ def measure(workshop: Workshop, precision: str, rounds: int) -> list[Row]:
             if candidate.crops == (0, CALIBRATION_SAMPLES):
                 runs[candidate.name] = LiteRTRunner(path, THREADS, as_variant(group.variant).nbits)
         if rounds:
-            base = workshop.float32(choose_rewrites("auto", group.variant, FLOAT32))
+            base = workshop.float32(choose_rewrites("auto", group.variant))
             runs[FLOAT32] = LiteRTRunner(base, THREADS, as_variant(group.variant).nbits)
             for name, ratio in latency_ratios(runs, workshop.images.watermarked[0], rounds).items():
                 if name in rows:
                     low, high = ratio.interval or (None, None)
                     rows[name] = replace(rows[name], speedup=ratio.ratio, speedup_low=low, speedup_high=high)
     return list(rows.values())
-
-
-def write_csv(rows: Sequence[Row], path: Path) -> None:
-    """Write all columns of the rows, numbers in full."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
 
 
 def print_rows(rows: Sequence[Row]) -> None:
@@ -275,7 +266,9 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--rounds", type=int, default=ROUNDS, metavar="N", help="rounds of latency; 0: none (%(default)s)"
     )
     parser.add_argument("--out", type=Path, metavar="CSV", help="file for all columns")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    require_at_least(parser, options, {"samples": 1, "rounds": 0})
+    return options
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -284,20 +277,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         variant = get_variant(options.variant)
         names = [get_precision(name).name for name in options.precision or PRECISIONS]
-        weights = find_weights(variant, options.weights)
         size = ImageSize.parse(options.image_size or str(variant.image_size))
         check_image_size(variant, size, "simple")
         if options.out is not None:
             writable_folder(options.out.parent, "--out")
+        weights = find_weights(variant, options.weights)  # after the options, because it may download
         rows: list[Row] = []
         with tempfile.TemporaryDirectory(prefix="sealbench-") as folder:
             workshop = Workshop(Group(variant, weights, size), options.samples, Path(folder))
             for name in names:
                 rows += measure(workshop, name, options.rounds)
                 if options.out is not None:
-                    write_csv(rows, options.out)
+                    write_rows_csv([asdict(row) for row in rows], options.out)
         print_rows(rows)
-    except (ConverterError, DatasetError) as error:
+    except (ConverterError, DatasetError, ReportError, RunnerError) as error:
         print(f"error: {error}", file=sys.stderr)
         return USAGE_ERROR
     return 0

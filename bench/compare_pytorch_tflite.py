@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from scipy import special
@@ -24,20 +24,17 @@ from bench import metrics
 from bench.latency import Speedup, speedup, summarize
 from bench.runners import LiteRTRunner, Runner, RunnerError, TorchRunner, to_unit_range
 from bench.turns import interleaved
-from converters.command_line import writable_folder
+from converters.command_line import check_folder, writable_folder
 from converters.embedding import embed_pictures
 from converters.errors import ConverterError
 from converters.image_size import ImageSize, check_image_size
 from converters.variants import get_variant, variant_names
 from converters.weights import SOURCES_HELP, find_weights, load_watermarker
+from datasets.errors import DatasetError
 from datasets.images import read_image, resize, write_png
 from datasets.messages import format_bits, message_from_argument, random_messages
-from datasets.sample import DatasetError
 from reports.errors import ReportError
 from reports.files import write_atomically
-
-if TYPE_CHECKING:
-    pass
 
 USAGE_ERROR = 2
 DEFAULT_THREADS = 2
@@ -153,12 +150,13 @@ def compare(options: argparse.Namespace) -> Comparison:
         raise CompareError(f"--seed {options.seed}: expected 0 or more")
     # What is quickly checked comes first: building the PyTorch model takes seconds.
     variant = get_variant(options.model_name)
-    weights = find_weights(variant, options.weights)
     tflite = LiteRTRunner(options.tflite_model, options.threads, variant.nbits)
     mode = "resize" if options.no_simple else "simple"
     check_image_size(variant, ImageSize(*tflite.input_size), mode)
     message = None if options.message is None else message_from_argument(options.message, variant.nbits)
     picture = read_image(options.input or options.watermarked_image)
+    check_folder(options.output_dir)
+    weights = find_weights(variant, options.weights)  # after the options, because it may download
     writable_folder(options.output_dir)
 
     watermarker = load_watermarker(variant, weights)

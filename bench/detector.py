@@ -1,4 +1,4 @@
-"""The converted detector for applications: needs LiteRT, NumPy and Pillow, neither torch nor litert-torch."""
+"""The converted detector for applications: needs LiteRT, NumPy, SciPy and Pillow, neither torch nor litert-torch."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -11,7 +11,6 @@ The layers are compared on the reference kernels, so that they show what the qua
 """
 
 import argparse
-import csv
 import json
 import math
 import sys
@@ -36,7 +35,7 @@ from converters.rewrites import CHOICES, choose_rewrites
 from converters.store import ArtifactStore
 from converters.variants import get_variant, variant_names
 from converters.weights import SOURCES_HELP, find_weights
-from datasets.sample import DatasetError
+from datasets.errors import DatasetError
 from reports.error_tables import check_holds, keep_errors, severity
 from reports.errors import ReportError
 from reports.records import NO_REWRITES, Case
@@ -124,14 +123,14 @@ def write(analysis: Analysis, folder: Path) -> None:
         ReportError: a file cannot be written.
     """
     from reports.error_plot import LayerPoint, draw_errors
-    from reports.files import write_atomically
+    from reports.files import write_atomically, write_rows_csv
     from reports.plot_style import bar_label, model_of, png
 
     case = analysis.case
     stem = f"error-{case.variant}-{case.precision}"
     head = {**asdict(case), "images": analysis.images}
     for name, rows in (("terms", analysis.terms), ("layers", analysis.layers)):
-        _write_csv([head | asdict(row) for row in rows], folder / f"{stem}-{name}.csv")
+        write_rows_csv([head | asdict(row) for row in rows], folder / f"{stem}-{name}.csv")
     for name in ("isolated", "accumulated"):
         write_atomically(folder / f"{stem}-{name}.json", node_data(analysis.layers, f"{name}_pct"))
     figure = draw_errors(
@@ -231,7 +230,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         variant = get_variant(options.variant)
         precision = get_precision(options.precision)
-        choose_rewrites(options.rewrite, variant, precision.name)  # an unknown one is refused before any folder is made
+        choose_rewrites(options.rewrite, variant)  # an unknown one is refused before any folder is made
         if options.out is not None:
             writable_folder(options.out, "--out")
         size = ImageSize(variant.image_size, variant.image_size)
@@ -249,14 +248,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return USAGE_ERROR
     return 0
-
-
-def _write_csv(rows: Sequence[dict[str, object]], path: Path) -> None:
-    """Write all columns of the rows, numbers in full."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 if __name__ == "__main__":

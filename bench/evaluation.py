@@ -5,7 +5,6 @@ photographs, not crops: crops of one photograph are not independent.
 """
 
 import argparse
-import csv
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -26,9 +25,11 @@ from converters.variants import get_variant, variant_names
 from converters.weights import find_weights, load_watermarker
 from datasets.attacks import TRAINING_TABLE, apply_attack
 from datasets.dead_leaves import dead_leaves
+from datasets.errors import DatasetError
 from datasets.messages import random_messages
 from datasets.photographs import photo_samples
-from datasets.sample import DatasetError
+from reports.errors import ReportError
+from reports.files import write_atomically, write_rows_csv
 
 _BATCH = 4
 _FIXED_KEYS = 1000
@@ -268,14 +269,14 @@ def as_markdown(result: Evaluation) -> str:
 
 
 def write(result: Evaluation, folder: Path) -> None:
-    """Write evaluation.md, attacks.csv and null.csv into a folder that is there."""
-    (folder / "evaluation.md").write_text(as_markdown(result), encoding="utf-8")
+    """Write evaluation.md, attacks.csv and null.csv into a folder that is there.
+
+    Raises:
+        ReportError: a file cannot be written.
+    """
+    write_atomically(folder / "evaluation.md", as_markdown(result))
     for name, rows in (("attacks.csv", result.attacks), ("null.csv", result.nulls)):
-        tables = [asdict(row) for row in rows]
-        with (folder / name).open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, tables[0], lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(tables)
+        write_rows_csv([asdict(row) for row in rows], folder / name)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -304,7 +305,7 @@ def main(argv: list[str] | None = None) -> int:
         )
         if options.out:
             write(result, options.out)
-    except (ConverterError, DatasetError) as error:
+    except (ConverterError, DatasetError, ReportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(as_markdown(result), end="")

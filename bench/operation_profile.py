@@ -1,14 +1,13 @@
 """`python -m bench profile VARIANT PRECISION`: where the time of a `.tflite` file goes, by kind of operation."""
 
 import argparse
-import csv
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from bench.graph_operations import read_operations
-from bench.operation_times import COLUMNS, LITERT, File, Row, measure, summarize
+from bench.operation_times import LITERT, File, Row, measure, summarize
 from bench.options import DEFAULT_THREADS
 from bench.runners import RunnerError
 from converters.command_line import require_at_least, writable_folder
@@ -20,18 +19,11 @@ from converters.rewrites import CHOICES, choose_rewrites
 from converters.store import ArtifactSpec, ArtifactStore
 from converters.variants import get_variant, variant_names
 from converters.weights import SOURCES_HELP, find_weights
+from reports.files import write_rows_csv
 from reports.records import NO_REWRITES
 
 USAGE_ERROR = 2
 ROUNDS = 20
-
-
-def write_csv(rows: Sequence[Row], path: Path) -> None:
-    """Write all columns of the rows, numbers in full."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
 
 
 def print_rows(rows: Sequence[Row]) -> None:
@@ -101,10 +93,7 @@ def prepare(options: argparse.Namespace) -> list[File]:
     """
     variant = get_variant(options.variant)
     precisions = [get_precision(name) for name in options.precision.split(",")]
-    choices = options.rewrite.split(",")
-    rewrites = {
-        p.name: dict.fromkeys(choose_rewrites(choice, variant, p.name) for choice in choices) for p in precisions
-    }
+    rewrites = dict.fromkeys(choose_rewrites(choice, variant) for choice in options.rewrite.split(","))
     if options.out is not None:
         writable_folder(options.out, "--out")
     weights = find_weights(variant, options.weights)
@@ -120,7 +109,7 @@ def prepare(options: argparse.Namespace) -> list[File]:
             store.get(ArtifactSpec(variant, weights, precision, size, rewrites=names), model).path,
         )
         for precision in precisions
-        for names in rewrites[precision.name]
+        for names in rewrites
     ]
 
 
@@ -165,7 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.out is not None:
         rows = [row for table in tables for row in table]
         name = f"profile-{options.variant}-{'-'.join(dict.fromkeys(row.precision for row in rows))}"
-        write_csv(rows, options.out / f"{name}.csv")
+        write_rows_csv([asdict(row) for row in rows], options.out / f"{name}.csv")
         draw(rows, options.out / f"{name}.png")
     return 0
 

@@ -111,9 +111,6 @@ class Row:
     rounds: int
 
 
-COLUMNS = tuple(Row.__dataclass_fields__)
-
-
 def measure(paths: Sequence[Path], threads: int, rounds: int) -> list[list[Round]]:
     """Run files in turns, with and without the profiler.
 

@@ -20,7 +20,7 @@ from converters.rewrites import REWRITES, choose_rewrites
 from converters.variants import Card, card_names, get_card
 from converters.weights import SOURCES_HELP, Weights, find_weights
 from datasets.attacks import ATTACK_SETS, attacks_named, known_attacks
-from datasets.sample import DatasetError
+from datasets.errors import DatasetError
 from datasets.video import SUFFIXES
 from reports.baselines import check_name, find_run
 from reports.gates import DEFAULT_GATES
@@ -127,8 +127,8 @@ def add_options(parser: pytest.Parser) -> None:
         "--rewrite",
         action="append",
         metavar="CHOICE",
-        help="exact rewrites before the export: auto (what was measured to pay for the architecture and the "
-        f"precision), none, or one by name; with none,auto both are measured side by side (default: auto). {described}",
+        help="exact rewrites before the export: auto (what was measured to pay for the architecture), "
+        f"none, or one by name; with none,auto both are measured side by side (default: auto). {described}",
     )
     group.addoption(
         "--dataset",
@@ -244,7 +244,7 @@ def read_options(config: pytest.Config) -> Options:
         for size in options.sizes_of(variant):
             family_of(variant).check_size(variant, size, options.mode)
         for choice in options.rewrites:
-            choose_rewrites(choice, variant, precisions[0].name)  # refuses a choice that there is not
+            choose_rewrites(choice, variant)  # refuses a choice that there is not
     if options.resume and options.run_dir is None:
         raise OptionError("--resume: say which run, with --run-dir DIR")
     if options.artifact is not None:

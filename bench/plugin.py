@@ -40,7 +40,7 @@ from bench.targets import Target, expand, short_name
 from bench.tasks import task_of
 from converters.errors import ConverterError
 from datasets.attacks import attack_seed
-from datasets.sample import DatasetError
+from datasets.errors import DatasetError
 from reports.errors import ReportError
 from reports.gates import judge, load_gates
 from reports.records import NO_ATTACK

@@ -58,7 +58,7 @@ class Target:
     @property
     def rewrites(self) -> tuple[str, ...]:
         """Names of the rewrites that the choice comes to for this variant and precision."""
-        return choose_rewrites(self.rewrite, self.group.variant, self.precision.name)
+        return choose_rewrites(self.rewrite, self.group.variant)
 
     @property
     def spec(self) -> ArtifactSpec:

@@ -54,6 +54,33 @@ def read_state(path: Path) -> dict[str, Tensor]:
     return state
 
 
+def check_fit(
+    path: Path, what: str, expected: Mapping[str, Tensor], found: Mapping[str, Tensor], prefix: str = ""
+) -> None:
+    """Refuse tensors that do not fit a network exactly.
+
+    Args:
+        path: the checkpoint, for the message.
+        what: the network they are for, for the message.
+        expected: the network's own tensors by name.
+        found: the checkpoint's.
+        prefix: before each name in the checkpoint.
+
+    Raises:
+        WeightsError: some are missing, unexpected or of another shape; names the first of each.
+    """
+    missing = [prefix + key for key in expected if key not in found]
+    unexpected = [prefix + key for key in found if key not in expected]
+    reshaped = [
+        f"{prefix}{key} {tuple(found[key].shape)} instead of {tuple(value.shape)}"
+        for key, value in expected.items()
+        if key in found and found[key].shape != value.shape
+    ]
+    faults = (("missing", missing), ("unexpected", unexpected), ("of another shape", reshaped))
+    if told := [f"{len(keys)} {fault}: {', '.join(keys[:3])}" for fault, keys in faults if keys]:
+        raise WeightsError(f"{path}: does not fit {what}; {'; '.join(told)}")
+
+
 def extract(checkpoint: Path, path: Path, metadata: Mapping[str, str]) -> None:
     """Write the networks' tensors of a checkpoint, and nothing else of it, as `.safetensors`, and read them back.
 

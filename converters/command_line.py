@@ -1,6 +1,8 @@
 """What commands share: checks of their options, before hours of work, output files and exit codes. Imports no torch."""
 
 import argparse
+import errno
+import os
 import shutil
 import sys
 import tempfile
@@ -10,6 +12,7 @@ from pathlib import Path
 from converters.errors import ConverterError, StoreError
 from converters.variants import variant_names
 from converters.weights import SOURCES_HELP
+from datasets.errors import DatasetError
 
 USAGE_ERROR = 2
 
@@ -39,6 +42,26 @@ def require_at_least(parser: argparse.ArgumentParser, options: argparse.Namespac
             parser.error(f"--{name} {value}: expected at least {smallest:g}")
 
 
+def check_folder(folder: Path, option: str = "--output_dir") -> None:
+    """Refuse a folder for outputs that cannot be made or written, and make nothing yet.
+
+    For commands that may still refuse something else, and then leave nothing behind, or download before they write.
+
+    Args:
+        folder: may be there already.
+        option: that chose it, for the message.
+
+    Raises:
+        StoreError: the folder, or where it would be made, is no folder or cannot be written.
+    """
+    place = folder.absolute()
+    while not place.exists():
+        place = place.parent
+    wrong = errno.ENOTDIR if not place.is_dir() else 0 if os.access(place, os.W_OK | os.X_OK) else errno.EACCES
+    if wrong:
+        raise _unwritable(folder, os.strerror(wrong), option)
+
+
 def writable_folder(folder: Path, option: str = "--output_dir") -> Path:
     """Make a folder for outputs and those above it, before any work is done for them.
 
@@ -54,8 +77,12 @@ def writable_folder(folder: Path, option: str = "--output_dir") -> Path:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise StoreError(f"{folder}: cannot be written ({error.strerror or error}); choose another {option}") from error
+        raise _unwritable(folder, error.strerror or str(error), option) from error
     return folder
+
+
+def _unwritable(folder: Path, why: str, option: str) -> StoreError:
+    return StoreError(f"{folder}: cannot be written ({why}); choose another {option}")
 
 
 def copy_whole(source: Path, target: Path) -> None:
@@ -75,7 +102,7 @@ def exit_code(convert: Callable[[argparse.Namespace], Path], options: argparse.N
     """Run a command: 0, or 2 with one line on standard error for wrong input."""
     try:
         convert(options)
-    except ConverterError as error:
+    except (ConverterError, DatasetError) as error:
         print(f"error: {error}", file=sys.stderr)
         return USAGE_ERROR
     return 0

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from converters.command_line import add_model_options, copy_whole, exit_code, writable_folder
+from converters.command_line import add_model_options, check_folder, copy_whole, exit_code, writable_folder
 from converters.image_size import ImageSize, check_image_size
 from converters.lazy_model import LazyModel
 from converters.precisions import PRECISIONS, get_precision
@@ -57,7 +57,8 @@ def convert(options: argparse.Namespace) -> Path:
     size = ImageSize.parse(options.image_size or str(variant.image_size))
     mode = "resize" if options.no_simple else "simple"
     check_image_size(variant, size, mode)
-    rewrites = choose_rewrites(options.rewrite, variant, precision.name)
+    rewrites = choose_rewrites(options.rewrite, variant)
+    check_folder(options.output_dir)
     weights = find_weights(variant, options.weights)  # after the options, because it may download
     output_dir = writable_folder(options.output_dir)
     spec = ArtifactSpec(variant, weights, precision, size, mode, rewrites)
@@ -65,6 +66,8 @@ def convert(options: argparse.Namespace) -> Path:
     model = LazyModel(variant, weights)
     if weights.path is not None:
         _ = model.detector  # a checkpoint that does not fit is refused now, even where the store could answer
+        if precision.needs_calibration:
+            model.check()  # watermarked images give the ranges: it takes the embedder as well
     store = ArtifactStore()
     float32 = store.get(replace(spec, precision=get_precision("float32")), model)
     artifact = store.get(spec, model)

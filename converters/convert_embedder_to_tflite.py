@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from converters.command_line import add_model_options, copy_whole, exit_code, writable_folder
+from converters.command_line import add_model_options, check_folder, copy_whole, exit_code, writable_folder
 from converters.errors import ConverterError
 from converters.precisions import get_precision
 from converters.variants import Variant, get_variant
@@ -46,7 +46,8 @@ def convert(options: argparse.Namespace) -> Path:
             f"--quantize {precision.name}: an embedder converts to {' or '.join(PRECISIONS)}; as int8 its watermark, "
             "from -1 to 1, was off by up to 0.08 (videoseal_nano) and 0.37 (videoseal_0.0)"
         )
-    weights = find_weights(variant, options.weights)
+    check_folder(options.output_dir)
+    weights = find_weights(variant, options.weights)  # after the options, because it may download
     output_dir = writable_folder(options.output_dir)
     watermarker = load_watermarker(variant, weights)
     path = output_dir / f"videoseal_embedder_{variant.name}_{variant.image_size}{precision.suffix}.tflite"

@@ -17,7 +17,7 @@ from converters.errors import ConverterError
 from converters.partitions import xnnpack_partitions
 from converters.tflite_file import read_model_file
 from converters.variants import get_variant, variant_names
-from converters.weights import find_weights, load_watermarker
+from converters.weights import find_weights, load_detector
 
 USAGE_ERROR = 2
 WIDTH = 100  # columns, where the output is no terminal
@@ -64,8 +64,8 @@ def inspect(path: Path, model_name: str | None, weights: str | None) -> dict[str
         ConverterError: the file is no model, or variant or weights are wrong.
     """
     variant = None if model_name is None else get_variant(model_name)
-    source = None if variant is None else find_weights(variant, weights)
     model = read_model_file(path)
+    source = None if variant is None else find_weights(variant, weights)  # after the file, because it may download
     parts = xnnpack_partitions(path, THREADS)
     stored_bytes = model.weight_bytes
     found: dict[str, Any] = {
@@ -89,7 +89,7 @@ def inspect(path: Path, model_name: str | None, weights: str | None) -> dict[str
     if variant is not None and source is not None:
         from converters.weight_slopes import source_state, weight_slopes
 
-        state = source_state(load_watermarker(variant, source).detector)
+        state = source_state(load_detector(variant, source))
         found["slopes"] = [asdict(entry) for entry in weight_slopes(path, state)]
     return _without_nan(found)
 

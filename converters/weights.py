@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from converters.errors import WeightsError
 from converters.families import family_of
-from converters.file_hashes import file_sha256, remembered_sha256  # noqa: F401 (file_sha256: for the store)
+from converters.file_hashes import remembered_sha256
 from converters.variants import Card, Variant
 
 if TYPE_CHECKING:
@@ -142,6 +142,7 @@ def _filled(
     """A network that is built without values and given those of a checkpoint's state, or of the seed."""
     import torch
 
+    from converters.checkpoint_file import check_fit
     from converters.models.seeding import initialize
 
     with torch.device("meta"):
@@ -153,25 +154,8 @@ def _filled(
     prefix = f"{part}."
     expected = network.state_dict()
     found = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-    _check_fit(weights.path, variant, prefix, expected, found)
+    check_fit(weights.path, f"the variant {variant.name}", expected, found, prefix)
     # Assigned, not copied: a tensor of the type and order of the network's own stays in the file.
     values = {key: value.to(expected[key].dtype).contiguous() for key, value in found.items()}
     network.load_state_dict(values, strict=True, assign=True)
     return network
-
-
-def _check_fit(
-    path: Path, variant: Variant, prefix: str, expected: "Mapping[str, Tensor]", found: "Mapping[str, Tensor]"
-) -> None:
-    """Raise WeightsError with the first keys that are missing, unexpected or of another shape."""
-    missing = [prefix + key for key in expected if key not in found]
-    unexpected = [prefix + key for key in found if key not in expected]
-    reshaped = [
-        f"{prefix}{key} {tuple(found[key].shape)} instead of {tuple(value.shape)}"
-        for key, value in expected.items()
-        if key in found and found[key].shape != value.shape
-    ]
-    faults = (("missing", missing), ("unexpected", unexpected), ("of another shape", reshaped))
-    told = [f"{len(keys)} {what}: {', '.join(keys[:3])}" for what, keys in faults if keys]
-    if told:
-        raise WeightsError(f"{path}: does not fit the variant {variant.name}; {'; '.join(told)}")

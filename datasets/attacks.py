@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont
 
+from datasets.errors import DatasetError
 from datasets.images import resize
-from datasets.sample import DatasetError, check_image
+from datasets.sample import check_image
 
 TRAINING_TABLE = (
     "none",

@@ -76,17 +76,46 @@ def distorted_samples(role: str, image_size: tuple[int, int], count: int, seed: 
     for index in range(check_count(count)):
         turn, within = divmod(index, len(names) * len(STEPS))
         place, which = divmod(within, len(names))
-        base = _frame(names[which], role, image_size, turn, seed)
-        noise_seed = (seed, zlib.crc32(base.id.encode()), place)
-        samples.append(
-            replace(
-                base,
-                id=f"{base.id}-{STEPS[place]}",
-                image=apply_attack(base.image, STEPS[place], noise_seed),
-                attack=STEPS[place],
-            )
-        )
+        samples.append(_distorted(_frame(names[which], role, image_size, turn, seed), place, seed))
     return samples
+
+
+def mixed_samples(role: str, image_size: tuple[int, int], count: int, seed: int = 0) -> list[Sample]:
+    """Frames of the photographs of a role, from the first as it is to the last at the strongest steps.
+
+    Few frames that have all kinds of picture and all strengths of distortion, where `distorted_samples` would give the
+    undistorted ones alone.
+
+    Args:
+        role: calibration or evaluation.
+        image_size: (height, width) of the frames in pixels.
+        count: how many; their steps are spread evenly over `STEPS`.
+        seed: as for `distorted_samples`, whose samples these are.
+
+    Returns:
+        As `distorted_samples`.
+
+    Raises:
+        DatasetError: see `distorted_samples`.
+    """
+    names = photographs(role)
+    samples = []
+    for index in range(check_count(count)):
+        turn, which = divmod(index, len(names))
+        frame = _frame(names[which], role, image_size, turn, seed)
+        samples.append(_distorted(frame, index * len(STEPS) // count, seed))
+    return samples
+
+
+def _distorted(frame: Sample, place: int, seed: int) -> Sample:
+    """A frame at a step of `STEPS`."""
+    noise_seed = (seed, zlib.crc32(frame.id.encode()), place)
+    return replace(
+        frame,
+        id=f"{frame.id}-{STEPS[place]}",
+        image=apply_attack(frame.image, STEPS[place], noise_seed),
+        attack=STEPS[place],
+    )
 
 
 def _frame(name: str, role: str, image_size: tuple[int, int], turn: int, seed: int) -> Sample:

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from datasets.errors import DatasetError
 from datasets.images import SUFFIXES, read_image
 from datasets.messages import parse_message
-from datasets.sample import DatasetError, Sample, check_count, check_message_length
+from datasets.sample import Sample, check_count, check_message_length
 
 __all__ = ["MANIFEST", "check_message_length", "folder_samples"]
 

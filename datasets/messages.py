@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.sample import DatasetError, check_message
+from datasets.errors import DatasetError
+from datasets.sample import check_message
 
 _LONGEST_FILE_BYTES = 1 << 20
 

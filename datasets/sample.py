@@ -1,4 +1,4 @@
-"""What one picture of a dataset is, and the one error that this package raises."""
+"""What one picture of a dataset is."""
 
 import hashlib
 from collections.abc import Iterable
@@ -6,15 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from datasets.errors import DatasetError
+
 ROLES = ("calibration", "evaluation")
 """Calibration pictures may be trained on and quantized with; evaluation pictures are for measuring only."""
 
 _IMAGE_DIMENSIONS = 3
 _CHANNELS = 3
-
-
-class DatasetError(ValueError):
-    """Bad input: the message names what was read, what was found, what was expected and what to do."""
 
 
 def check_role(role: str) -> str:

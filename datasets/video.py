@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from datasets.sample import DatasetError, Sample, check_count, check_image_size
+from datasets.errors import DatasetError
+from datasets.sample import Sample, check_count, check_image_size
 
 SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm", ".y4m")
 """Suffixes in lower case of what is taken for a video; how one is read, its content decides."""

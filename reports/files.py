@@ -4,7 +4,7 @@ import contextlib
 import csv
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from reports.errors import ReportError
@@ -89,3 +89,19 @@ def csv_text(rows: Iterable[Iterable[object]]) -> str:
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="\n").writerows([cell(value) for value in row] for row in rows)
     return buffer.getvalue()
+
+
+def write_rows_csv(rows: Sequence[Mapping[str, object]], path: Path) -> Path:
+    """Write a table of rows with the same columns, floats with every digit.
+
+    Args:
+        rows: At least one; the first says which columns there are, in its order.
+        path: Where to.
+
+    Returns:
+        The path.
+
+    Raises:
+        ReportError: The file cannot be written.
+    """
+    return write_atomically(path, csv_text([rows[0], *(row.values() for row in rows)]))

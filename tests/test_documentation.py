@@ -255,7 +255,7 @@ def check_names(options: argparse.Namespace) -> None:
         for part in precision.split(","):
             get_precision(part)
     for choice in str(values.get("rewrite") or "auto").split(","):
-        choose_rewrites(choice, card, "float32")
+        choose_rewrites(choice, card)
     if values.get("weights") not in {None, "official"}:
         find_weights(card, values["weights"])
 

@@ -1,7 +1,8 @@
 """UVQ 1.5, a video quality model: a frame in, features or a score out."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from converters.models.uvq.networks import ContentNet, DistortionNet
     from converters.weights import Weights
+    from datasets.sample import Sample
 
 PARTS = ("content", "distortion", "aggregation")
 SUFFIXES = (".pth", ".safetensors")
@@ -97,8 +99,14 @@ class QualityFamily:
     """See `converters.families.Family`."""
 
     image_scale: float = 1.0
-    # Raise this when `models/uvq/seeding.py` or the seeds of `loading.py` give other values.
-    seeding: Mapping[str, Any] = field(default_factory=lambda: {"uvq": 1})
+
+    @property
+    def seeding(self) -> Mapping[str, Any]:
+        """What the values of a seed depend on besides: the pictures, and a version.
+
+        Raise that when `models/uvq/seeding.py` or the seeds of `loading.py` give other values.
+        """
+        return {"uvq": 1, "pictures": _settling_fingerprint()}
 
     def default_size(self, card: Card) -> ImageSize:
         """The one size that there is."""
@@ -148,11 +156,8 @@ class QualityFamily:
 
     def calibration(self, model: Model, card: Card, size: ImageSize) -> "list[tuple[np.ndarray, ...]]":
         """What the file takes, in the shapes of `input_shapes`, of distorted photographs kept for calibration."""
-        from datasets.distortions import distorted_samples
-
         assert isinstance(model, UvqModel)
-        frames = distorted_samples("calibration", frame_size(), CALIBRATION_FRAMES)
-        return [model.inputs(sample.image) for sample in frames]
+        return [model.inputs(sample.image) for sample in _calibration_frames()]
 
     def calibration_fingerprint(self, card: Card, size: ImageSize) -> str:
         """Of the frames, which are the same for all networks."""
@@ -192,12 +197,26 @@ def frame_size() -> tuple[int, int]:
     return FRAME
 
 
+def _calibration_frames() -> "list[Sample]":
+    """Of as many photographs, at steps from none to the strongest: ranges of sharp frames alone would be too narrow."""
+    from datasets.distortions import mixed_samples
+
+    return mixed_samples("calibration", frame_size(), CALIBRATION_FRAMES)
+
+
 @cache
 def _frames_fingerprint() -> str:
-    from datasets.distortions import distorted_samples
     from datasets.sample import fingerprint
 
-    return fingerprint(distorted_samples("calibration", frame_size(), CALIBRATION_FRAMES))
+    return fingerprint(_calibration_frames())
+
+
+@cache
+def _settling_fingerprint() -> str:
+    """Of the pictures that seeded batch norms are settled on: with others the seeded values are others."""
+    from converters.models.uvq import settling
+
+    return hashlib.sha256(b"".join(picture.tobytes() for picture in settling.settling_pictures())).hexdigest()
 
 
 def _checkpoints(card: QualityVariant, path: Path) -> dict[str, Path]:

@@ -84,14 +84,13 @@ _PAYS: dict[str, tuple[str, ...]] = {
 }
 
 
-def choose_rewrites(choice: str, variant: Card, precision: str) -> tuple[str, ...]:
+def choose_rewrites(choice: str, variant: Card) -> tuple[str, ...]:
     """Names of the rewrites to apply, in the order in which they are applied.
 
     Args:
         choice: `none`; `auto` for what was measured to pay; or the name of one rewrite.
         variant: its card. A rewrite that finds nothing in its architecture is left out: what is returned is what will
             have been applied.
-        precision: name of the precision that the file will have.
 
     Raises:
         UnknownNameError: the choice is none of `CHOICES`.

@@ -2,9 +2,12 @@
 
 import argparse
 import math
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import torch
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -12,32 +15,32 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from converters.command_line import require_at_least, writable_folder
 from converters.errors import ConverterError
 from converters.models.build import build_watermarker
-from converters.training.checkpoint import TrainingError
+from converters.training.checkpoint import TrainingError, load_checkpoint
 from converters.training.data import CoverImages
 from converters.training.loop import train
 from converters.training.recipe import RECIPES
 from converters.training.trainer import CHECKPOINT, WEIGHTS, StepResult, Trainer, check_recipe
 from converters.variants import get_variant, variant_names
 from converters.weights import find_weights, load_watermarker
-from datasets.sample import DatasetError
+from datasets.errors import DatasetError
 
 _LINE_EVERY = 50
+_STOPPED = 130
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; returns 0, or 2 for what the user can mend."""
+    """Run the command; returns 0, 2 for what the user can mend, or 130 where it was stopped by a signal."""
     parser = _parser()
     options = parser.parse_args(argv)
     require_at_least(parser, options, {"minutes": 0, "threads": 1})
     try:
-        _run(options)
+        return _run(options)
     except (ConverterError, DatasetError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("stopped; --resume goes on from the last checkpoint, written every two minutes", file=sys.stderr)
-        return 130
-    return 0
+        print("stopped before the checkpoint was written; --resume goes on from the last one there is", file=sys.stderr)
+        return _STOPPED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -60,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(options: argparse.Namespace) -> None:
+def _run(options: argparse.Namespace) -> int:
     if options.threads:
         torch.set_num_threads(options.threads)
     variant = get_variant(options.variant)
@@ -68,7 +71,9 @@ def _run(options: argparse.Namespace) -> None:
     recipe = RECIPES[options.recipe or _default_recipe(options.init, device)]
     check_recipe(recipe, variant)
     writable_folder(options.out, "--out")
-    if not options.resume and (options.out / CHECKPOINT).exists():
+    if options.resume:
+        load_checkpoint(options.out / CHECKPOINT, variant.name, recipe.fingerprint())  # refused now, not in a minute
+    elif (options.out / CHECKPOINT).exists():
         raise TrainingError(f"{options.out / CHECKPOINT} exists; go on with --resume, or choose another folder")
     if options.init:
         watermarker = load_watermarker(variant, find_weights(variant, options.init))
@@ -82,9 +87,30 @@ def _run(options: argparse.Namespace) -> None:
     trainer = Trainer(watermarker, variant, recipe, covers, device)
     if options.resume:
         trainer.restore(options.out / CHECKPOINT)
-    _train_with_progress(trainer, options.out, options.minutes)
-    done = "done" if trainer.finished else "time is up"
+    with _signals() as stop:
+        _train_with_progress(trainer, options.out, options.minutes, stop)
+        stopped = stop() and not trainer.finished
+    done = "done" if trainer.finished else "stopped; --resume goes on" if stopped else "time is up; --resume goes on"
     print(f"{done} at step {trainer.step}: {options.out / WEIGHTS}; blending.scaling_w = {trainer.scaling:.4f}")
+    return _STOPPED if stopped else 0
+
+
+@contextmanager
+def _signals() -> Iterator[Callable[[], bool]]:
+    """Within, SIGINT and SIGTERM let the step end and the checkpoint be written; a second one ends at once."""
+    caught: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if caught:
+            raise KeyboardInterrupt
+        caught.append(number)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(caught)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _default_recipe(init: str | None, device: torch.device) -> str:
@@ -93,10 +119,10 @@ def _default_recipe(init: str | None, device: torch.device) -> str:
     return "from-nothing-long" if device.type == "cuda" else "from-nothing"
 
 
-def _train_with_progress(trainer: Trainer, folder: Path, minutes: float) -> None:
+def _train_with_progress(trainer: Trainer, folder: Path, minutes: float, stop: Callable[[], bool]) -> None:
     """A progress bar on a terminal, plain lines elsewhere."""
     if not sys.stdout.isatty():
-        train(trainer, folder, minutes=minutes, report=_print_line)
+        train(trainer, folder, minutes=minutes, stop=stop, report=_print_line)
         return
     columns = (
         BarColumn(),
@@ -111,7 +137,7 @@ def _train_with_progress(trainer: Trainer, folder: Path, minutes: float) -> None
             progress.update(task, completed=trainer.step, description=_summary(trainer, result))
 
         report: Callable[[Trainer, StepResult], None] = advance
-        train(trainer, folder, minutes=minutes, report=report)
+        train(trainer, folder, minutes=minutes, stop=stop, report=report)
 
 
 def _print_line(trainer: Trainer, result: StepResult) -> None:

@@ -14,8 +14,6 @@ from torch import Tensor
 from converters.models.layers import resize
 from converters.training.jpeg import jpeg
 
-_BLUR = 2  # pixels on each side of the kernel's centre
-
 
 def straight_through(images: Tensor, changed: Tensor) -> Tensor:
     """The values of `changed` with the gradient of `images`, both of one shape."""
@@ -68,15 +66,6 @@ def _noise(images: Tensor, rng: np.random.Generator) -> Tensor:
     return (images + noise * _drawn(images, rng, 0, 4 / 255)).clamp(0, 1)
 
 
-def _blur(images: Tensor, rng: np.random.Generator) -> Tensor:
-    """A Gaussian of standard deviation 0.3 to 1 pixels over 5 x 5 pixels, one for all images."""
-    offset = torch.arange(-_BLUR, _BLUR + 1.0, device=images.device)
-    kernel = torch.exp(-0.5 * (offset / rng.uniform(0.3, 1.0)) ** 2)
-    kernel = torch.outer(kernel, kernel) / kernel.sum() ** 2  # (5, 5), sums to 1
-    padded = F.pad(images, (_BLUR,) * 4, mode="replicate")
-    return F.conv2d(padded, kernel.expand(3, 1, -1, -1), groups=3)
-
-
 def _jpeg(images: Tensor, rng: np.random.Generator) -> Tensor:
     """JPEG at a quality of 68 to 95."""
     quality = _drawn(images, rng, 68, 95).flatten().round()
@@ -103,7 +92,6 @@ ATTACKS: dict[str, Attack] = {
     "brightness": _brightness,
     "contrast": _contrast,
     "noise": _noise,
-    "blur": _blur,
     "jpeg": _jpeg,
     "crop_jpeg": _crop_jpeg,
 }

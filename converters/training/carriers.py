@@ -1,8 +1,8 @@
 """Fixed carriers: the signals from which the two networks start.
 
 From random values the two networks must agree on a signal that neither knows yet, and spend most of their training
-before the first bit is read. Here the detector first learns to read a signal that is given, while the embedder
-learns to draw the same signal, each alone; after that they are trained together and may leave it.
+before the first bit is read. Here the detector first learns to read a signal that is given, and the embedder to draw
+it, each alone; after that they are trained together and may leave it.
 
 A message reaches the embedder as one vector for the whole image, and its transposed convolutions make of it a pattern
 that repeats. So a carrier is two tiles for each bit, one for each of its values, and the signal is the sum of the tiles

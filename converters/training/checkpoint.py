@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from converters.errors import ConverterError
 
-FORMAT = 1
+FORMAT = 2
+"""Raise it when the trainer's progress or its losses change: going on would be neither of the two trainings."""
 _KEYS = {"format", "variant", "recipe", "model", "average", "optimizer", "progress"}
 _TWIN = "embedder.msg_processor."
 

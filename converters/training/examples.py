@@ -10,10 +10,10 @@ from converters.embedding import embed_pictures
 from converters.errors import ConverterError
 from converters.variants import get_variant, variant_names
 from converters.weights import find_weights, load_watermarker
+from datasets.errors import DatasetError
 from datasets.images import write_png
 from datasets.messages import random_messages
 from datasets.photographs import photo_samples
-from datasets.sample import DatasetError
 
 GAIN = 10  # by which the difference is enlarged about mid-gray
 MARGIN = 8  # white pixels between pictures

@@ -21,22 +21,24 @@ def train(
     folder: Path,
     *,
     minutes: float = math.inf,
+    stop: Callable[[], bool] = lambda: False,
     save_every_s: float = 120,
     report: Callable[[Trainer, StepResult], None] = lambda trainer, result: None,
 ) -> None:
-    """Train until the recipe is done or time is up; the folder holds checkpoint, weights and curves.
+    """Train until the recipe is done, time is up or it is stopped; the folder holds checkpoint, weights and curves.
 
     Args:
         trainer: restored already where a training goes on.
         folder: exists.
         minutes: time that this call may take.
+        stop: asked before each step whether this was the last.
         save_every_s: seconds between checkpoints.
         report: called after each step.
     """
     log = CurveLog(folder / CURVES, trainer.step)
     started = saved = time.monotonic()
     recent: list[StepResult] = []
-    while not trainer.finished and time.monotonic() - started < 60 * minutes:
+    while not trainer.finished and not stop() and time.monotonic() - started < 60 * minutes:
         phase, _ = trainer.recipe.locate(trainer.step)
         result = trainer.train_step()
         recent.append(result)

@@ -5,8 +5,8 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 
 SIGNS, TONES, JOINT, DETECTOR = "signs", "tones", "joint", "detector"
-"""Kinds of phase: each network alone on carriers of one kind or the other, both networks together on what the embedder
-draws, or the detector alone on that."""
+"""Kinds of phase: the detector alone on the first carriers; on the second each network alone, the one reading and the
+other drawing them; both networks together on what the embedder draws; or the detector alone on that."""
 CARRIER_KINDS = (SIGNS, TONES)
 
 

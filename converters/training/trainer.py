@@ -351,7 +351,7 @@ def check_recipe(recipe: Recipe, variant: Variant) -> None:
 
     Raises:
         TrainingError: an image size below the detector's, or no multiple of what the embedder halves; carriers that the
-            embedder cannot draw.
+            embedder cannot draw, or that do not hold so many bits.
     """
     multiple = 2 ** (len(variant.embedder.widths) - 1)
     for phase in recipe.phases:
@@ -367,3 +367,8 @@ def check_recipe(recipe: Recipe, variant: Variant) -> None:
                 f"phase {phase.name}: tones repeat every {TONE_PERIOD} pixels; what the embedder of {variant.name} "
                 f"draws repeats every {multiple}"
             )
+        if phase.kind in CARRIER_KINDS:
+            try:
+                _TILES[phase.kind](variant.nbits, recipe.seed)
+            except ValueError as error:
+                raise TrainingError(f"phase {phase.name}: {error}") from error

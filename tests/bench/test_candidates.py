@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.candidates import COLUMNS, Row, Workshop, main, measure, print_rows, write_csv
+from bench.candidates import Row, Workshop, main, measure, print_rows
 from bench.targets import Group
 from converters.candidates import candidates
 from converters.image_size import ImageSize
@@ -44,14 +44,9 @@ def test_every_candidate_is_made_run_and_timed(tmp_path: Path) -> None:
         assert (row.speedup is None) == row.candidate.startswith("calibration crops")
 
 
-def test_csv_and_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_table(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [Row("v", "int8", "in use", "", size_mb=3.125, speedup=2.0, speedup_low=1.9, speedup_high=2.1, images=4)]
     rows.append(Row("v", "int8", "other", "split_depthwise", note="does not run"))
-    write_csv(rows, tmp_path / "a.csv")
-    lines = (tmp_path / "a.csv").read_text().splitlines()
-    assert lines[0].split(",") == list(COLUMNS)
-    assert lines[1].startswith("v,int8,in use,,3.125,")
-    assert lines[2].endswith("does not run")
     print_rows(rows)
     assert "2.00 [1.90, 2.10]" in capsys.readouterr().out
 

@@ -9,8 +9,8 @@ import pytest
 from bench.detector import VideoSealDetectorTFLite
 from bench.runners import LiteRTRunner, RunnerError
 from converters.errors import UnknownNameError
+from datasets.errors import DatasetError
 from datasets.images import resize, write_png
-from datasets.sample import DatasetError
 from tests.bench.tiny import NBITS, SIZE, tiny_tflite
 
 RUN_WITHOUT_TORCH = """

@@ -1,3 +1,4 @@
+import argparse
 import os
 import re
 import subprocess
@@ -6,14 +7,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 import converters
-from converters.command_line import copy_whole
+from converters.command_line import copy_whole, exit_code
 from converters.convert_detector_to_tflite import main
+from converters.convert_embedder_to_tflite import main as convert_embedder
 from converters.errors import StoreError
 from converters.precisions import PRECISIONS
+from converters.store import ArtifactStore
 from converters.tflite_file import check_detector_signature, read_model_file
 from converters.variants import variant_names
+from converters.weights import BUNDLED
+from datasets.errors import DatasetError
 
 SCRIPT = Path(converters.__path__[0]) / "convert_detector_to_tflite.py"
 HEAVY = ("torch", "litert_torch", "ai_edge_quantizer", "ai_edge_litert", "safetensors", "numpy")
@@ -88,6 +94,41 @@ def test_unwritable_folder_is_told_before_converting(tmp_path: Path) -> None:
     assert "error: file/models: cannot be written (Not a directory); choose another --output_dir" in done.stderr
     assert imported(done.stderr).isdisjoint(HEAVY)
     assert not (tmp_path / "cache").exists()
+
+
+def test_unwritable_folder_is_told_before_weights_are_downloaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    for module, run in (
+        ("converters.convert_detector_to_tflite", main),
+        ("converters.convert_embedder_to_tflite", convert_embedder),
+    ):
+        monkeypatch.setattr(f"{module}.find_weights", lambda *arguments: pytest.fail("downloaded"))
+        for folder in (tmp_path / "file", tmp_path / "file" / "models" / "deep"):
+            assert run(["--model_name", "videoseal", "--weights", "official", "--output_dir", str(folder)]) == 2
+            assert capsys.readouterr().err.startswith(f"error: {folder}: cannot be written (Not a directory)")
+
+
+def test_calibration_without_an_embedder_is_told_before_converting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ranges are taken from watermarked images, too, which a checkpoint of a detector alone cannot make."""
+    monkeypatch.setattr(ArtifactStore, "get", lambda *arguments: pytest.fail("converted"))
+    state = load_file(BUNDLED / "videoseal_nano.safetensors")
+    alone = tmp_path / "detector.safetensors"
+    save_file({key: value for key, value in state.items() if key.startswith("detector.")}, alone)
+    options = ["--model_name", "videoseal_nano", "--weights", str(alone), "--output_dir", str(tmp_path / "out")]
+    assert main([*options, "--quantize", "int8_static"]) == 2
+    assert "missing: embedder." in capsys.readouterr().err
+
+
+def test_a_photograph_that_is_not_installed_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def convert(options: argparse.Namespace) -> Path:
+        raise DatasetError("astronaut: the package that brings it is not installed")
+
+    assert exit_code(convert, argparse.Namespace()) == 2
+    assert capsys.readouterr().err == "error: astronaut: the package that brings it is not installed\n"
 
 
 def test_checkpoint_that_does_not_fit_is_told_before_converting(

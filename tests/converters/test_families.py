@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from converters.errors import ImageSizeError, WeightsError, WrongTaskError
-from converters.families import family_of
-from converters.families.quality import UvqModel
+from converters.families import family_of, quality
+from converters.families.quality import CALIBRATION_FRAMES, UvqModel
 from converters.image_size import ImageSize
+from converters.models.uvq import settling
 from converters.models.uvq.efficientnet import ConvNorm
 from converters.models.uvq.folding import folded_state
 from converters.models.uvq.inputs import content_input, distortion_input, signed
@@ -18,6 +19,7 @@ from converters.models.uvq.loading import load_network
 from converters.models.uvq.networks import FRAME, content_view, patch_views
 from converters.variants import QualityVariant, card_names, get_card, get_variant, variant_names
 from converters.weights import find_weights
+from datasets.distortions import LADDERS
 
 ROOT = Path(__file__).parents[2]
 TASKS = {"watermark", "quality"}
@@ -92,6 +94,27 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
     path = released(tmp_path, "aggregation") / "aggregation_net.pth"
     with pytest.raises(WeightsError, match="does not fit the network content"):
         family_of(card).model(card, find_weights(card, str(path))).check()
+
+
+def test_seeded_values_of_other_pictures_are_other_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batch norms are settled on them: a file that was converted before would be compared with another network."""
+    card = get_card("uvq1p5_content")
+    before = find_weights(card, "seeded").fingerprint
+    pictures = settling.settling_pictures()
+    pictures[3][0, 0, 0] ^= 1
+    monkeypatch.setattr(settling, "settling_pictures", lambda: pictures)
+    quality._settling_fingerprint.cache_clear()
+    assert find_weights(card, "seeded").fingerprint != before
+    monkeypatch.undo()
+    quality._settling_fingerprint.cache_clear()
+    assert find_weights(card, "seeded").fingerprint == before
+
+
+def test_calibration_has_distorted_frames() -> None:
+    """Ranges of sharp frames alone would be too narrow: most frames that are judged are distorted."""
+    steps = [sample.attack for sample in quality._calibration_frames()]
+    assert len(steps) == CALIBRATION_FRAMES == len(set(steps))
+    assert {step.partition(":")[0] for step in steps} == {"none", *LADDERS}
 
 
 def test_files_take_what_the_chain_makes_of_a_frame() -> None:

@@ -10,7 +10,6 @@ from torch import nn
 from converters.errors import UnknownNameError
 from converters.models.build import build_detector
 from converters.models.seeding import initialize
-from converters.precisions import PRECISIONS
 from converters.rewrites import CHOICES, REWRITES, apply_rewrites, choose_rewrites
 from converters.variants import Variant, get_variant, variant_names
 from converters.weights import find_weights, load_watermarker
@@ -25,29 +24,28 @@ def large_depthwise(detector: nn.Module) -> list[str]:
 
 
 def test_none_chooses_nothing(tiny: Variant) -> None:
-    assert choose_rewrites("none", tiny, "float32") == ()
+    assert choose_rewrites("none", tiny) == ()
 
 
 def test_a_name_chooses_that_rewrite(tiny: Variant) -> None:
-    assert choose_rewrites("split_depthwise", tiny, "float32") == ("split_depthwise",)
+    assert choose_rewrites("split_depthwise", tiny) == ("split_depthwise",)
 
 
 def test_a_rewrite_that_finds_nothing_is_not_chosen() -> None:
-    assert choose_rewrites("split_depthwise", get_variant("videoseal_0.0"), "float32") == ()
+    assert choose_rewrites("split_depthwise", get_variant("videoseal_0.0")) == ()
 
 
 def test_an_unknown_choice_lists_the_known_ones(tiny: Variant) -> None:
     with pytest.raises(
         UnknownNameError, match="unknown rewrite 'fast'; known: none, auto, fold_norms, slice_padding, split_depthwise"
     ):
-        choose_rewrites("fast", tiny, "float32")
+        choose_rewrites("fast", tiny)
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("name", variant_names())
-def test_auto_chooses_only_what_applies(name: str, precision: str) -> None:
+def test_auto_chooses_only_what_applies(name: str) -> None:
     variant = get_variant(name)
-    chosen = choose_rewrites("auto", variant, precision)
+    chosen = choose_rewrites("auto", variant)
     assert all(variant.detector.architecture in REWRITES[rewrite].architectures for rewrite in chosen)
     assert list(chosen) == [rewrite for rewrite in REWRITES if rewrite in chosen], "not in the order of application"
 
@@ -116,7 +114,7 @@ def test_each_rewrite_is_exact_on_the_tiny_detector(tiny: Variant, choice: str) 
 def test_auto_is_exact_on_videoseal() -> None:
     variant = get_variant("videoseal")
     detector = load_watermarker(variant, find_weights(variant, "seeded")).detector.eval()
-    chosen = choose_rewrites("auto", variant, "float32")
+    chosen = choose_rewrites("auto", variant)
     images = torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         torch.testing.assert_close(apply_rewrites(detector, chosen)(images), detector(images), atol=1e-5, rtol=0)

@@ -2,6 +2,7 @@
 
 import csv
 import math
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -316,6 +317,12 @@ def test_an_embedder_that_cannot_draw_tones(tiny: Variant) -> None:
         check_recipe(replace(SMALL, phases=(TONES_FIRST,)), shallow)
 
 
+def test_more_bits_than_the_carriers_hold(nano_tiny: Variant) -> None:
+    check_recipe(replace(SMALL, phases=(TONES_FIRST,)), nano_tiny)
+    with pytest.raises(TrainingError, match="phase tones: 33 bits do not fit in 64 waves"):
+        check_recipe(replace(SMALL, phases=(TONES_FIRST,)), replace(nano_tiny, nbits=33))
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [("kind", "magic"), ("steps", 0), ("unmarked", -1), ("attacks", ()), ("bits_shown", 0)],
@@ -360,6 +367,51 @@ def test_the_command_tells_a_wrong_start(tmp_path: Path, capsys: pytest.CaptureF
     (tmp_path / CHECKPOINT).write_bytes(b"x")
     assert command.main(["--out", str(tmp_path)]) == 2
     assert "--resume" in capsys.readouterr().err
+
+
+def test_the_command_tells_a_checkpoint_that_it_cannot_go_on_from_before_it_makes_images(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "CoverImages", lambda *arguments: pytest.fail("made images"))
+    assert command.main(["--out", str(tmp_path), "--resume"]) == 2
+    assert "no such checkpoint" in capsys.readouterr().err
+    torch.save({"format": 1, **dict.fromkeys(("variant", "recipe", "model", "average", "optimizer", "progress"), "")},
+               tmp_path / CHECKPOINT)  # fmt: skip
+    assert command.main(["--out", str(tmp_path), "--resume"]) == 2
+    assert "not a training checkpoint of format 2" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_lets_the_step_end_and_nothing_is_lost(
+    tmp_path: Path,
+    nano_tiny: Variant,
+    covers: CoverImages,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    number: signal.Signals,
+) -> None:
+    def killed_at_3(trainer: Trainer, result: StepResult) -> None:
+        if trainer.step == 3:
+            signal.raise_signal(number)
+
+    monkeypatch.setattr(command, "get_variant", lambda name: nano_tiny)
+    monkeypatch.setattr(command, "CoverImages", lambda *arguments: covers)
+    monkeypatch.setitem(command.RECIPES, "from-nothing", SMALL)
+    monkeypatch.setattr(command, "_print_line", killed_at_3)
+    before = signal.getsignal(number)
+    assert command.main(["--out", str(tmp_path), "--recipe", "from-nothing"]) == 130
+    assert "stopped; --resume goes on at step 3:" in capsys.readouterr().out
+    assert signal.getsignal(number) is before
+    assert command.main(["--out", str(tmp_path), "--recipe", "from-nothing", "--resume"]) == 0
+    assert f"done at step {SMALL.steps}:" in capsys.readouterr().out
+
+
+def test_a_second_signal_ends_at_once() -> None:
+    with pytest.raises(KeyboardInterrupt), command._signals() as stop:
+        assert not stop()
+        signal.raise_signal(signal.SIGTERM)
+        assert stop()
+        signal.raise_signal(signal.SIGINT)
 
 
 @pytest.mark.parametrize("wrong", [["--threads", "0"], ["--minutes", "nan"]])

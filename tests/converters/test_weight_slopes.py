@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from safetensors.torch import load_file, save_file
 
 from converters.errors import ModelFileError
 from converters.export import export_float32, quiet_unless_failing
@@ -27,7 +28,7 @@ from converters.weight_slopes import (
     unmatched_pct,
     weight_slopes,
 )
-from converters.weights import find_weights, load_watermarker
+from converters.weights import BUNDLED, find_weights, load_watermarker
 from reports.gates import Verdict, judge, load_gates
 from reports.records import Case, measurement
 
@@ -289,6 +290,26 @@ def test_command_with_the_weights_of_another_variant(made: Made, capsys: pytest.
     assert any(entry["layer"] is None and entry["slope"] is None for entry in slopes)
     assert main([str(made.files["int8"]), "--model_name", "videoseal_nano"]) == 0
     assert "NO SOURCE" in capsys.readouterr().out
+
+
+@pytest.mark.convert
+def test_command_with_a_checkpoint_of_the_detector_alone(
+    made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = load_file(BUNDLED / "videoseal_nano.safetensors")
+    alone = tmp_path / "detector.safetensors"
+    save_file({key: value for key, value in state.items() if key.startswith("detector.")}, alone)
+    options = ["--model_name", "videoseal_nano", "--weights", str(alone), "--json"]
+    assert main([str(made.files["int8"]), *options]) == 0
+    assert json.loads(capsys.readouterr().out)["slopes"]
+
+
+def test_a_missing_file_is_told_before_weights_are_downloaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("converters.inspect_tflite.find_weights", lambda *arguments: pytest.fail("downloaded"))
+    assert main([str(tmp_path / "none.tflite"), "--model_name", "videoseal", "--weights", "official"]) == 2
+    assert "none.tflite: no such file" in capsys.readouterr().err
 
 
 def test_command_with_wrong_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,8 +18,8 @@ from datasets.attacks import (
     jpeg_qualities,
     parse_attack,
 )
+from datasets.errors import DatasetError
 from datasets.photographs import photo_samples
-from datasets.sample import DatasetError
 
 PICTURE = photo_samples("evaluation", (96, 128), 3)[2].image
 GRAY = np.full((64, 48, 3), 100, np.uint8)

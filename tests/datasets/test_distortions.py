@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from datasets.attacks import apply_attack, parse_attack
-from datasets.distortions import LADDERS, STEPS, distorted_samples, mirrored_frame
+from datasets.distortions import LADDERS, STEPS, distorted_samples, mirrored_frame, mixed_samples
+from datasets.errors import DatasetError
 from datasets.photographs import photograph, photographs
-from datasets.sample import DatasetError
 
 SIZE = (90, 160)
 NAMES = photographs("evaluation")
@@ -73,6 +73,18 @@ def test_sample_is_its_step_of_the_same_frame() -> None:
     noises = [s.image.astype(int) - frames[s.source] for s in samples if s.attack == "gaussian_noise:12"]
     assert len(noises) > 2
     assert abs(np.corrcoef(noises[0].ravel(), noises[1].ravel())[0, 1]) < 0.05  # no two bear the same noise
+
+
+def test_a_few_mixed_frames_have_all_strengths() -> None:
+    mixed = mixed_samples("calibration", SIZE, 8)
+    assert [STEPS.index(sample.attack) for sample in mixed] == [0, 1, 3, 4, 6, 8, 9, 11]
+    assert [sample.source for sample in mixed] == list(photographs("calibration"))[:8]
+    every = {sample.id: sample for sample in distorted_samples("calibration", SIZE, 11 * len(STEPS))}
+    for sample in mixed:
+        np.testing.assert_array_equal(sample.image, every[sample.id].image)
+    assert len({sample.id for sample in mixed_samples("calibration", SIZE, 40)}) == 40
+    with pytest.raises(DatasetError, match="at least 1"):
+        mixed_samples("calibration", SIZE, 0)
 
 
 def test_seed_role_and_count() -> None:

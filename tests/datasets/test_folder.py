@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import datasets.folder
+from datasets.errors import DatasetError
 from datasets.folder import MANIFEST, folder_samples
 from datasets.images import read_image, write_png
-from datasets.sample import DatasetError, check_message_length
+from datasets.sample import check_message_length
 
 
 @pytest.fixture

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import datasets.photographs
+from datasets.errors import DatasetError
 from datasets.images import resize
 from datasets.photographs import PHOTOGRAPHS, photo_samples, photograph, photographs
-from datasets.sample import ROLES, DatasetError, fingerprint
+from datasets.sample import ROLES, fingerprint
 
 
 def test_roles_share_no_name_no_file_and_no_source() -> None:

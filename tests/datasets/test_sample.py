@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from datasets.sample import DatasetError, Sample, check_message_length, fingerprint
+from datasets.errors import DatasetError
+from datasets.sample import Sample, check_message_length, fingerprint
 
 IMAGE = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
 BITS = np.array([0, 1, 1, 0], np.uint8)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from datasets.sample import DatasetError
+from datasets.errors import DatasetError
 from datasets.video import video_frames, video_samples
 
 needs_pyav = pytest.mark.skipif(find_spec("av") is None, reason="the extra video is not installed")

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from converters.checkpoint_file import read_tensors
+from converters.checkpoint_file import check_fit, read_tensors
 from converters.errors import UnknownNameError, WeightsError
 from converters.models.uvq.networks import AggregationNet, ContentNet, DistortionNet, UvqChain
 from converters.models.uvq.seeding import initialize_aggregation, initialize_trunk
@@ -80,14 +80,5 @@ def _fitting(path: Path, name: str, network: nn.Module) -> dict[str, Tensor]:
     for key in expected:
         if key.endswith(_COUNTER):
             state.setdefault(key, torch.zeros((), dtype=torch.long))
-    missing = [key for key in expected if key not in state]
-    unexpected = [key for key in state if key not in expected]
-    reshaped = [
-        f"{key} {tuple(state[key].shape)} instead of {tuple(value.shape)}"
-        for key, value in expected.items()
-        if key in state and state[key].shape != value.shape
-    ]
-    faults = (("missing", missing), ("unexpected", unexpected), ("of another shape", reshaped))
-    if told := [f"{len(keys)} {what}: {', '.join(keys[:3])}" for what, keys in faults if keys]:
-        raise WeightsError(f"{path}: does not fit the network {name} of uvq1p5; {'; '.join(told)}")
+    check_fit(path, f"the network {name} of uvq1p5", expected, state)
     return {key: value.to(expected[key].dtype).contiguous() for key, value in state.items()}
