@@ -1,8 +1,8 @@
 """How far a run is, and how long the rest will take.
 
-Every run leaves in samples/durations.csv how long each step took. The first estimate comes from those of a full run
-(`expected_durations.csv`, written by `make bench-full` on the machine of docs/results/environment.json); while the
-run goes on, what its own steps took corrects it.
+Every run leaves in samples/durations.csv how long each step took. The first estimate comes from those of one run
+(`expected_durations.csv`: of `make bench` with an empty store, on two cores of an AMD EPYC); while a run goes on, what its
+own steps took corrects it.
 """
 
 import csv
@@ -12,9 +12,11 @@ from functools import cache
 from pathlib import Path
 
 EXPECTED = Path(__file__).with_name("expected_durations.csv")
-# A step that the table does not know takes as long as that of this suite or variant, or this many seconds. Under an
-# attack an image is run once; the suite of fidelity runs it watermarked and plain, which leaves time for the attack.
+# A step that the table does not know takes as long as that of this suite, precision or variant, or this many seconds.
+# Under an attack an image is run once; the suite of fidelity runs it watermarked and plain, which leaves time for the
+# attack.
 SIMILAR_SUITE = {"robustness": "fidelity"}
+SIMILAR_PRECISION = "int8"
 SIMILAR_VARIANT = "videoseal"
 UNKNOWN_S = 1.0
 # The first estimate counts as much as so many seconds of the run: a first step that was in the cache changes little.
@@ -53,9 +55,10 @@ def expected_s(step: Step, durations: Mapping[tuple[str, str, str], tuple[int, f
     """Seconds that all tests of a step should take, for as many images as it runs on."""
     for variant in (step.variant, SIMILAR_VARIANT):
         for suite in (step.suite, SIMILAR_SUITE.get(step.suite, "")):
-            if (found := durations.get((variant, suite, step.precision))) is not None:
-                samples, seconds = found
-                return seconds * step.samples / samples if samples else seconds
+            for precision in (step.precision, SIMILAR_PRECISION):
+                if (found := durations.get((variant, suite, precision))) is not None:
+                    samples, seconds = found
+                    return seconds * step.samples / samples if samples else seconds
     return UNKNOWN_S
 
 

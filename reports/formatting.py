@@ -34,13 +34,18 @@ def format_value(metric: str, value: float | None) -> str:
         # 99.996 % is not all of them.
         "fraction": ">99.99 %" if 0.99995 <= value < 1 else f"{100 * value:.2f} %",
         "points": f"{value:+.2f} points",
-        "%": f"{value:.3g} %" if abs(value) < 1 else f"{value:.1f} %",
+        "%": f"{value:{_percent_form(abs(value))}} %",
         "ms": f"{value:.1f} ms",
         "x": f"{value:.2f} x",
         "count": f"{value:.0f}",
         "correlation": f"{value:.4f}",
     }
     return formats.get(unit, f"{value:.3g} {unit}")
+
+
+def _percent_form(size: float) -> str:
+    """For at most seven characters, as many as a column of the console has."""
+    return ".1f" if size >= 1 else ".1e" if 0 < size < 0.001 else ".3g"
 
 
 def exact_enough(value: float, *others: float) -> str:

@@ -70,7 +70,6 @@ finally:
     [
         (["--input", "a.png", "--skip_embed"], "--skip_embed needs --watermarked_image"),
         (["--input", "a.png", "--seed", "-1"], "--seed -1"),
-        (["--input", "a.png", "--weights", "missing.pth"], "missing.pth: no such file"),
         (["--input", "a.png"], "model.tflite: no such file"),
         (["--input", "a.png", "--model_name", "videoseel"], "'videoseel'; known: "),
     ],
@@ -110,6 +109,15 @@ def test_a_photograph_is_watermarked_and_compared(
     text = capsys.readouterr().out
     assert "bit agreement     1.0000" in text
     assert "untrained" in text
+
+
+@pytest.mark.convert
+def test_missing_weights_are_told_and_no_folder_is_left(
+    run: Run, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--input", photo, "--weights", "missing.pth") == 2
+    assert capsys.readouterr().err.startswith("error: missing.pth: no such file")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.convert

@@ -47,7 +47,7 @@ def files(job: MainJob, cache: Path) -> dict[str, Path]:
 
 
 def results(run_dir: Path) -> pd.DataFrame:
-    frame = pd.read_csv(run_dir / "results.csv", dtype={"image_size": str})
+    frame = pd.read_csv(run_dir / "results.csv", dtype={"image_size": str, "dataset": str})
     return frame.fillna({"dataset": ""})
 
 

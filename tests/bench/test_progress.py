@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.options import DEFAULT_VARIANTS
 from bench.progress import Progress, Step, duration_text, expected_s, last_of_each, measured_durations
+from bench.suites import ORDER
 
 CONVERT = Step("videoseal", "conversion", "int8", 0)
 READ = Step("videoseal", "bit_accuracy", "int8", 12)
@@ -15,6 +17,7 @@ def test_time_on_images_grows_with_their_number() -> None:
     assert expected_s(CONVERT, DURATIONS) == 30
     assert expected_s(READ, DURATIONS) == 30
     assert expected_s(Step("mine", "conversion", "int8", 0), DURATIONS) == 30  # as the variant that it is taken for
+    assert expected_s(Step("mine", "bit_accuracy", "int4", 24), DURATIONS) == 60  # as the precision, too
     assert expected_s(Step("mine", "new_suite", "int8", 0), DURATIONS) == 1
 
 
@@ -37,6 +40,12 @@ def test_the_estimate_follows_the_run() -> None:
     progress.finished(READ, 1)
     assert progress.remaining_s == 0
     assert str(progress) == "3 of 3 tests"
+
+
+def test_the_table_knows_every_suite_of_watermarks() -> None:
+    known = {(variant, suite) for variant, suite, _ in measured_durations()}
+    suites = set(ORDER) - {"robustness", "scores", "features"}  # attacks were not asked for; no watermark has a score
+    assert known == {(variant, suite) for variant in DEFAULT_VARIANTS for suite in suites}
 
 
 def test_durations_of_tests_of_one_step_add_up(tmp_path: Path) -> None:

@@ -93,6 +93,7 @@ def test_the_csv_files_keep_digits_and_tell_nan_from_missing(tmp_path: Path) -> 
 
 def test_the_console_table_fits_and_says_what_does_not_apply() -> None:
     rows = altered(healthy_rows(), "videoseal", "int8", "bit_agreement", value=math.nan)
+    rows = altered(rows, "videoseal", "float32", "logits_mae_rel_pct", value=7.324e-5)
     text = console_summary(summary_frame(rows, judge(load_gates(), rows, plan_of(rows))))
     assert max(len(line) for line in text.splitlines()) <= 100
     assert "…" not in text
@@ -206,6 +207,11 @@ def test_a_page_where_everything_failed_still_fits_a_comment() -> None:
         ("bit_agreement", 0.999999, ">99.99 %"),
         ("bit_agreement", 1.0, "100.00 %"),
         ("bit_accuracy_delta", 0.5, "+0.50 points"),
+        ("logits_mae_rel_pct", 2.774e-5, "2.8e-05 %"),
+        ("logits_mae_rel_pct", 0.000567, "5.7e-04 %"),
+        ("logits_mae_rel_pct", 0.05674, "0.0567 %"),
+        ("logits_mae_rel_pct", 0.0, "0 %"),
+        ("logits_mae_rel_pct", 1.94, "1.9 %"),
         ("latency_ms", 30.26, "30.3 ms"),
         ("latency_ms", math.nan, "NaN"),
         ("latency_ms", math.inf, "inf ms"),
