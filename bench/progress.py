@@ -1,8 +1,8 @@
 """How far a run is, and how long the rest will take.
 
 Every run leaves in samples/durations.csv how long each step took. The first estimate comes from those of one run
-(`expected_durations.csv`: of `make bench` with an empty store, on two cores of an AMD EPYC); while a run goes on, what its
-own steps took corrects it.
+(`expected_durations.csv`: of `make bench` with an empty store, on two cores of an AMD EPYC); while a run goes on, what
+its own steps took corrects it.
 """
 
 import csv
