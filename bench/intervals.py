@@ -13,7 +13,7 @@ from scipy import stats
 from reports.resampling import CONFIDENCE, bootstrap, expanded_level
 
 FEWEST_PICTURES = 5
-"""A verdict needs images of so many source pictures: of fewer, intervals by picture cover too rarely."""
+"""A ratio to PyTorch is judged over so many source pictures: over fewer, intervals by picture cover too rarely."""
 
 
 class Interval(NamedTuple):

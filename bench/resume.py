@@ -73,7 +73,7 @@ def resume(run_dir: Path, promises: Sequence[Promise], environment: Mapping[str,
         if then != now:
             raise OptionError(
                 f"--resume: {run_dir} was measured with other {name} (found {then}, now {now}); "
-                "give the same options as then, or another --run-dir"
+                "go on with the same as then, or give another --run-dir"
             )
     measured = load_results(run_dir)
     asked = {expectation for p in promises for expectation in p.expectations}
