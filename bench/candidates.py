@@ -204,7 +204,7 @@ def measure(workshop: Workshop, precision: str, rounds: int) -> list[Row]:
             if candidate.crops == (0, CALIBRATION_SAMPLES):
                 runs[candidate.name] = LiteRTRunner(path, THREADS, as_variant(group.variant).nbits)
         if rounds:
-            base = workshop.float32(choose_rewrites("auto", group.variant))
+            base = workshop.float32(rewrites)
             runs[FLOAT32] = LiteRTRunner(base, THREADS, as_variant(group.variant).nbits)
             for name, ratio in latency_ratios(runs, workshop.images.watermarked[0], rounds).items():
                 if name in rows:

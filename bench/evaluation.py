@@ -129,7 +129,7 @@ def evaluate(
         seed: of crops, messages and attacks.
 
     Raises:
-        datasets.sample.DatasetError: an unknown attack, or a photograph that is not installed.
+        datasets.errors.DatasetError: an unknown attack, or a photograph that is not installed.
     """
     side = watermarker.image_size
     samples = photo_samples("evaluation", (side, side), images, seed)

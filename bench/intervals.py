@@ -13,7 +13,7 @@ from scipy import stats
 from reports.resampling import CONFIDENCE, bootstrap, expanded_level
 
 FEWEST_PICTURES = 5
-"""A ratio to PyTorch is judged over so many source pictures: over fewer, intervals by picture cover too rarely."""
+"""Source pictures over which a ratio to PyTorch's accuracy is judged, at least: intervals over fewer cover too rarely."""
 
 
 class Interval(NamedTuple):

@@ -19,6 +19,7 @@ from converters.rewrites import CHOICES, choose_rewrites
 from converters.store import ArtifactSpec, ArtifactStore
 from converters.variants import get_variant, variant_names
 from converters.weights import SOURCES_HELP, find_weights
+from reports.errors import ReportError
 from reports.files import write_rows_csv
 from reports.records import NO_REWRITES
 
@@ -146,16 +147,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             summarize(file, read_operations(file.path), rounds, options.threads)
             for file, rounds in zip(files, measured, strict=True)
         ]
-    except (ConverterError, RunnerError) as error:
+        for table in tables:
+            print_rows(table)
+        if options.out is not None:
+            rows = [row for table in tables for row in table]
+            name = f"profile-{options.variant}-{'-'.join(dict.fromkeys(row.precision for row in rows))}"
+            write_rows_csv([asdict(row) for row in rows], options.out / f"{name}.csv")
+            draw(rows, options.out / f"{name}.png")
+    except (ConverterError, RunnerError, ReportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return USAGE_ERROR
-    for table in tables:
-        print_rows(table)
-    if options.out is not None:
-        rows = [row for table in tables for row in table]
-        name = f"profile-{options.variant}-{'-'.join(dict.fromkeys(row.precision for row in rows))}"
-        write_rows_csv([asdict(row) for row in rows], options.out / f"{name}.csv")
-        draw(rows, options.out / f"{name}.png")
     return 0
 
 

@@ -163,7 +163,8 @@ def add_options(parser: pytest.Parser) -> None:
         "--artifact",
         type=Path,
         metavar="FILE",
-        help="measure this .tflite file, as the one --variant and --precision, instead of converting",
+        help="measure this .tflite file, as the one --variant and --precision, instead of converting; --weights says "
+        "which weights it was made of, where none are bundled",
     )
     group.addoption(
         "--backend",
@@ -256,7 +257,7 @@ def read_options(config: pytest.Config) -> Options:
     with _uncaptured(config):
         weights = {variant.name: find_weights(variant, sources.get(variant.name)) for variant in variants}
     for name, found in weights.items():
-        if options.artifact is not None and found.kind == "seeded" and sources[name] is None:
+        if options.artifact is not None and found.kind == "seeded" and sources.get(name, "") is None:
             raise OptionError(
                 f"--artifact {options.artifact}: say with --weights which weights it was made of, as none are bundled "
                 f"for {name}: the path of the checkpoint, official or seeded; it is compared with PyTorch of the same"

@@ -46,7 +46,7 @@ class Recorder:
             metric: one of those that the test promised.
             value: may be NaN, which never passes a gate.
             n: how many images or rounds it rests on; 1 for a property of the file.
-            ci: the 95 % interval.
+            ci: its interval, see `reports.records.Measurement`.
 
         Raises:
             ValueError: the test did not promise this metric.

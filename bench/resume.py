@@ -71,9 +71,10 @@ def resume(run_dir: Path, promises: Sequence[Promise], environment: Mapping[str,
         now = json.loads(json.dumps(environment[name]))
         then = before.get(name, BEFORE.get(name))
         if then != now:
+            found, other = _differing(then, now)
             raise OptionError(
-                f"--resume: {run_dir} was measured with other {name} (found {then}, now {now}); "
-                "go on with the same as then, or give another --run-dir"
+                f"--resume: {run_dir} was measured with other {name} (found {found}, now {other}); "
+                "go on with the same options, packages and machine, or give another --run-dir"
             )
     measured = load_results(run_dir)
     asked = {expectation for p in promises for expectation in p.expectations}
@@ -105,6 +106,16 @@ def resume(run_dir: Path, promises: Sequence[Promise], environment: Mapping[str,
         latency_row=lambda row: (row["variant"], row["image_size"]) in timed,
     )
     return run
+
+
+def _differing(then: object, now: object) -> tuple[object, object]:
+    """Of two mappings the entries in which they differ; all else as it is."""
+    if not isinstance(then, dict) or not isinstance(now, dict):
+        return then, now
+    return (
+        {key: value for key, value in then.items() if now.get(key) != value},
+        {key: value for key, value in now.items() if then.get(key) != value},
+    )
 
 
 def commits(run_dir: Path, now: str | None) -> str | None:

@@ -57,7 +57,7 @@ class Target:
 
     @property
     def rewrites(self) -> tuple[str, ...]:
-        """Names of the rewrites that the choice comes to for this variant and precision."""
+        """Names of the rewrites that the choice comes to for this variant."""
         return choose_rewrites(self.rewrite, self.group.variant)
 
     @property

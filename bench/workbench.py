@@ -193,6 +193,7 @@ class GroupBench:
         starts: dict[str, Start] = {}
         warm: dict[str, Warm] = {}
         failures = self._conversion_failures()
+        died: dict[str, Exception] = {}
         running: dict[str, TimedProcess] = {}
         with ExitStack() as stack:
             for heat in self._heats([target for target in self.targets if str(target) not in failures]):
@@ -209,9 +210,17 @@ class GroupBench:
                         failures[name] = error
                     else:
                         running[name] = process
-                timed = self._rounds(heat, running, warm, samples[-1].round + 1 if samples else 0)
+                try:
+                    timed = self._rounds(heat, running, warm, samples[-1].round + 1 if samples else 0)
+                except RunnerError as error:  # a process died: nothing is known of this heat, and others go on
+                    died |= dict.fromkeys(map(str, heat), error)
+                    while running:
+                        running.popitem()[1].close()
+                    continue
                 self._run.append_latency(_latency_row(by_name[s.name], s) for s in timed if s.name in by_name)
                 samples += timed
+        known = {sample.name for sample in samples}  # in another heat, as PyTorch and float32 may be
+        failures |= {name: error for name, error in died.items() if name not in known}
         return Timings(tuple(samples), starts, warm, failures)
 
     def _conversion_failures(self) -> dict[str, Exception]:
@@ -277,7 +286,7 @@ class GroupBench:
     def _heats(self, targets: Sequence[Target]) -> list[list[Target]]:
         """Targets that are timed side by side: all on as many threads, unless their files are too large together.
 
-        The files of one precision stay together; the reference is in every heat.
+        The files of one precision stay together; the reference is in every heat, and alone where there is no file.
         """
         together: dict[tuple[int, str], list[Target]] = {}
         for target in targets:
@@ -293,7 +302,8 @@ class GroupBench:
                 room = HEAT_BYTES - self.convert(files[0].float32).size_bytes
             heats[-1] += files
             room -= needed
-        return heats
+        timed = {heat[0].threads for heat in heats}
+        return heats + [[reference] for threads, reference in references.items() if threads not in timed]
 
     def _weight_bytes(self, target: Target) -> int:
         """What a target's weights take while it runs: those that are computed in float32 are unpacked to it."""

@@ -55,7 +55,7 @@ def check_folder(folder: Path, option: str = "--output_dir") -> None:
         StoreError: the folder, or where it would be made, is no folder or cannot be written.
     """
     place = folder.absolute()
-    while not place.exists():
+    while not os.path.exists(place):  # noqa: PTH110 - Path.exists raises where a name is too long, or may not be looked up
         place = place.parent
     wrong = errno.ENOTDIR if not place.is_dir() else 0 if os.access(place, os.W_OK | os.X_OK) else errno.EACCES
     if wrong:

@@ -271,7 +271,7 @@ def _by_interval(gate: Gate, row: Measurement) -> tuple[Verdict, str]:
     if row.ci_low is None or row.ci_high is None:
         return (
             Verdict.INCONCLUSIVE,
-            "no interval was measured (one round only, or too busy a machine): nothing is known",
+            "no interval was measured (fewer than five pictures, one round, or too busy a machine): nothing is known",
         )
     interval = interval_text(row)
     if not (math.isfinite(row.ci_low) and math.isfinite(row.ci_high) and row.ci_low <= row.ci_high):

@@ -30,7 +30,7 @@ class Point:
         dataset: On which images; "" where none are involved.
         metric: A headline's name.
         value: In the metric's unit.
-        low: Lower end of its 95 % interval, or None.
+        low: Lower end of its interval, or None; see `reports.records.Measurement`.
         high: Upper end, or None.
         segment: Counts from 0 up where this value cannot be compared with the one before it: other weights, images or
             preprocessing, or for what depends on it another machine.

@@ -188,7 +188,7 @@ def measurement(
         metric: A known metric's name.
         value: In the registry's unit of the metric; NaN is allowed (and fails every gate).
         n: How many samples the value rests on.
-        ci: The 95 % interval (low, high) in the same unit, or None.
+        ci: Its interval (low, high) in the same unit, see `Measurement`, or None.
 
     Returns:
         The measurement, all numbers as plain Python floats and ints.

@@ -83,6 +83,8 @@ def test_github_caches_and_uploads() -> None:
     cached = " ".join(step["with"]["path"] for step in steps if "actions/cache" in step.get("uses", ""))
     assert set(cached.split()) == {".venv", ".cache/sealbench", "reports/baselines"}
     assert read(GITHUB)["env"]["XDG_CACHE_HOME"].endswith("/.cache")
+    (save,) = [step for step in steps if "cache/save" in step.get("uses", "")]
+    assert save["if"].startswith("always() && ")  # the baseline is kept whatever the verdict
     (upload,) = [step for step in steps if "upload-artifact" in step.get("uses", "")]
     assert upload["if"] == "always()"
     run_dir, junit = re.search(r"--run-dir (\S+) --junitxml (\S+)", matrix(GITHUB)).groups()  # type: ignore[union-attr]

@@ -30,7 +30,7 @@ class CoverImages:
         device: where the crops are kept.
 
     Raises:
-        datasets.sample.DatasetError: a photograph is not installed.
+        datasets.errors.DatasetError: a photograph is not installed.
     """
 
     def __init__(

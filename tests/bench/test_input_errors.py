@@ -95,6 +95,14 @@ def test_empty_folder(tmp_path: Path) -> None:
     assert "no picture was found" in refused(tmp_path, "--variant", "videoseal_nano", "--dataset", str(folder))
 
 
+def test_what_would_be_downloaded_may_be_left_out_where_nothing_is_measured(tmp_path: Path) -> None:
+    (tmp_path / "x.tflite").write_bytes(b"")
+    job = main_job(tmp_path / "run", tmp_path / "cache", "--variant", "videoseal", "--precision", "int8", "--weights",
+                   "official", "--artifact", str(tmp_path / "x.tflite"), "--collect-only", "-q")  # fmt: skip
+    assert job.code == 0, job.output
+    assert "test_fidelity[videoseal-256-int8" in job.output
+
+
 def test_two_datasets_of_one_name(tmp_path: Path) -> None:
     for place in ("a", "b"):
         write_png(tmp_path / place / "val" / "picture.png", np.zeros((64, 64, 3), np.uint8))

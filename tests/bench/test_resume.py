@@ -1,6 +1,7 @@
 """Going on with a run that was killed: nothing is lost, nothing is measured twice, nothing is mixed up."""
 
 import csv
+import json
 import subprocess
 import time
 from pathlib import Path
@@ -62,7 +63,11 @@ def test_what_was_measured_otherwise_is_not_gone_on_with(interrupted: Path, name
     promises = [promise("size", "size", "size_bytes")]
     with pytest.raises(OptionError, match=f"was measured with other {name} .found the same, now another."):
         resume(interrupted, promises, {**ENVIRONMENT, name: "another"})
-    resume(interrupted, promises, {**ENVIRONMENT, "git_commit": "b" * 40})
+    environment = {**ENVIRONMENT, "git_commit": "b" * 40, "packages": {"torch": "2", "numpy": "1"}}
+    (interrupted / "environment.json").write_text(json.dumps(environment))
+    with pytest.raises(OptionError, match=r"other packages .found {'torch': '2'}, now {'torch': '3'}."):
+        resume(interrupted, promises, {**environment, "packages": {"torch": "3", "numpy": "1"}})
+    resume(interrupted, promises, environment)
     assert len(load_results(interrupted)) == 1
 
 

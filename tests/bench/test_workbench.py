@@ -174,8 +174,40 @@ def test_where_the_reference_cannot_be_run_files_have_times_and_no_speedup_over_
     gate = Gate("speedup_vs_torch", {"precision": "int8"}, ">", 1.2, "planted", "interval")
     group = bench(tmp_path, targets, gates=(gate,))
     assert {sample.name for sample in group.timings_of(targets[2]).samples} == {str(targets[1]), str(targets[2])}
+    assert "SIGKILL" in str(group.timings.failures[group.speed_bases(targets[2])["speedup_vs_torch"]])
     with pytest.raises(RunnerError, match="SIGKILL"):
         group.timings_of(targets[0])
+
+
+def test_the_reference_is_timed_where_no_file_is(fake: type[FakeProcess], tmp_path: Path) -> None:
+    targets = (target("float32", 2, "torch"), target("int4", 2), target("int8_static", 2))
+    timings = bench(tmp_path, targets[::2]).timings_of(targets[0])  # that file cannot be converted
+    assert {sample.name for sample in timings.samples} == {str(targets[0])}
+    assert set(timings.failures) == {str(targets[2])}
+
+
+@pytest.mark.parametrize(("first", "second"), [("int8", "fp16"), ("fp16", "int8")])
+def test_a_process_that_dies_in_its_turn_ends_its_heat_alone(
+    fake: type[FakeProcess], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str, second: str
+) -> None:
+    def turn(self: FakeProcess, settle_ms: float | None) -> Turn:
+        if self.name == "fp16":
+            raise RunnerError("fp16: the process that timed it was killed by SIGKILL")
+        return alive(self, settle_ms)
+
+    alive = FakeProcess.turn
+    monkeypatch.setattr(FakeProcess, "turn", turn)
+    monkeypatch.setattr(workbench, "HEAT_BYTES", 250)  # float32 and one other file at a time
+    targets = (
+        target("float32", 2, "torch"),
+        *(target(name, 2) for name in ("float32", "int8", "fp16", "int8_weight_only")),
+    )
+    group = bench(tmp_path, targets)
+    assert set(group.timings.failures) == {str(targets[3])}
+    assert {sample.name for sample in group.timings.samples} == {str(one) for one in targets} - {str(targets[3])}
+    assert fake.running == []
+    lines = (tmp_path / "run" / "samples" / "latency.csv").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == len(set(lines)), "rounds were written twice"
 
 
 @pytest.mark.parametrize(("limit", "rounds"), [(2.0, 8 * 24), (1.2, 24)])

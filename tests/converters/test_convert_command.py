@@ -10,7 +10,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 import converters
-from converters.command_line import copy_whole, exit_code
+from converters.command_line import check_folder, copy_whole, exit_code, writable_folder
 from converters.convert_detector_to_tflite import main
 from converters.convert_embedder_to_tflite import main as convert_embedder
 from converters.errors import StoreError
@@ -108,6 +108,9 @@ def test_unwritable_folder_is_told_before_weights_are_downloaded(
         for folder in (tmp_path / "file", tmp_path / "file" / "models" / "deep"):
             assert run(["--model_name", "videoseal", "--weights", "official", "--output_dir", str(folder)]) == 2
             assert capsys.readouterr().err.startswith(f"error: {folder}: cannot be written (Not a directory)")
+    with pytest.raises(StoreError, match="cannot be written"):
+        writable_folder(tmp_path / ("x" * 300))
+    check_folder(tmp_path / ("x" * 300))  # that is told when it is made; the folder above can be written
 
 
 def test_calibration_without_an_embedder_is_told_before_converting(
