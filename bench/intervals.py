@@ -13,7 +13,7 @@ from scipy import stats
 from reports.resampling import CONFIDENCE, bootstrap, expanded_level
 
 FEWEST_PICTURES = 5
-"""Source pictures over which a ratio to PyTorch's accuracy is judged, at least: intervals over fewer cover too rarely."""
+"""So many source pictures a ratio to PyTorch's accuracy takes to be judged: intervals over fewer cover too rarely."""
 
 
 class Interval(NamedTuple):
