@@ -1,6 +1,7 @@
 """A tiny variant with every kind of layer, converted once a session, and a runner for `.tflite` files."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,11 @@ from converters.image_size import ImageSize
 from converters.models.watermarker import Watermarker
 from converters.precisions import PRECISIONS
 from converters.quantize import quantize
+from converters.training.data import CoverImages
 from converters.variants import Blending, ConvNeXtCard, EmbedderCard, Variant
 from converters.weights import find_weights, load_watermarker
 from tests.converters.checkpoints import TWINS, State, unseeded_state
+from tests.converters.small_training import CPU, SMALL
 
 FloatArray = NDArray[np.float32]
 
@@ -56,6 +59,18 @@ def tiny() -> Variant:
 @pytest.fixture(scope="session")
 def tiny_watermarker() -> Watermarker:
     return load_watermarker(TINY, find_weights(TINY, "seeded"))
+
+
+@pytest.fixture
+def nano_tiny(tiny: Variant) -> Variant:
+    """The tiny variant with an embedder that can draw tones."""
+    return replace(tiny, nbits=4, embedder=replace(tiny.embedder, widths=(4, 4, 4, 4, 4, 8), upsampling="conv"))
+
+
+@pytest.fixture(scope="session")
+def covers() -> CoverImages:
+    """What a small training sees."""
+    return CoverImages(SMALL.generated_images, SMALL.generated_share, SMALL.crops, SMALL.seed, CPU)
 
 
 @pytest.fixture

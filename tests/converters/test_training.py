@@ -2,7 +2,6 @@
 
 import csv
 import math
-import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import pytest
 import torch
 
 from converters.models.build import build_watermarker
-from converters.training import __main__ as command
 from converters.training import data
 from converters.training import trainer as training
 from converters.training.augment import ATTACKS
@@ -20,7 +18,7 @@ from converters.training.checkpoint import TrainingError
 from converters.training.data import CoverImages
 from converters.training.loop import CURVES, train
 from converters.training.losses import FEATURE_SIZE, detection_loss, feature_loss
-from converters.training.recipe import DETECTOR, JOINT, RECIPES, SIGNS, TONES, LossWeights, Phase, Recipe
+from converters.training.recipe import DETECTOR, JOINT, RECIPES, TONES, LossWeights, Phase, Recipe
 from converters.training.trainer import (
     CHECKPOINT,
     WEIGHTS,
@@ -34,27 +32,9 @@ from converters.training.trainer import (
 from converters.variants import Variant, get_variant
 from converters.weights import find_weights, load_watermarker
 from datasets.photographs import photographs
+from tests.converters.small_training import CPU, SMALL
 
-CPU = torch.device("cpu")
-SMALL = Recipe(
-    phases=(
-        Phase("first", SIGNS, 12, 32, batch=8, unmarked=4, learning_rate=3e-3, scaling_start=4.0),
-        Phase("second", JOINT, 8, 32, batch=4, unmarked=2, learning_rate=1e-3, attacks=tuple(ATTACKS)),
-    ),
-    generated_images=2,
-    crops=8,
-)
 TONES_FIRST = replace(SMALL.phases[0], name="tones", kind=TONES, attacks=("crop", "jpeg"), bits_shown=1)
-
-
-@pytest.fixture(scope="module")
-def covers() -> CoverImages:
-    return CoverImages(SMALL.generated_images, SMALL.generated_share, SMALL.crops, SMALL.seed, CPU)
-
-
-@pytest.fixture
-def nano_tiny(tiny: Variant) -> Variant:
-    return replace(tiny, nbits=4, embedder=replace(tiny.embedder, widths=(4, 4, 4, 4, 4, 8), upsampling="conv"))
 
 
 def make_trainer(variant: Variant, covers: CoverImages, recipe: Recipe = SMALL) -> Trainer:
@@ -359,71 +339,3 @@ def test_a_checkpoint_with_code_is_refused(nano_tiny: Variant, covers: CoverImag
 def test_a_missing_checkpoint_is_refused(nano_tiny: Variant, covers: CoverImages, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="no such checkpoint"):
         make_trainer(nano_tiny, covers).restore(tmp_path / CHECKPOINT)
-
-
-def test_the_command_tells_a_wrong_start(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.main(["--out", str(tmp_path), "--init", str(tmp_path / "none.safetensors")]) == 2
-    assert "no such file" in capsys.readouterr().err
-    (tmp_path / CHECKPOINT).write_bytes(b"x")
-    assert command.main(["--out", str(tmp_path)]) == 2
-    assert "--resume" in capsys.readouterr().err
-
-
-def test_the_command_tells_a_checkpoint_that_it_cannot_go_on_from_before_it_makes_images(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(command, "CoverImages", lambda *arguments: pytest.fail("made images"))
-    assert command.main(["--out", str(tmp_path), "--resume"]) == 2
-    assert "no such checkpoint" in capsys.readouterr().err
-    torch.save({"format": 1, **dict.fromkeys(("variant", "recipe", "model", "average", "optimizer", "progress"), "")},
-               tmp_path / CHECKPOINT)  # fmt: skip
-    assert command.main(["--out", str(tmp_path), "--resume"]) == 2
-    assert "not a training checkpoint of format 2" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_lets_the_step_end_and_nothing_is_lost(
-    tmp_path: Path,
-    nano_tiny: Variant,
-    covers: CoverImages,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    number: signal.Signals,
-) -> None:
-    def killed_at_3(trainer: Trainer, result: StepResult) -> None:
-        if trainer.step == 3:
-            signal.raise_signal(number)
-
-    monkeypatch.setattr(command, "get_variant", lambda name: nano_tiny)
-    monkeypatch.setattr(command, "CoverImages", lambda *arguments: covers)
-    monkeypatch.setitem(command.RECIPES, "from-nothing", SMALL)
-    monkeypatch.setattr(command, "_print_line", killed_at_3)
-    before = signal.getsignal(number)
-    assert command.main(["--out", str(tmp_path), "--recipe", "from-nothing"]) == 130
-    assert "stopped; --resume goes on at step 3:" in capsys.readouterr().out
-    assert signal.getsignal(number) is before
-    assert command.main(["--out", str(tmp_path), "--recipe", "from-nothing", "--resume"]) == 0
-    assert f"done at step {SMALL.steps}:" in capsys.readouterr().out
-
-
-def test_a_second_signal_ends_at_once() -> None:
-    with pytest.raises(KeyboardInterrupt), command._signals() as stop:
-        assert not stop()
-        signal.raise_signal(signal.SIGTERM)
-        assert stop()
-        signal.raise_signal(signal.SIGINT)
-
-
-@pytest.mark.parametrize("wrong", [["--threads", "0"], ["--minutes", "nan"]])
-def test_the_command_tells_a_number_without_meaning(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], wrong: list[str]
-) -> None:
-    with pytest.raises(SystemExit):
-        command.main(["--out", str(tmp_path), *wrong])
-    assert f"{wrong[0]} {wrong[1]}: expected at least" in capsys.readouterr().err
-
-
-def test_the_command_tells_a_folder_that_is_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "file").touch()
-    assert command.main(["--out", str(tmp_path / "file")]) == 2
-    assert f"{tmp_path / 'file'}: cannot be written" in capsys.readouterr().err
