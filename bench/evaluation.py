@@ -15,7 +15,7 @@ import torch
 from scipy.stats import mannwhitneyu
 
 from bench.intervals import clustered_mean_interval
-from bench.metrics import correct_bits, matched_bits, threshold_bits
+from bench.metrics import correct_bits, matched_bits, psnr_db, threshold_bits
 from bench.null_check import bit_correlations, shares_of_ones
 from converters.command_line import require_at_least, writable_folder
 from converters.embedding import embed_pictures
@@ -137,8 +137,7 @@ def evaluate(
     covers = np.stack([sample.image for sample in samples])  # (N, S, S, 3) uint8
     messages = random_messages(images, nbits, seed)  # (N, nbits)
     marked = np.stack(embed_pictures(watermarker, covers, messages))  # (N, S, S, 3) uint8
-    error = (marked.astype(np.float64) - covers).reshape(images, -1)
-    psnr = 10 * np.log10(255**2 / np.maximum((error**2).mean(axis=1), 1e-10))  # (N,)
+    psnr = np.array([psnr_db(*pair) for pair in zip(marked, covers, strict=True)])  # (N,)
     rows = []
     for attack in attacks:
         logits = detect(watermarker, _attacked(marked, attack, seed))  # (N, 1 + nbits)

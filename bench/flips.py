@@ -94,8 +94,8 @@ def accuracy_ratio_pct(
     if not math.isfinite(ratio):
         return 100 * ratio, Interval(math.nan, math.nan)
     influence = (right.astype(np.float64) - ratio * reference_right) / reference_accuracy  # (n, nbits)
-    around_zero = clustered_mean_interval(influence, sources)
-    if around_zero is None or len(set(sources)) < FEWEST_PICTURES:
+    around_zero = clustered_mean_interval(influence, sources, fewest=FEWEST_PICTURES)
+    if around_zero is None:
         return 100 * ratio, None
     below, above = (
         room_above(flips(logits, reference, messages)) / reference_accuracy for flips in (harmful_flips, healing_flips)

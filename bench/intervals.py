@@ -24,7 +24,10 @@ class Interval(NamedTuple):
 
 
 def clustered_mean_interval(
-    values: np.ndarray, clusters: np.ndarray | Sequence[str | int], confidence: float = CONFIDENCE
+    values: np.ndarray,
+    clusters: np.ndarray | Sequence[str | int],
+    confidence: float = CONFIDENCE,
+    fewest: int = 2,
 ) -> Interval | None:
     """Interval of the mean over images, by a bootstrap of whole clusters.
 
@@ -39,10 +42,11 @@ def clustered_mean_interval(
         values: (n,) of each image, or (n, nbits) of each bit; bool or float. A paired difference is such a value too.
         clusters: (n,) names or numbers of the source pictures.
         confidence: in (0, 1).
+        fewest: clusters that it takes, at least 2.
 
     Returns:
         The interval: NaN at both ends where a value is NaN; without width where all clusters have one mean, as no
-        bootstrap can see what did not happen; None for a single cluster, which says nothing of other pictures.
+        bootstrap can see what did not happen; None for fewer clusters: a single one says nothing of other pictures.
 
     Raises:
         ValueError: the lengths differ, or there are no images.
@@ -52,7 +56,7 @@ def clustered_mean_interval(
         raise ValueError(f"found {len(values)} values and {len(clusters)} clusters; expected as many, and some")
     means = values.reshape(len(values), -1).mean(axis=1)  # (n,)
     names, which = np.unique(np.asarray(clusters), return_inverse=True)
-    if len(names) < 2:
+    if len(names) < fewest:
         return None
     sums, counts = np.bincount(which, weights=means), np.bincount(which).astype(np.float64)  # (clusters,) each
     if not np.isfinite(means).all():

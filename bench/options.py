@@ -248,20 +248,14 @@ def read_options(config: pytest.Config) -> Options:
             choose_rewrites(choice, variant)  # refuses a choice that there is not
     if options.resume and options.run_dir is None:
         raise OptionError("--resume: say which run, with --run-dir DIR")
-    if options.artifact is not None:
-        _check_artifact(config, options)
     sources = _sources(variants, config.getoption("--weights") or ())
+    if options.artifact is not None:
+        _check_artifact(config, options, sources)
     if config.option.help or config.option.collectonly:
         sources = {name: source for name, source in sources.items() if source != "official"}
     # Last, because it may download: every other mistake is told before.
     with _uncaptured(config):
         weights = {variant.name: find_weights(variant, sources.get(variant.name)) for variant in variants}
-    for name, found in weights.items():
-        if options.artifact is not None and found.kind == "seeded" and sources.get(name, "") is None:
-            raise OptionError(
-                f"--artifact {options.artifact}: say with --weights which weights it was made of, as none are bundled "
-                f"for {name}: the path of the checkpoint, official or seeded; it is compared with PyTorch of the same"
-            )
     return replace(options, weights=weights)
 
 
@@ -386,8 +380,8 @@ def _against(config: pytest.Config) -> Path | None:
     return found
 
 
-def _check_artifact(config: pytest.Config, options: Options) -> None:
-    """An artifact is one file, so it needs exactly one variant, precision and size to stand for."""
+def _check_artifact(config: pytest.Config, options: Options, sources: Mapping[str, str | None]) -> None:
+    """An artifact is one file, so it needs exactly one variant, precision and size to stand for, and its weights."""
     for option, values in (("--variant", options.variants), ("--precision", options.precisions)):
         if len(values) != 1 or not config.getoption(option):
             raise OptionError(f"--artifact {options.artifact}: say as what it is measured, with exactly one {option}")
@@ -395,3 +389,9 @@ def _check_artifact(config: pytest.Config, options: Options) -> None:
         raise OptionError(f"--artifact {options.artifact}: it takes images of one size; give one --image-size")
     if len(options.rewrites) > 1:
         raise OptionError(f"--artifact {options.artifact}: it was made with one set of rewrites; give one --rewrite")
+    (variant,) = options.variants
+    if sources[variant.name] is None and variant.bundled_weights is None:
+        raise OptionError(
+            f"--artifact {options.artifact}: say with --weights which weights it was made of, as none are bundled for "
+            f"{variant.name}: the path of the checkpoint, official or seeded; it is compared with PyTorch of the same"
+        )

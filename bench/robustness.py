@@ -60,8 +60,8 @@ def jpeg_quality_cost(
     if np.isnan(logits).any() or np.isnan(reference).any() or rise <= 0:
         return math.nan, Interval(math.nan, math.nan)
     cost = float(area.mean()) / rise
-    around_zero = clustered_mean_interval((area - cost * rises) / rise, sources)
-    if around_zero is None or len(set(sources)) < FEWEST_PICTURES:
+    around_zero = clustered_mean_interval((area - cost * rises) / rise, sources, fewest=FEWEST_PICTURES)
+    if around_zero is None:
         return cost, None
     # A loss that is the same at every quality moves the whole curve down.
     points = (steps[-1] - steps[0]) / rise

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -40,6 +40,17 @@ class Timings:
     starts: Mapping[str, Start]
     warm: Mapping[str, Warm]
     failures: Mapping[str, Exception]
+
+    def of(self, *names: str) -> Self:
+        """These timings, in which all of `names` were timed.
+
+        Raises:
+            Exception: what kept one of them from being converted or run; the others were timed without it.
+        """
+        for name in names:
+            if name in self.failures:
+                raise self.failures[name]
+        return self
 
 
 class GroupBench:
@@ -170,23 +181,13 @@ class GroupBench:
         """What a runner takes of one image: arrays of its shapes, of values that mean nothing."""
         return self._task.random_inputs(self.group)
 
-    def timings_of(self, target: Target) -> Timings:
-        """`timings`, in which this target was timed.
-
-        Raises:
-            Exception: what kept it from being converted or run; the other targets were timed without it.
-        """
-        if (failure := self.timings.failures.get(str(target))) is not None:
-            raise failure
-        return self.timings
-
     @cached_property
     def timings(self) -> Timings:
         """All targets of the group, each in a process of its own, timed in turns; written to samples/latency.csv.
 
         The float32 file takes part even where it is not a target, since speed-ups are relative to it. Files that are
         too large to be run side by side take their turns in several heats, each with PyTorch and float32, and so do
-        those of each number of threads. What cannot be converted or run is left out, see `timings_of`.
+        those of each number of threads. What cannot be converted or run is left out, see `Timings.of`.
         """
         by_name = {str(target): target for target in self.targets}
         samples: list[LatencySample] = []

@@ -19,7 +19,7 @@ ABSOLUTE_ROUNDS, ABSOLUTE_S = 10, 10
 @pytest.mark.measures("latency_ms", "latency_p90_ms", "latency_p99_ms")
 def test_latency(target: Target, group: GroupBench, record: Recorder) -> None:
     """Median and tails over interleaved rounds, in which each target of the group runs once."""
-    summary = summarize(group.timings_of(target).samples)[str(target)]
+    summary = summarize(group.timings.of(str(target)).samples)[str(target)]
     record("latency_ms", summary.median_ms, summary.rounds, summary.median_interval)
     # It takes 36 rounds to bound the 90th percentile from above, and 368 to bound the 99th.
     record("latency_p90_ms", summary.p90_ms, summary.rounds, _if_bounded(summary.p90_interval))
@@ -29,7 +29,7 @@ def test_latency(target: Target, group: GroupBench, record: Recorder) -> None:
 @pytest.mark.measures("load_ms", "first_ms", "peak_memory_mb", "bare_memory_mb")
 def test_start(target: Target, group: GroupBench, record: Recorder) -> None:
     """A fresh process that does nothing else: loading, the first call, and the memory of it all; once each."""
-    timings = group.timings_of(target)
+    timings = group.timings.of(str(target))
     start, warm = timings.starts[str(target)], timings.warm[str(target)]
     record("load_ms", start.load_ms, n=1)
     record("first_ms", start.first_ms, n=1)
@@ -59,16 +59,14 @@ def test_speedup_of_rewrites(rewritten_target: Target, group: GroupBench, record
 def test_absolute_time(target: Target, group: GroupBench, benchmark: Any) -> None:
     """Absolute times for pytest-benchmark's own table and JSON; reported, never judged."""
     benchmark.group = f"{group.group.variant.name} at {group.group.size}"
-    fitting = int(ABSOLUTE_S / group.timings_of(target).warm[str(target)].call_s)
+    fitting = int(ABSOLUTE_S / group.timings.of(str(target)).warm[str(target)].call_s)
     rounds = min(max(fitting, 1), ABSOLUTE_ROUNDS)
     benchmark.pedantic(group.runner(target), args=group.random_inputs, rounds=rounds, warmup_rounds=min(rounds, 2))
 
 
 def _record_speedup(metric: str, target: Target, group: GroupBench, record: Recorder) -> None:
-    timings, base = group.timings_of(target), group.speed_bases(target)[metric]
-    if base in timings.failures:
-        raise timings.failures[base]
-    found = speedup(timings.samples, str(target), base, LOOK_CONFIDENCE)
+    name, base = str(target), group.speed_bases(target)[metric]
+    found = speedup(group.timings.of(name, base).samples, name, base, LOOK_CONFIDENCE)
     record(metric, found.ratio, found.rounds, found.interval)
 
 

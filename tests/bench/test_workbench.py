@@ -150,11 +150,11 @@ def test_what_cannot_be_converted_or_run_leaves_the_others_their_times(fake: typ
     gate = Gate("speedup_vs_float32", {"precision": "int*"}, ">", 1.2, "planted", "interval")
     group = bench(tmp_path, targets, gates=(gate,))
     timed = {str(one) for one in targets} - {str(targets[2]), str(targets[3])}
-    assert {sample.name for sample in group.timings_of(targets[4]).samples} == timed
+    assert {sample.name for sample in group.timings.of(str(targets[4])).samples} == timed
     with pytest.raises(ConverterError, match="no calibration images"):
-        group.timings_of(targets[2])
+        group.timings.of(str(targets[2]))
     with pytest.raises(RunnerError, match="BATCH_MATMUL"):
-        group.timings_of(targets[3])
+        group.timings.of(str(targets[3]))
     assert fake.started.count("int4") == 1, "tried again for every suite"
     rows = (tmp_path / "run" / "samples" / "latency.csv").read_text(encoding="utf-8")
     assert rows.count(",int8,") > 0
@@ -173,15 +173,16 @@ def test_where_the_reference_cannot_be_run_files_have_times_and_no_speedup_over_
     targets = (target("float32", 2, "torch"), target("float32", 2), target("int8", 2))
     gate = Gate("speedup_vs_torch", {"precision": "int8"}, ">", 1.2, "planted", "interval")
     group = bench(tmp_path, targets, gates=(gate,))
-    assert {sample.name for sample in group.timings_of(targets[2]).samples} == {str(targets[1]), str(targets[2])}
-    assert "SIGKILL" in str(group.timings.failures[group.speed_bases(targets[2])["speedup_vs_torch"]])
+    assert {sample.name for sample in group.timings.of(str(targets[2])).samples} == {str(targets[1]), str(targets[2])}
     with pytest.raises(RunnerError, match="SIGKILL"):
-        group.timings_of(targets[0])
+        group.timings.of(str(targets[2]), group.speed_bases(targets[2])["speedup_vs_torch"])
+    with pytest.raises(RunnerError, match="SIGKILL"):
+        group.timings.of(str(targets[0]))
 
 
 def test_the_reference_is_timed_where_no_file_is(fake: type[FakeProcess], tmp_path: Path) -> None:
     targets = (target("float32", 2, "torch"), target("int4", 2), target("int8_static", 2))
-    timings = bench(tmp_path, targets[::2]).timings_of(targets[0])  # that file cannot be converted
+    timings = bench(tmp_path, targets[::2]).timings.of(str(targets[0]))  # that file cannot be converted
     assert {sample.name for sample in timings.samples} == {str(targets[0])}
     assert set(timings.failures) == {str(targets[2])}
 
