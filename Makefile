@@ -9,17 +9,20 @@ TEST ?=
 # Every variant at every precision, smallest first; made to be interrupted and called again.
 FULL := --variant videoseal_nano,videoseal_0.0,videoseal,pixelseal,chunkyseal --precision all --samples 24,chunkyseal=3
 
+# mypy sees the import name through a link to the checkout.
+PACKAGES := bench converters datasets reports
+
 .PHONY: bench bench-full aa test check clean
 
 bench: $(VENV)/installed
-	$(RUN) -m pytest bench --benchmark-columns=median,iqr,rounds $(BENCH)
+	$(RUN) -m pytest bench --benchmark-columns=median,iqr,rounds --runs reports/out $(BENCH)
 
 bench-full: $(VENV)/installed
 	$(RUN) -m pytest bench --benchmark-columns=median,iqr,rounds $(FULL) --run-dir reports/out/full --resume $(BENCH)
 
 # One file timed against itself and against a slowed copy: the noise of this machine, and what is found in it.
 aa: $(VENV)/installed
-	$(RUN) -m bench aa $(AA)
+	$(VENV)/bin/sealbench aa $(AA)
 
 test: $(VENV)/installed
 	$(RUN) -m pytest $(TEST)
@@ -28,7 +31,10 @@ test: $(VENV)/installed
 check: $(VENV)/installed
 	$(RUN) -m ruff check
 	$(RUN) -m ruff format --check
-	$(RUN) -m mypy
+	mkdir -p $(VENV)/typing
+	ln -sfn ../.. $(VENV)/typing/sealbench
+	MYPYPATH=$(VENV)/typing $(RUN) -m mypy $(PACKAGES:%=-p sealbench.%)
+	MYPYPATH=$(VENV)/typing $(RUN) -m mypy tests conftest.py
 
 # The stamp is newer than the lock once everything is in: a second call installs nothing.
 $(VENV)/installed: requirements.lock pyproject.toml

@@ -1,3 +1,3 @@
 """Load the plugin: it owns the options, the parametrization and the files of a run."""
 
-pytest_plugins = ["bench.plugin"]
+pytest_plugins = ["sealbench.bench.session.plugin"]

@@ -20,29 +20,27 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from bench import metrics
-from bench.latency import Speedup, speedup, summarize
-from bench.runners import LiteRTRunner, Runner, RunnerError, TorchRunner, to_unit_range
-from bench.turns import interleaved
-from converters.command_line import check_folder, writable_folder
-from converters.embedding import embed_pictures
-from converters.errors import ConverterError
-from converters.image_size import ImageSize, check_image_size
-from converters.variants import get_variant, variant_names
-from converters.weights import SOURCES_HELP, find_weights, load_watermarker
-from datasets.errors import DatasetError
-from datasets.images import read_image, resize, write_png
-from datasets.messages import format_bits, message_from_argument, random_messages
-from reports.errors import ReportError
-from reports.files import write_atomically
+from sealbench.bench.backends.runners import LiteRTRunner, Runner, TorchRunner, to_unit_range
+from sealbench.bench.errors import INPUT_ERRORS, USAGE_ERROR, BenchError
+from sealbench.bench.timing.rounds import interleaved
+from sealbench.converters.cards.card import get_variant, variant_names
+from sealbench.converters.cards.image_size import ImageSize, check_image_size
+from sealbench.converters.checkpoints.weights import SOURCES_HELP, find_weights, load_watermarker
+from sealbench.converters.command_line import check_folder, writable_folder
+from sealbench.converters.embedding import embed_pictures
+from sealbench.datasets.images import read_image, resize, write_png
+from sealbench.datasets.messages import format_bits, message_from_argument, random_messages
+from sealbench.reports.errors import ReportError
+from sealbench.reports.files import write_atomically
+from sealbench.reports.statistics import bits as metrics
+from sealbench.reports.statistics.latency import Speedup, speedup, summarize
 
-USAGE_ERROR = 2
 DEFAULT_THREADS = 2
 ROUNDS = 20  # even: each of the two goes first in half of the rounds
 NAMES = ("pytorch", "tflite")
 
 
-class CompareError(ValueError):
+class CompareError(BenchError):
     """Options that do not go together."""
 
 
@@ -286,7 +284,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code: 0, or 2 with one line on standard error for wrong input."""
     try:
         print(render(compare(parse_arguments(arguments))))
-    except (CompareError, ConverterError, DatasetError, ReportError, RunnerError) as error:
+    except INPUT_ERRORS as error:
         print(f"error: {error}", file=sys.stderr)
         return USAGE_ERROR
     return 0

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 from scipy import special
 
-from bench.runners import LiteRTRunner, RunnerError, to_unit_range
-from converters.variants import get_variant
-from datasets.images import read_image, resize
+from sealbench.bench.backends.runners import LiteRTRunner, to_unit_range
+from sealbench.bench.errors import RunnerError
+from sealbench.converters.cards.card import get_variant
+from sealbench.datasets.images import read_image, resize
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bench.options import Options
-from bench.targets import Target
-from bench.tasks import task_of
-from converters.store import ArtifactSpec
-from datasets.attacks import CURVE_POINTS, jpeg_qualities
+from sealbench.bench.options import Options
+from sealbench.bench.targets import Target
+from sealbench.bench.tasks import task_of
+from sealbench.converters.store import ArtifactSpec
+from sealbench.datasets.attacks import CURVE_POINTS, jpeg_qualities
 
 
 def rewritten_targets(targets: Sequence[Target]) -> list[Target]:

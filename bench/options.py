@@ -12,18 +12,20 @@ from pathlib import Path
 
 import pytest
 
-from bench.tasks import task_of
-from converters.families import family_of
-from converters.image_size import ImageSize
-from converters.precisions import PRECISIONS, Precision, get_precision
-from converters.rewrites import REWRITES, choose_rewrites
-from converters.variants import Card, card_names, get_card
-from converters.weights import SOURCES_HELP, Weights, find_weights
-from datasets.attacks import ATTACK_SETS, attacks_named, known_attacks
-from datasets.errors import DatasetError
-from datasets.video import SUFFIXES
-from reports.baselines import check_name, find_run
-from reports.gates import DEFAULT_GATES
+from sealbench.bench.errors import OptionError
+from sealbench.bench.tasks import task_of
+from sealbench.converters.cards.card import Card, card_names, get_card
+from sealbench.converters.cards.image_size import ImageSize
+from sealbench.converters.checkpoints.weights import SOURCES_HELP, Weights, find_weights
+from sealbench.converters.export.precisions import PRECISIONS, Precision, get_precision
+from sealbench.converters.families import family_of
+from sealbench.converters.rewrites import REWRITES, choose_rewrites
+from sealbench.datasets.attacks import ATTACK_SETS, attacks_named, known_attacks
+from sealbench.datasets.errors import DatasetError
+from sealbench.datasets.video import SUFFIXES
+from sealbench.reports.gates.judge import DEFAULT_GATES
+from sealbench.reports.run.baselines import check_name, find_run
+from sealbench.reports.run.directory import DEFAULT_ROOT
 
 DEFAULT_VARIANTS = ("videoseal_nano", "videoseal")
 DEFAULT_PRECISIONS = ("float32", "fp16", "int8", "int8_weight_only")
@@ -34,10 +36,6 @@ DEFAULT_THREADS = 2
 DEFAULT_RATE = 1.0
 
 
-class OptionError(ValueError):
-    """An option of the command line that cannot be meant; the message lists what can."""
-
-
 @dataclass(frozen=True)
 class Options:
     """What to measure.
@@ -46,9 +44,11 @@ class Options:
         variants, precisions: the matrix, in the order given.
         image_sizes: sizes of the images; empty for the size each variant was trained at.
         mode: `simple`, or `resize` if the files resize images inside to the size their variant was trained at.
-        rewrites: choices of exact rewrites before the export, as `converters.rewrites.choose_rewrites` takes them.
+        rewrites: choices of exact rewrites before the export, as `sealbench.converters.rewrites.choose_rewrites` takes
+            them.
         datasets: names that the tasks know, or paths of folders and videos; empty for what each task has by default.
-        attacks: what is done to watermarked images, as `datasets.attacks` spells it; they are measured without as well.
+        attacks: what is done to watermarked images, as `sealbench.datasets.attacks` spells it; they are measured
+            without as well.
         rate: frames that are taken of a second of a video.
         backends: interpreters that run the files.
         weights: for each variant's name where its weights come from.
@@ -56,6 +56,7 @@ class Options:
         threads: for every runner; of several numbers all but latency is measured with the first alone.
         samples: for each variant's name how many images of each dataset.
         run_dir: where the results go, or None for a new folder of their own.
+        runs: where that new folder is made.
         resume: whether an interrupted run in `run_dir` is gone on with.
         gates: the file of gates, or None to judge nothing.
         save_baseline: the name under which the run is kept as a baseline, or None.
@@ -76,6 +77,7 @@ class Options:
     threads: tuple[int, ...]
     samples: Mapping[str, int]
     run_dir: Path | None
+    runs: Path
     resume: bool
     gates: Path | None
     save_baseline: str | None
@@ -186,7 +188,14 @@ def add_options(parser: pytest.Parser) -> None:
         help=f"images of each dataset, of one variant or of all (default: {DEFAULT_SAMPLES})",
     )
     group.addoption(
-        "--run-dir", type=Path, metavar="DIR", help="where the results go (default: a new folder in reports/out)"
+        "--run-dir", type=Path, metavar="DIR", help="where the results go (default: a new folder in that of --runs)"
+    )
+    group.addoption(
+        "--runs",
+        type=Path,
+        default=DEFAULT_ROOT,
+        metavar="DIR",
+        help=f"the folder of all runs, in which `latest` is the last one (default: ./{DEFAULT_ROOT})",
     )
     group.addoption(
         "--resume",
@@ -194,13 +203,17 @@ def add_options(parser: pytest.Parser) -> None:
         help="go on with the run in --run-dir if it was interrupted: what it has measured is not measured again",
     )
     group.addoption(
-        "--gates", type=Path, default=DEFAULT_GATES, metavar="FILE", help="gates in TOML (default: reports/gates.toml)"
+        "--gates",
+        type=Path,
+        default=DEFAULT_GATES,
+        metavar="FILE",
+        help="gates in TOML (default: reports/gates/gates.toml)",
     )
     group.addoption("--no-gate", action="store_true", help="measure and report, judge nothing")
     group.addoption(
         "--save-baseline",
         metavar="NAME",
-        help="keep the finished run in reports/baselines/NAME, to hold later runs against; replaces one of that name",
+        help="keep the finished run in ./sealbench-baselines/NAME, replacing one of that name",
     )
     group.addoption(
         "--against",
@@ -236,6 +249,7 @@ def read_options(config: pytest.Config) -> Options:
         threads=_threads(_listed(config, "--threads")),
         samples=_samples(variants, _listed(config, "--samples")),
         run_dir=config.getoption("--run-dir"),
+        runs=config.getoption("--runs"),
         resume=config.getoption("--resume"),
         gates=None if config.getoption("--no-gate") else config.getoption("--gates"),
         save_baseline=_baseline_name(config),
@@ -371,7 +385,7 @@ def _against(config: pytest.Config) -> Path | None:
     text: str | None = config.getoption("--against")
     if text is None:
         return None
-    # Resolved now: reports/out/latest will point at this run once it has begun.
+    # Resolved now: sealbench-runs/latest will point at this run once it has begun.
     found, run_dir = find_run(text).resolve(), config.getoption("--run-dir")
     if run_dir is not None and found == run_dir.resolve():
         raise OptionError(

@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass, replace
 
-from bench.options import Options
-from converters.image_size import ImageSize
-from converters.precisions import Precision, get_precision
-from converters.rewrites import choose_rewrites
-from converters.store import ArtifactSpec
-from converters.variants import Card
-from converters.weights import Weights
-from reports.formatting import file_label, threads_text
-from reports.records import NO_REWRITES, Case
+from sealbench.bench.options import Options
+from sealbench.converters.cards.card import Card
+from sealbench.converters.cards.image_size import ImageSize
+from sealbench.converters.checkpoints.weights import Weights
+from sealbench.converters.export.precisions import Precision, get_precision
+from sealbench.converters.rewrites import choose_rewrites
+from sealbench.converters.store import ArtifactSpec
+from sealbench.reports.schema.formatting import file_label, threads_text
+from sealbench.reports.schema.records import NO_REWRITES, Case
 
 
 @dataclass(frozen=True)

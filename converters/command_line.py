@@ -9,10 +9,10 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from converters.errors import ConverterError, StoreError
-from converters.variants import variant_names
-from converters.weights import SOURCES_HELP
-from datasets.errors import DatasetError
+from sealbench.converters.cards.card import variant_names
+from sealbench.converters.checkpoints.weights import SOURCES_HELP
+from sealbench.converters.errors import ConverterError, StoreError
+from sealbench.datasets.errors import DatasetError
 
 USAGE_ERROR = 2
 

@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from converters.command_line import add_model_options, check_folder, copy_whole, exit_code, writable_folder
-from converters.image_size import ImageSize, check_image_size
-from converters.lazy_model import LazyModel
-from converters.precisions import PRECISIONS, get_precision
-from converters.rewrites import REWRITES, choose_rewrites
-from converters.store import Artifact, ArtifactSpec, ArtifactStore
-from converters.tflite_file import check_detector_signature, read_model_file
-from converters.variants import get_variant
-from converters.weights import find_weights
+from sealbench.converters.cards.card import get_variant
+from sealbench.converters.cards.image_size import ImageSize, check_image_size
+from sealbench.converters.checkpoints.weights import find_weights
+from sealbench.converters.command_line import add_model_options, check_folder, copy_whole, exit_code, writable_folder
+from sealbench.converters.export.precisions import PRECISIONS, get_precision
+from sealbench.converters.families.watermark_model import LazyModel
+from sealbench.converters.rewrites import REWRITES, choose_rewrites
+from sealbench.converters.store import Artifact, ArtifactSpec, ArtifactStore
+from sealbench.converters.tflite.model_file import check_detector_signature, read_model_file
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from converters.command_line import add_model_options, check_folder, copy_whole, exit_code, writable_folder
-from converters.errors import ConverterError
-from converters.precisions import get_precision
-from converters.variants import Variant, get_variant
-from converters.weights import find_weights, load_watermarker
+from sealbench.converters.cards.card import Variant, get_variant
+from sealbench.converters.checkpoints.weights import find_weights, load_watermarker
+from sealbench.converters.command_line import add_model_options, check_folder, copy_whole, exit_code, writable_folder
+from sealbench.converters.errors import ConverterError
+from sealbench.converters.export.precisions import get_precision
 
 if TYPE_CHECKING:
-    from converters.models.watermarker import Watermarker
+    from sealbench.converters.models.watermarker import Watermarker
 
 PRECISIONS = ("float32", "fp16")
 COMPARED = 4  # evaluation photographs, each with a message of its own
@@ -52,8 +52,8 @@ def convert(options: argparse.Namespace) -> Path:
     watermarker = load_watermarker(variant, weights)
     path = output_dir / f"videoseal_embedder_{variant.name}_{variant.image_size}{precision.suffix}.tflite"
 
-    from converters.export_embedder import export_embedder_float32
-    from converters.quantize import quantize
+    from sealbench.converters.export.embedder import export_embedder_float32
+    from sealbench.converters.export.quantize import quantize
 
     with tempfile.TemporaryDirectory() as folder:
         made = float32 = Path(folder) / "float32.tflite"
@@ -81,10 +81,10 @@ def largest_difference(watermarker: "Watermarker", variant: Variant, path: Path)
     import numpy as np
     import torch
 
-    from converters.models.jnd import luminance
-    from converters.tflite_embedder import TFLiteEmbedder
-    from datasets.messages import random_messages
-    from datasets.photographs import photo_samples
+    from sealbench.converters.models.jnd import luminance
+    from sealbench.converters.tflite.embedder import TFLiteEmbedder
+    from sealbench.datasets.messages import random_messages
+    from sealbench.datasets.photographs import photo_samples
 
     side = variant.image_size
     photos = np.stack([sample.image for sample in photo_samples("evaluation", (side, side), COMPARED)])
@@ -100,10 +100,10 @@ def bits_read(watermarker: "Watermarker", variant: Variant, path: Path) -> tuple
     """Percent of bits that PyTorch's detector reads right: of the file's watermark, and of PyTorch's."""
     import torch
 
-    from converters.embedding import embed_pictures
-    from converters.tflite_embedder import tflite_watermarker
-    from datasets.messages import random_messages
-    from datasets.photographs import photo_samples
+    from sealbench.converters.embedding import embed_pictures
+    from sealbench.converters.tflite.embedder import tflite_watermarker
+    from sealbench.datasets.messages import random_messages
+    from sealbench.datasets.photographs import photo_samples
 
     side = variant.image_size
     photos = [sample.image for sample in photo_samples("evaluation", (side, side), READ)]

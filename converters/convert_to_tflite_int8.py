@@ -9,10 +9,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from converters.command_line import copy_whole, exit_code, writable_folder
-from converters.errors import WeightsError
-from converters.families.quality import DEPTHWISE_IS_SMALL
-from converters.precisions import get_precision
+from sealbench.converters.command_line import copy_whole, exit_code, writable_folder
+from sealbench.converters.errors import WeightsError
+from sealbench.converters.export.precisions import get_precision
+from sealbench.converters.families.quality import DEPTHWISE_IS_SMALL
 
 NETWORKS = ("content", "distortion", "aggregation")
 ALL = "all"
@@ -49,12 +49,12 @@ def convert(options: argparse.Namespace) -> Path:
             raise WeightsError(f"--{name}_path {path}: no such file; expected a checkpoint like {name}_net.pth")
     output_dir = writable_folder(options.output_dir)
 
-    from converters.models.uvq.loading import load_network
+    from sealbench.converters.models.uvq.loading import load_network
 
     networks = {name: load_network(name, checkpoints[name]) for name in names}  # all, before the first conversion
 
-    from converters.models.uvq.exporting import export_uvq_float32
-    from converters.quantize import quantize
+    from sealbench.converters.export.quantize import quantize
+    from sealbench.converters.models.uvq.exporting import export_uvq_float32
 
     total = 0
     for name, network in networks.items():

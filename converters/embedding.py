@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from converters.models.watermarker import Watermarker
+    from sealbench.converters.models.watermarker import Watermarker
 
 BATCH = 8  # pictures of one size that are embedded together
 

@@ -13,15 +13,15 @@ from typing import Any
 
 from filelock import FileLock
 
-from converters.cache_folder import cache_folder
-from converters.errors import StoreError
-from converters.families import Family, Model, family_of
-from converters.file_hashes import remembered_sha256
-from converters.image_size import ImageSize
-from converters.precisions import Precision, Rule, get_precision
-from converters.rewrites import apply_rewrites
-from converters.variants import Card
-from converters.weights import Weights
+from sealbench.converters.cache_folder import cache_folder
+from sealbench.converters.cards.card import Card
+from sealbench.converters.cards.image_size import ImageSize
+from sealbench.converters.checkpoints.file_hashes import remembered_sha256
+from sealbench.converters.checkpoints.weights import Weights
+from sealbench.converters.errors import StoreError
+from sealbench.converters.export.precisions import Precision, Rule, get_precision
+from sealbench.converters.families import Family, Model, family_of
+from sealbench.converters.rewrites import apply_rewrites
 
 TOOLS = ("ai-edge-litert", "ai-edge-quantizer", "litert-converter", "litert-torch", "torch")
 PROVENANCE = "provenance.json"
@@ -39,7 +39,7 @@ class ArtifactSpec:
         precision: how they are stored.
         size: of the images it takes.
         mode: `simple`, or `resize` if images are resized inside the model.
-        rewrites: names of the exact rewrites that are made before the export; see `converters.rewrites`.
+        rewrites: names of the exact rewrites that are made before the export; see `sealbench.converters.rewrites`.
     """
 
     variant: Card
@@ -182,7 +182,7 @@ class ArtifactStore:
                 rewritten = apply_rewrites(model.network, spec.rewrites)
                 spec.family.export(rewritten, spec.variant, spec.size, spec.mode, path)
             else:
-                from converters.quantize import quantize
+                from sealbench.converters.export.quantize import quantize
 
                 calibrates = spec.precision.needs_calibration
                 images = spec.family.calibration(model, spec.variant, spec.size) if calibrates else None

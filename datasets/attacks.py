@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont
 
-from datasets.errors import DatasetError
-from datasets.images import resize
-from datasets.sample import check_image
+from sealbench.datasets.errors import DatasetError
+from sealbench.datasets.images import resize
+from sealbench.datasets.sample import check_image
 
 TRAINING_TABLE = (
     "none",

@@ -9,7 +9,7 @@ just-noticeable-difference map finds nothing to hide behind in flat colour.
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from datasets.sample import ROLES, Sample, check_count, check_image_size, check_role
+from sealbench.datasets.sample import ROLES, Sample, check_count, check_image_size, check_role
 
 _SMALLEST_RADII = (2.0, 12.0)  # pixels; drawn for each image: from gravel to still life
 _LARGEST_RADIUS = 0.5  # of the longer side

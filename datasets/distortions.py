@@ -1,6 +1,6 @@
 """Photographs distorted in steps, as frames of a video's size: what a quality model is asked to put in order.
 
-A distortion is one of `datasets.attacks`, and spelled like one.
+A distortion is one of `sealbench.datasets.attacks`, and spelled like one.
 """
 
 import zlib
@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from datasets.attacks import apply_attack
-from datasets.photographs import photograph, photographs
-from datasets.sample import Sample, check_count, check_image, check_image_size
+from sealbench.datasets.attacks import apply_attack
+from sealbench.datasets.photographs import photograph, photographs
+from sealbench.datasets.sample import Sample, check_count, check_image, check_image_size
 
 LADDERS = {
     "jpeg": ("jpeg:50", "jpeg:20", "jpeg:5"),

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.errors import DatasetError
-from datasets.images import SUFFIXES, read_image
-from datasets.messages import parse_message
-from datasets.sample import Sample, check_count, check_message_length
+from sealbench.datasets.errors import DatasetError
+from sealbench.datasets.images import SUFFIXES, read_image
+from sealbench.datasets.messages import parse_message
+from sealbench.datasets.sample import Sample, check_count, check_message_length
 
 __all__ = ["MANIFEST", "check_message_length", "folder_samples"]
 

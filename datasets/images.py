@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from datasets.errors import DatasetError
-from datasets.sample import check_image, check_image_size
+from sealbench.datasets.errors import DatasetError
+from sealbench.datasets.sample import check_image, check_image_size
 
 SUFFIXES = (".jpeg", ".jpg", ".png", ".webp")
 """Suffixes in lower case by which pictures are found in a folder; how one is read, its content decides."""

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.errors import DatasetError
-from datasets.sample import check_message
+from sealbench.datasets.errors import DatasetError
+from sealbench.datasets.sample import check_message
 
 _LONGEST_FILE_BYTES = 1 << 20
 

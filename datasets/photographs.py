@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.errors import DatasetError
-from datasets.images import read_image, resize
-from datasets.sample import Sample, check_count, check_image_size, check_role
+from sealbench.datasets.errors import DatasetError
+from sealbench.datasets.images import read_image, resize
+from sealbench.datasets.sample import Sample, check_count, check_image_size, check_role
 
 _FOLDERS = {"skimage": "data", "matplotlib": "mpl-data/sample_data"}
 _DISTRIBUTIONS = {"skimage": "scikit-image", "matplotlib": "matplotlib"}

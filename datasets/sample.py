@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from datasets.errors import DatasetError
+from sealbench.datasets.errors import DatasetError
 
 ROLES = ("calibration", "evaluation")
 """Calibration pictures may be trained on and quantized with; evaluation pictures are for measuring only."""
@@ -75,7 +75,7 @@ class Sample:
         source: the source picture. Samples of one source are not independent (crops and attacks of one
             photograph): bootstrap intervals resample sources, not samples.
         generated: True for synthetic images, which are reported apart from photographs.
-        attack: what was done to the image, `none` or as datasets.attacks spells it.
+        attack: what was done to the image, `none` or as sealbench.datasets.attacks spells it.
         watermarked: True when `image` carries `message` already.
 
     Raises:

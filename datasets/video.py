@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from datasets.errors import DatasetError
-from datasets.sample import Sample, check_count, check_image_size
+from sealbench.datasets.errors import DatasetError
+from sealbench.datasets.sample import Sample, check_count, check_image_size
 
 SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm", ".y4m")
 """Suffixes in lower case of what is taken for a video; how one is read, its content decides."""

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from reports.errors import ReportError
+from sealbench.reports.errors import ReportError
 
 # File names may hold bytes that are no UTF-8; Python carries them as surrogates, and so must our files.
 ENCODING_ERRORS = "surrogateescape"

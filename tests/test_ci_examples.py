@@ -81,7 +81,7 @@ def test_pytest_takes_the_options(path: Path, tmp_path: Path) -> None:
 def test_github_caches_and_uploads() -> None:
     steps = github_steps()
     cached = " ".join(step["with"]["path"] for step in steps if "actions/cache" in step.get("uses", ""))
-    assert set(cached.split()) == {".venv", ".cache/sealbench", "reports/baselines"}
+    assert set(cached.split()) == {".venv", ".cache/sealbench", "sealbench-baselines"}
     assert read(GITHUB)["env"]["XDG_CACHE_HOME"].endswith("/.cache")
     (save,) = [step for step in steps if "cache/save" in step.get("uses", "")]
     assert save["if"].startswith("always() && ")  # the baseline is kept whatever the verdict
@@ -98,7 +98,7 @@ def test_gitlab_caches_and_uploads() -> None:
     for job in jobs:
         assert job["extends"] == ".sealbench"
         paths = [path for cache in job["cache"] for path in cache["paths"]]
-        assert paths == [".venv/", ".cache/sealbench/", "reports/baselines/"]
+        assert paths == [".venv/", ".cache/sealbench/", "sealbench-baselines/"]
         assert all(isinstance(cache["key"], str) or len(cache["key"]["files"]) <= 2 for cache in job["cache"])
     assert [job["cache"][1]["policy"] for job in jobs] == ["pull", "pull-push"]
     # An open gate is no failure of a job, and the baseline is kept whatever the verdict.

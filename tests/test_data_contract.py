@@ -8,26 +8,15 @@ from pathlib import Path
 
 import pytest
 
-import reports
-from bench.environment import describe_environment
-from reports.errors import ReportError
-from reports.gates import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_NOTHING_MEASURED, EXIT_PASS, load_gates
-from reports.metric_registry import METRICS
-from reports.metric_table import END, main, metric_table, write_table
-from reports.records import (
-    BIT_COLUMNS,
-    CASE_COLUMNS,
-    DURATION_COLUMNS,
-    LATENCY_COLUMNS,
-    LAYER_COLUMNS,
-    PLAN_COLUMNS,
-    RESULT_COLUMNS,
-    SCORE_COLUMNS,
-    TERM_COLUMNS,
-)
-from reports.render import render
-from reports.run_directory import PLOTS, RENDERED, WORST_IMAGES, RunDirectory
-from reports.run_reader import (
+from sealbench import reports
+from sealbench.bench.session.environment import describe_environment
+from sealbench.reports.errors import ReportError
+from sealbench.reports.gates.judge import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_NOTHING_MEASURED, EXIT_PASS, load_gates
+from sealbench.reports.render.metric_table import END, main, metric_table, write_table
+from sealbench.reports.render.run import render
+from sealbench.reports.render.tables import VERDICT_COLUMNS
+from sealbench.reports.run.directory import PLOTS, RENDERED, WORST_IMAGES, RunDirectory
+from sealbench.reports.run.reader import (
     BITS,
     DURATIONS,
     ENVIRONMENT,
@@ -39,8 +28,19 @@ from reports.run_reader import (
     RESULTS,
     SCORES,
 )
-from reports.tables import VERDICT_COLUMNS
-from reports.worst_images import WORST_IMAGE_COLUMNS
+from sealbench.reports.run.worst_images import WORST_IMAGE_COLUMNS
+from sealbench.reports.schema.metrics import METRICS
+from sealbench.reports.schema.records import (
+    BIT_COLUMNS,
+    CASE_COLUMNS,
+    DURATION_COLUMNS,
+    LATENCY_COLUMNS,
+    LAYER_COLUMNS,
+    PLAN_COLUMNS,
+    RESULT_COLUMNS,
+    SCORE_COLUMNS,
+    TERM_COLUMNS,
+)
 from tests.documents import ROOT
 from tests.reports.synthetic import RUN_ID, bit_rows, healthy_rows, plan_of
 
@@ -80,8 +80,8 @@ def test_columns(file: str) -> None:
 
 def test_no_table_is_left_out() -> None:
     """Whatever the code calls columns is said somewhere on the page, also of tables that this test does not know."""
-    for info in pkgutil.iter_modules(reports.__path__, "reports."):
-        if info.name == "reports.__main__":
+    for info in pkgutil.walk_packages(reports.__path__, "sealbench.reports."):
+        if info.name == "sealbench.bench.commands.report":
             continue
         for name, value in vars(importlib.import_module(info.name)).items():
             if name.endswith("_COLUMNS") and not name.startswith("_") and isinstance(value, tuple):
@@ -93,7 +93,7 @@ def test_no_file_is_left_out(tmp_path: Path) -> None:
     run = RunDirectory.open(RUN_ID, run_dir=tmp_path)
     run.write_plan(plan_of(healthy_rows()))
     run.write_environment({})
-    run.keep_gates(ROOT / "reports" / "gates.toml")
+    run.keep_gates(ROOT / "reports" / "gates" / "gates.toml")
     run.append(healthy_rows())
     run.append_bits(bit_rows(images=1))
     run.finish()
@@ -119,8 +119,8 @@ def test_exit_codes() -> None:
 
 def test_metrics() -> None:
     assert first_cells(section("The metrics")) == tuple(METRICS)
-    assert metric_table() in TEXT, "run: python -m reports.metric_table docs/data-contract.md"
-    assert "no gate |" not in metric_table(), "a metric has neither a gate nor a reason in reports/ungated.py"
+    assert metric_table() in TEXT, "run: python -m sealbench.reports.render.metric_table docs/data-contract.md"
+    assert "no gate |" not in metric_table(), "a metric has neither a gate nor a reason in reports/gates/exemptions.py"
 
 
 def test_the_table_can_be_written_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

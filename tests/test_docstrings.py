@@ -32,7 +32,7 @@ class Function:
     """A public function, method or property, as its source says.
 
     Attributes:
-        place: for the test's name, like "bench/flips.py accuracy_ratio_pct".
+        place: for the test's name, like "reports/statistics/flips.py accuracy_ratio_pct".
         node: its syntax.
         doc: its docstring, or nothing.
         module_doc: that of its module, or nothing.

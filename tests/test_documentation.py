@@ -19,41 +19,41 @@ from typing import NoReturn
 
 import pytest
 
-from bench import options as bench_options
-from converters import variants
-from converters.convert_to_tflite_int8 import NETWORKS
-from converters.precisions import get_precision
-from converters.rewrites import choose_rewrites
-from converters.variants import get_card
-from converters.weights import find_weights
-from datasets.images import write_png
-from datasets.photographs import photo_samples
-from reports.gates import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS, load_gates
-from reports.run_directory import RunDirectory
+from sealbench.bench import options as bench_options
+from sealbench.bench.commands import commands
+from sealbench.converters.cards import card as variants
+from sealbench.converters.cards.card import get_card
+from sealbench.converters.checkpoints.weights import find_weights
+from sealbench.converters.convert_to_tflite_int8 import NETWORKS
+from sealbench.converters.export.precisions import get_precision
+from sealbench.converters.rewrites import choose_rewrites
+from sealbench.datasets.images import write_png
+from sealbench.datasets.photographs import photo_samples
+from sealbench.reports.gates.judge import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS, load_gates
+from sealbench.reports.run.directory import RunDirectory
 from tests.documents import PAGES, ROOT, Code, Command, Link, anchors_of, code_of, commands_of, links_of
 from tests.reports.synthetic import RUN_ID, bit_rows, healthy_rows, plan_of
 
-CONVERT = "converters.convert_detector_to_tflite"
+CONVERT = "sealbench.converters.convert_detector_to_tflite"
 # At the sizes and in the mode that the fixture `nano` converts as well: it takes seconds once.
 CONVERTS_NANO = "python converters/convert_detector_to_tflite.py --model_name videoseal_nano --quantize"
 # Commands that take seconds and are run as they stand, by what they begin with: the function behind each.
 RUN = {
-    "python -m reports": "reports.__main__",
-    "python -m reports.metric_table": "reports.metric_table",
-    "python -m converters.training.examples": "converters.training.examples",
+    "sealbench report": "sealbench.bench.commands.report",
+    "python -m sealbench.reports.render.metric_table": "sealbench.reports.render.metric_table",
+    "python -m sealbench.converters.training.examples": "sealbench.converters.training.examples",
     CONVERTS_NANO: CONVERT,
-    "python -m converters.inspect_tflite": "converters.inspect_tflite",
-    "python bench/compare_pytorch_tflite.py": "bench.compare_pytorch_tflite",
+    "sealbench inspect": "sealbench.bench.commands.inspect",
+    "python bench/compare_pytorch_tflite.py": "sealbench.bench.compare_pytorch_tflite",
 }
 # Commands that take longer: their own parser reads the options, and the names among these are looked up.
 PARSED = {
     "python converters/convert_detector_to_tflite.py": CONVERT,
-    "python converters/convert_embedder_to_tflite.py": "converters.convert_embedder_to_tflite",
-    "python converters/convert_to_tflite_int8.py": "converters.convert_to_tflite_int8",
+    "python converters/convert_embedder_to_tflite.py": "sealbench.converters.convert_embedder_to_tflite",
+    "python converters/convert_to_tflite_int8.py": "sealbench.converters.convert_to_tflite_int8",
     "python -m venv": "venv",
-    "python -m bench": "bench.__main__",
-    "python -m converters.training": "converters.training.__main__",
-    "python -m converters.training.curves": "converters.training.curves",
+    **{f"sealbench {name}": f"sealbench.bench.commands.{name.replace('-', '_')}" for name in commands()},
+    "python -m sealbench.converters.training.curves": "sealbench.converters.training.curves",
 }
 # Words that stand for something of the reader's, and what stands for them here.
 PLACEHOLDERS = {"VARIANT": "videoseal_nano", "PRECISION": "int8", "SOURCE": "seeded", "N": "2", "FILE": "model.tflite"}
@@ -105,7 +105,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_png(folder / name, photo.image)
     for name in ("clip.mp4", "y_256b_img.pth", "model.tflite", *(f"FOLDER/{part}_net.pth" for part in NETWORKS)):
         (folder / name).write_bytes(b"content")
-    shutil.copy(ROOT / "reports" / "gates.toml", folder / "my_gates.toml")
+    shutil.copy(ROOT / "reports" / "gates" / "gates.toml", folder / "my_gates.toml")
     shutil.copy(ROOT / "docs" / "data-contract.md", folder / "docs")
     for name in ("DIR/weights.safetensors", "FILE.safetensors"):
         shutil.copy(ROOT / "converters" / "weights" / "videoseal_nano.safetensors", folder / name)
@@ -169,11 +169,11 @@ def perform_python(words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> N
     """Run one of RUN, or read the options of one of PARSED."""
     table, begun = _longest(words)
     module = importlib.import_module({**PARSED, **RUN}[begun])
-    arguments = list(words[2 if words[1].endswith(".py") else 3 :])
-    if not arguments or (begun == "python -m bench" and len(arguments) == 1):
+    arguments = list(words[len(begun.split()) :]) if begun != CONVERTS_NANO else list(words[2:])
+    if not arguments:
         arguments.append("--help")  # the program is spoken of: it must be there
-    # `python -m reports RUN_DIR` takes seconds; its commands on several runs do not.
-    short = table is RUN and "--help" not in arguments and (begun != "python -m reports" or Path(arguments[0]).is_dir())
+    # `sealbench report RUN_DIR` takes seconds; its commands on several runs do not.
+    short = table is RUN and "--help" not in arguments and (begun != "sealbench report" or Path(arguments[0]).is_dir())
     if short:
         assert module.main(arguments) in {EXIT_PASS, EXIT_FAIL, EXIT_INCONCLUSIVE}
         return
@@ -211,7 +211,7 @@ def made(words: tuple[str, ...]) -> list[tuple[str, ...]]:
     )
     assert done.returncode == 0, done.stderr
     lines = [tuple(shlex.split(line)) for line in done.stdout.splitlines()]
-    return [line for line in lines if line[1:2] == ("-m",) and line[2].split(".")[0] in {"pytest", *FOLDERS}]
+    return [line for line in lines if line[1:3] == ("-m", "pytest") or Path(line[0]).name == "sealbench"]
 
 
 def collect(arguments: tuple[str, ...]) -> None:
@@ -273,10 +273,13 @@ def test_all_kinds_of_commands_are_found() -> None:
         ("make bench BENCH='--no-such-option'", "assert <ExitCode.USAGE_ERROR"),
         ("make bench BENCH='-k nothing_is_called_so'", "assert <ExitCode.NO_TESTS"),
         ("make bnech", "No rule to make target"),
-        ("python -m bench profile videoseal", "the options are not understood"),
-        ("python -m bench proflie videoseal int8", "no such command"),
-        ("python -m converters.training --outt DIR", "the options are not understood"),
-        ("python -m converters.weights", "no test knows python -m converters.weights"),
+        ("sealbench profile videoseal", "the options are not understood"),
+        ("sealbench proflie videoseal int8", "no test knows sealbench proflie"),
+        ("sealbench train --outt DIR", "the options are not understood"),
+        (
+            "python -m sealbench.converters.checkpoints.weights",
+            "no test knows python -m sealbench.converters.checkpoints.weights",
+        ),
         ("pip install 'sealbench[torchvision]'", "assert 'torchvision' in"),
         ("git push", "no test knows git push"),
     ],
@@ -288,10 +291,10 @@ def test_wrong_commands_are_refused(text: str, told: str, monkeypatch: pytest.Mo
 
 
 def test_wrong_names_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    from converters.errors import UnknownNameError
+    from sealbench.converters.errors import UnknownNameError
 
     with pytest.raises(UnknownNameError, match="unknown precision 'int9'"):
-        perform(("python", "-m", "bench", "profile", "videoseal", "int9"), ROOT, monkeypatch)
+        perform(("sealbench", "profile", "videoseal", "int9"), ROOT, monkeypatch)
 
 
 @pytest.mark.parametrize("link", LINKS, ids=str)
@@ -369,7 +372,7 @@ def run_python(text: str, first: str) -> None:
     if named is None:
         exec(compile(text, "document", "exec"), {"__name__": "document"})
         return
-    module = importlib.import_module(named[1].replace("/", "."))
+    module = importlib.import_module("sealbench." + named[1].replace("/", "."))
     try:
         tree = compile(text, "document", "exec")
     except SyntaxError:  # "name": value, as it stands in a dictionary

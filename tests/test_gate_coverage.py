@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from bench import suites
-from bench.tasks import task_of
-from converters.families import family_of
-from converters.precisions import PRECISIONS
-from converters.variants import Card, card_names, get_card
-from reports.gates import load_gates
-from reports.metric_registry import METRICS, reason_not_applicable
-from reports.records import Case
-from reports.ungated import UNGATED, Ungated, reason_ungated
+from sealbench.bench import suites
+from sealbench.bench.tasks import task_of
+from sealbench.converters.cards.card import Card, card_names, get_card
+from sealbench.converters.export.precisions import PRECISIONS
+from sealbench.converters.families import family_of
+from sealbench.reports.gates.exemptions import UNGATED, Ungated, reason_ungated
+from sealbench.reports.gates.judge import load_gates
+from sealbench.reports.schema.metrics import METRICS, reason_not_applicable
+from sealbench.reports.schema.records import Case
 
 # What a test of a suite runs on, by the name of its fixture: backends of files, and the reference.
 BACKENDS = {
@@ -46,7 +46,7 @@ class Suite:
 def suite_tests() -> Iterator[Suite]:
     """Every test of the bench that promises a metric, read from its markers."""
     for path in sorted(Path(suites.__file__).parent.glob("test_*.py")):
-        module = importlib.import_module(f"bench.suites.{path.stem}")
+        module = importlib.import_module(f"sealbench.bench.suites.{path.stem}")
         for name, function in inspect.getmembers(module, inspect.isfunction):
             marks = [*_marks(module), *_marks(function)]
             metrics = tuple(metric for mark in marks if mark.name == "measures" for metric in mark.args)
@@ -112,7 +112,7 @@ def test_a_gate_or_a_reason(metric: str) -> None:
         if found == metric and not gated(found, case) and reason_ungated(found, case) is None
     ]
     assert not open_cases, (
-        f"{metric} has neither a gate in reports/gates.toml nor a reason in reports/ungated.py for "
+        f"{metric} has neither a gate in reports/gates/gates.toml nor a reason in reports/gates/exemptions.py for "
         f"{len(open_cases)} cases, such as {open_cases[0]}"
     )
 

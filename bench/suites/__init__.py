@@ -4,7 +4,7 @@ ROBUSTNESS = "robustness"
 ORDER = (
     "conversion",
     "size",
-    "honesty",
+    "file_contents",
     "fidelity",
     "bit_accuracy",
     "flips",

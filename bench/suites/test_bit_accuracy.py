@@ -2,11 +2,11 @@
 
 import pytest
 
-from bench import readings
-from bench.intervals import clustered_mean_interval
-from bench.recorder import Recorder
-from bench.targets import Target
-from bench.workbench import GroupBench
+from sealbench.bench.session.recorder import Recorder
+from sealbench.bench.session.workbench import GroupBench
+from sealbench.bench.suites import recorded_bits as readings
+from sealbench.bench.targets import Target
+from sealbench.reports.statistics.intervals import clustered_mean_interval
 
 pytestmark = pytest.mark.gives("bits")
 

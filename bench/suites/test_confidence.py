@@ -5,13 +5,14 @@ import math
 import numpy as np
 import pytest
 
-from bench import metrics, null_check
-from bench.bit_rows import Outputs
-from bench.intervals import clustered_mean_interval, proportion_interval
-from bench.recorder import Recorder
-from bench.targets import Target
-from bench.workbench import GroupBench
-from datasets.messages import random_messages
+from sealbench.bench.session.recorder import Recorder
+from sealbench.bench.session.workbench import GroupBench
+from sealbench.bench.targets import Target
+from sealbench.bench.tasks.bit_rows import Outputs
+from sealbench.datasets.messages import random_messages
+from sealbench.reports.statistics import bits as metrics
+from sealbench.reports.statistics import null_check
+from sealbench.reports.statistics.intervals import clustered_mean_interval, proportion_interval
 
 pytestmark = pytest.mark.gives("bits")
 

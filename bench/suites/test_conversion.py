@@ -2,9 +2,9 @@
 
 import pytest
 
-from bench.recorder import Recorder
-from bench.targets import Target
-from bench.workbench import GroupBench
+from sealbench.bench.session.recorder import Recorder
+from sealbench.bench.session.workbench import GroupBench
+from sealbench.bench.targets import Target
 
 
 @pytest.mark.measures("converted", "convert_s")

@@ -2,10 +2,10 @@
 
 import pytest
 
-from bench import score_metrics
-from bench.recorder import Recorder
-from bench.targets import Target
-from bench.workbench import GroupBench
+from sealbench.bench.session.recorder import Recorder
+from sealbench.bench.session.workbench import GroupBench
+from sealbench.bench.targets import Target
+from sealbench.reports.statistics import scores as score_metrics
 
 pytestmark = pytest.mark.gives("features")
 

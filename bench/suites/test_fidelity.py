@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from bench import metrics, readings
-from bench.recorder import Recorder
-from bench.targets import Target
-from bench.workbench import GroupBench
+from sealbench.bench.session.recorder import Recorder
+from sealbench.bench.session.workbench import GroupBench
+from sealbench.bench.suites import recorded_bits as readings
+from sealbench.bench.targets import Target
+from sealbench.reports.statistics import bits as metrics
 
 pytestmark = pytest.mark.gives("bits")
 

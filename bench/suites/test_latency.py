@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from bench.intervals import Interval
-from bench.latency import speedup, summarize
-from bench.looks import LOOK_CONFIDENCE
-from bench.recorder import Recorder
-from bench.targets import Target
-from bench.workbench import GroupBench
+from sealbench.bench.session.recorder import Recorder
+from sealbench.bench.session.workbench import GroupBench
+from sealbench.bench.targets import Target
+from sealbench.bench.timing.interim import LOOK_CONFIDENCE
+from sealbench.reports.statistics.intervals import Interval
+from sealbench.reports.statistics.latency import speedup, summarize
 
 # For pytest-benchmark's table: ten calls of a file, fewer where they take longer than so many seconds together.
 ABSOLUTE_ROUNDS, ABSOLUTE_S = 10, 10

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from bench import metrics, readings
-from bench.recorder import Recorder
-from bench.robustness import jpeg_quality_cost
-from bench.targets import Target
-from bench.workbench import GroupBench
-from datasets.attacks import jpeg_qualities
+from sealbench.bench.session.recorder import Recorder
+from sealbench.bench.session.workbench import GroupBench
+from sealbench.bench.suites import recorded_bits as readings
+from sealbench.bench.targets import Target
+from sealbench.datasets.attacks import jpeg_qualities
+from sealbench.reports.statistics import bits as metrics
+from sealbench.reports.statistics.jpeg_cost import jpeg_quality_cost
 
 pytestmark = pytest.mark.gives("bits")
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from bench import score_metrics
-from bench.intervals import clustered_mean_interval
-from bench.recorder import Recorder
-from bench.targets import Target
-from bench.workbench import GroupBench
+from sealbench.bench.session.recorder import Recorder
+from sealbench.bench.session.workbench import GroupBench
+from sealbench.bench.targets import Target
+from sealbench.reports.statistics import scores as score_metrics
+from sealbench.reports.statistics.intervals import clustered_mean_interval
 
 pytestmark = pytest.mark.gives("scores")
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from bench.recorder import Recorder
-from bench.targets import Target
-from bench.workbench import GroupBench
-from converters.tflite_file import read_model_file
+from sealbench.bench.session.recorder import Recorder
+from sealbench.bench.session.workbench import GroupBench
+from sealbench.bench.targets import Target
+from sealbench.converters.tflite.model_file import read_model_file
 
 
 @pytest.mark.measures("size_bytes", "size_reduction_pct", "quantized_weight_pct")

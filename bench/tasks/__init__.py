@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from converters.families import Model
-from converters.variants import Card
-from datasets.sample import Sample
-from reports.records import Case
-from reports.run_directory import RunDirectory
+from sealbench.converters.cards.card import Card
+from sealbench.converters.families import Model
+from sealbench.datasets.sample import Sample
+from sealbench.reports.run.directory import RunDirectory
+from sealbench.reports.schema.records import Case
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bench.targets import Group, Target
+    from sealbench.bench.targets import Group, Target
 
 Run = Callable[..., np.ndarray]
 """A model that is ready to run: what it takes of one image, in order, to its output."""
@@ -83,7 +83,7 @@ class Task(Protocol):
 
 def task_of(card: Card) -> Task:
     """The task of a card."""
-    from bench.tasks import quality, watermark
+    from sealbench.bench.tasks import quality, watermark
 
     tasks: dict[str, Task] = {"watermark": watermark.TASK, "quality": quality.TASK}
     return tasks[card.task]

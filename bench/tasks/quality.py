@@ -7,29 +7,29 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.engines import InterpreterEngine, TorchEngine
-from bench.tasks import Run
-from converters.families import Model
-from converters.families.quality import UvqModel, as_quality, frame_size
-from converters.variants import Card
-from datasets.sample import Sample
-from datasets.video import SUFFIXES
-from reports.records import Case
-from reports.run_directory import RunDirectory
-from reports.run_reader import SCORES, load_samples
+from sealbench.bench.backends.engines import InterpreterEngine, TorchEngine
+from sealbench.bench.tasks import Run
+from sealbench.converters.cards.card import Card
+from sealbench.converters.families import Model
+from sealbench.converters.families.quality import UvqModel, as_quality, frame_size
+from sealbench.datasets.sample import Sample
+from sealbench.datasets.video import SUFFIXES
+from sealbench.reports.run.directory import RunDirectory
+from sealbench.reports.run.reader import SCORES, load_samples
+from sealbench.reports.schema.records import Case
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bench.score_set import FrameSet, Outputs
-    from bench.targets import Group, Target
+    from sealbench.bench.targets import Group, Target
+    from sealbench.bench.tasks.frame_set import FrameSet, Outputs
 
 DISTORTED = "distorted-photographs"
 
 
 @dataclass(frozen=True)
 class QualityTask:
-    """See `bench.tasks.Task`; its Inputs are a `FrameSet`, its Outputs those of `bench.score_set`."""
+    """See `bench.tasks.Task`; its Inputs are a `FrameSet`, its Outputs those of `bench.tasks.frame_set`."""
 
     default_datasets: tuple[str, ...] = (DISTORTED,)
     takes_attacks: bool = False
@@ -51,13 +51,13 @@ class QualityTask:
 
     def read(self, dataset: str, group: "Group", count: int, rate: float) -> list[Sample]:
         """Frames of 1920 x 1080."""
-        from bench.score_set import read_frames
+        from sealbench.bench.tasks.frame_set import read_frames
 
         return read_frames(dataset, frame_size(), count, rate)
 
     def prepare(self, dataset: str, samples: list[Sample], group: "Group", model: Model) -> "FrameSet":
         """The frames, and what a file takes of each when it is asked for."""
-        from bench.score_set import frame_set
+        from sealbench.bench.tasks.frame_set import frame_set
 
         assert isinstance(model, UvqModel)
         return frame_set(dataset, samples, model.inputs)
@@ -68,7 +68,7 @@ class QualityTask:
 
     def reference(self, group: "Group", model: Model, threads: int) -> Run:
         """The network with the pixels last, as its file has them."""
-        from converters.models.uvq.exporting import file_module
+        from sealbench.converters.models.uvq.exporting import file_module
 
         return TorchEngine(file_module(model.network), threads)
 
@@ -78,14 +78,14 @@ class QualityTask:
 
     def random_inputs(self, group: "Group") -> tuple[np.ndarray, ...]:
         """Tensors of the file's shapes."""
-        from converters.families.quality import input_shapes
+        from sealbench.converters.families.quality import input_shapes
 
         rng = np.random.default_rng(0)
         return tuple(rng.random(shape, dtype=np.float32) for shape in input_shapes(as_quality(group.variant)))
 
     def run(self, run: Run, inputs: "FrameSet", reference: "Outputs | None") -> "Outputs":
         """Runs frame by frame, and keeps of each what the metrics need."""
-        from bench.score_set import compare
+        from sealbench.bench.tasks.frame_set import compare
 
         found = [run(*inputs.arrays(index)) for index in range(len(inputs.ids))]
         if reference is None:
@@ -101,17 +101,17 @@ class QualityTask:
         self, run: RunDirectory, case: Case, inputs: "FrameSet", outputs: "Outputs", reference: "Outputs"
     ) -> None:
         """Rows of samples/scores.csv."""
-        from bench.score_set import score_rows
+        from sealbench.bench.tasks.frame_set import score_rows
 
         run.append_scores(score_rows(case, inputs, outputs))
 
     def load(self, run_dir: Path) -> "pd.DataFrame":
-        """See `reports.run_reader.load_samples` of SCORES."""
+        """See `sealbench.reports.run.reader.load_samples` of SCORES."""
         return load_samples(run_dir, SCORES)
 
     def recorded(self, samples: "pd.DataFrame", case: Case, inputs: "FrameSet") -> "Outputs | None":
-        """See `bench.score_set.recorded_outputs`."""
-        from bench.score_set import recorded_outputs
+        """See `sealbench.bench.tasks.frame_set.recorded_outputs`."""
+        from sealbench.bench.tasks.frame_set import recorded_outputs
 
         return recorded_outputs(samples, case, inputs)
 

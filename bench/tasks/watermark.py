@@ -7,31 +7,31 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.runners import LiteRTRunner, TensorFlowRunner, TorchRunner
-from bench.tasks import Run
-from converters.families import Model
-from converters.families.watermark import as_variant
-from converters.lazy_model import LazyModel
-from converters.variants import Card
-from datasets.folder import MANIFEST
-from datasets.sample import Sample
-from reports.records import Case
-from reports.run_directory import RunDirectory
-from reports.run_reader import BITS, load_samples
+from sealbench.bench.backends.runners import LiteRTRunner, TensorFlowRunner, TorchRunner
+from sealbench.bench.tasks import Run
+from sealbench.converters.cards.card import Card
+from sealbench.converters.families import Model
+from sealbench.converters.families.watermark import as_variant
+from sealbench.converters.families.watermark_model import LazyModel
+from sealbench.datasets.folder import MANIFEST
+from sealbench.datasets.sample import Sample
+from sealbench.reports.run.directory import RunDirectory
+from sealbench.reports.run.reader import BITS, load_samples
+from sealbench.reports.schema.records import Case
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bench.bit_rows import Outputs
-    from bench.image_set import ImageSet
-    from bench.targets import Group, Target
+    from sealbench.bench.targets import Group, Target
+    from sealbench.bench.tasks.bit_rows import Outputs
+    from sealbench.bench.tasks.image_set import ImageSet
 
 GENERATED_DATASETS = ("photographs", "dead-leaves")
 
 
 @dataclass(frozen=True)
 class WatermarkTask:
-    """See `bench.tasks.Task`; its Inputs are an `ImageSet`, its Outputs those of `bench.bit_rows`."""
+    """See `bench.tasks.Task`; its Inputs are an `ImageSet`, its Outputs those of `bench.tasks.bit_rows`."""
 
     default_datasets: tuple[str, ...] = ("photographs",)
     takes_attacks: bool = True
@@ -50,20 +50,20 @@ class WatermarkTask:
         return not (Path(dataset) / MANIFEST).exists()
 
     def read(self, dataset: str, group: "Group", count: int, rate: float) -> list[Sample]:
-        """See `bench.image_set.read_samples`."""
-        from bench.image_set import read_samples
+        """See `sealbench.bench.tasks.image_set.read_samples`."""
+        from sealbench.bench.tasks.image_set import read_samples
 
         return read_samples(dataset, group, count)
 
     def prepare(self, dataset: str, samples: list[Sample], group: "Group", model: Model) -> "ImageSet":
-        """See `bench.image_set.prepare`."""
-        from bench.image_set import prepare
+        """See `sealbench.bench.tasks.image_set.prepare`."""
+        from sealbench.bench.tasks.image_set import prepare
 
         return prepare(dataset, samples, group, _lazy(model).watermarker)
 
     def attacked(self, inputs: "ImageSet", attack: str, group: "Group") -> "ImageSet":
-        """See `bench.image_set.attacked`."""
-        from bench.image_set import attacked
+        """See `sealbench.bench.tasks.image_set.attacked`."""
+        from sealbench.bench.tasks.image_set import attacked
 
         return attacked(inputs, attack, group)
 
@@ -83,7 +83,7 @@ class WatermarkTask:
 
     def run(self, run: Run, inputs: "ImageSet", reference: "Outputs | None") -> "Outputs":
         """Logits of the watermarked and of the plain images."""
-        from bench.bit_rows import Outputs
+        from sealbench.bench.tasks.bit_rows import Outputs
 
         return Outputs(
             watermarked=np.stack([run(image) for image in inputs.watermarked]),
@@ -96,17 +96,17 @@ class WatermarkTask:
 
     def append(self, run: RunDirectory, case: Case, inputs: "ImageSet", outputs: "Outputs", reference: Any) -> None:
         """Rows of samples/bits.csv."""
-        from bench.bit_rows import bit_rows
+        from sealbench.bench.tasks.bit_rows import bit_rows
 
         run.append_bits(bit_rows(case, inputs, outputs, reference))
 
     def load(self, run_dir: Path) -> "pd.DataFrame":
-        """See `reports.run_reader.load_samples` of BITS."""
+        """See `sealbench.reports.run.reader.load_samples` of BITS."""
         return load_samples(run_dir, BITS)
 
     def recorded(self, samples: "pd.DataFrame", case: Case, inputs: "ImageSet") -> "Outputs | None":
-        """See `bench.bit_rows.recorded_outputs`."""
-        from bench.bit_rows import recorded_outputs
+        """See `sealbench.bench.tasks.bit_rows.recorded_outputs`."""
+        from sealbench.bench.tasks.bit_rows import recorded_outputs
 
         return recorded_outputs(samples, case, inputs)
 

@@ -7,17 +7,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from converters.image_size import ImageSize
-from converters.precisions import Precision, Rule
-from converters.tflite_file import ModelFile
-from converters.variants import Card
+from sealbench.converters.cards.card import Card
+from sealbench.converters.cards.image_size import ImageSize
+from sealbench.converters.export.precisions import Precision, Rule
+from sealbench.converters.tflite.model_file import ModelFile
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import nn
 
-    from converters.quantize import CalibrationInputs
-    from converters.weights import Weights
+    from sealbench.converters.checkpoints.weights import Weights
+    from sealbench.converters.export.quantize import CalibrationInputs
 
 
 class Model(Protocol):
@@ -79,13 +79,13 @@ class Family(Protocol):
     def source_state(self, network: "nn.Module") -> "Mapping[str, np.ndarray]":
         """The weights that a file made of the network may hold, float32, by name, in PyTorch's shapes.
 
-        See `converters.weight_slopes`.
+        See `sealbench.converters.tflite.weight_slopes`.
         """
 
 
 def family_of(card: Card) -> Family:
     """The family of a card's task."""
-    from converters.families import quality, watermark
+    from sealbench.converters.families import quality, watermark
 
     families: dict[str, Family] = {"watermark": watermark.FAMILY, "quality": quality.FAMILY}
     return families[card.task]

@@ -7,20 +7,20 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from converters.errors import ImageSizeError, WeightsError
-from converters.families import Model
-from converters.image_size import ImageSize
-from converters.precisions import SPLIT_DEPTHWISE, Precision, Rule
-from converters.tflite_file import ModelFile, check_signature
-from converters.variants import Card, QualityVariant
+from sealbench.converters.cards.card import Card, QualityVariant
+from sealbench.converters.cards.image_size import ImageSize
+from sealbench.converters.errors import ImageSizeError, WeightsError
+from sealbench.converters.export.precisions import SPLIT_DEPTHWISE, Precision, Rule
+from sealbench.converters.families import Model
+from sealbench.converters.tflite.model_file import ModelFile, check_signature
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import nn
 
-    from converters.models.uvq.networks import ContentNet, DistortionNet
-    from converters.weights import Weights
-    from datasets.sample import Sample
+    from sealbench.converters.checkpoints.weights import Weights
+    from sealbench.converters.models.uvq.networks import ContentNet, DistortionNet
+    from sealbench.datasets.sample import Sample
 
 PARTS = ("content", "distortion", "aggregation")
 SUFFIXES = (".pth", ".safetensors")
@@ -49,7 +49,7 @@ class UvqModel:
         Raises:
             WeightsError: a checkpoint cannot be read, or does not fit its network exactly.
         """
-        from converters.models.uvq.loading import load_chain, load_network
+        from sealbench.converters.models.uvq.loading import load_chain, load_network
 
         found = self._found()
         if self.card.parts == PARTS:
@@ -66,7 +66,7 @@ class UvqModel:
 
         Of AggregationNet it is what the other two networks see: those of its folder of checkpoints, else seeded ones.
         """
-        from converters.models.uvq.inputs import content_input, distortion_input, features, signed
+        from sealbench.converters.models.uvq.inputs import content_input, distortion_input, features, signed
 
         match self.card.parts:
             case ("content",):
@@ -79,8 +79,8 @@ class UvqModel:
 
     @cached_property
     def _trunks(self) -> "tuple[ContentNet, DistortionNet]":
-        from converters.models.uvq.loading import load_network
-        from converters.models.uvq.networks import ContentNet, DistortionNet
+        from sealbench.converters.models.uvq.loading import load_network
+        from sealbench.converters.models.uvq.networks import ContentNet, DistortionNet
 
         found = self._found()
         content, distortion = (load_network(part, found.get(part)) for part in PARTS[:2])
@@ -96,7 +96,7 @@ class UvqModel:
 
 @dataclass(frozen=True)
 class QualityFamily:
-    """See `converters.families.Family`."""
+    """See `sealbench.converters.families.Family`."""
 
     image_scale: float = 1.0
 
@@ -131,7 +131,7 @@ class QualityFamily:
 
     def check_file(self, file: ModelFile, card: Card, size: ImageSize) -> None:
         """Shapes of the tensors as published."""
-        from converters.models.uvq.exporting import OUTPUT_SHAPES
+        from sealbench.converters.models.uvq.exporting import OUTPUT_SHAPES
 
         quality = as_quality(card)
         check_signature(file, f"the network {card.name}", input_shapes(quality), OUTPUT_SHAPES[_kind(quality)])
@@ -149,8 +149,8 @@ class QualityFamily:
         return precision.recipe_for(DEPTHWISE_IS_SMALL)
 
     def export(self, network: "nn.Module", card: Card, size: ImageSize, mode: str, path: Path) -> None:
-        """See `converters.models.uvq.exporting.export_uvq_float32`."""
-        from converters.models.uvq.exporting import export_uvq_float32
+        """See `sealbench.converters.models.uvq.exporting.export_uvq_float32`."""
+        from sealbench.converters.models.uvq.exporting import export_uvq_float32
 
         export_uvq_float32(network, path)
 
@@ -164,8 +164,8 @@ class QualityFamily:
         return _frames_fingerprint()
 
     def source_state(self, network: "nn.Module") -> "Mapping[str, np.ndarray]":
-        """See `converters.models.uvq.folding.folded_state`."""
-        from converters.models.uvq.folding import folded_state
+        """See `sealbench.converters.models.uvq.folding.folded_state`."""
+        from sealbench.converters.models.uvq.folding import folded_state
 
         return folded_state(network)
 
@@ -178,35 +178,35 @@ def as_quality(card: Card) -> QualityVariant:
 
 def input_shapes(card: QualityVariant) -> tuple[tuple[int, ...], ...]:
     """Of the tensors that a card's file takes, in order."""
-    from converters.models.uvq.exporting import INPUT_SHAPES
+    from sealbench.converters.models.uvq.exporting import INPUT_SHAPES
 
     return INPUT_SHAPES[_kind(card)]
 
 
 def _kind(card: QualityVariant) -> "type[nn.Module]":
-    from converters.models.uvq.loading import NETWORKS
-    from converters.models.uvq.networks import UvqChain
+    from sealbench.converters.models.uvq.loading import NETWORKS
+    from sealbench.converters.models.uvq.networks import UvqChain
 
     return UvqChain if len(card.parts) > 1 else NETWORKS[card.parts[0]]
 
 
 def frame_size() -> tuple[int, int]:
     """Height and width in pixels of the frames that every network's input is made of."""
-    from converters.models.uvq.networks import FRAME
+    from sealbench.converters.models.uvq.networks import FRAME
 
     return FRAME
 
 
 def _calibration_frames() -> "list[Sample]":
     """Of as many photographs, at steps from none to the strongest: ranges of sharp frames alone would be too narrow."""
-    from datasets.distortions import mixed_samples
+    from sealbench.datasets.distortions import mixed_samples
 
     return mixed_samples("calibration", frame_size(), CALIBRATION_FRAMES)
 
 
 @cache
 def _frames_fingerprint() -> str:
-    from datasets.sample import fingerprint
+    from sealbench.datasets.sample import fingerprint
 
     return fingerprint(_calibration_frames())
 
@@ -214,7 +214,7 @@ def _frames_fingerprint() -> str:
 @cache
 def _settling_fingerprint() -> str:
     """Of the pictures that seeded batch norms are settled on: with others the seeded values are others."""
-    from converters.models.uvq import settling
+    from sealbench.converters.models.uvq import settling
 
     return hashlib.sha256(b"".join(picture.tobytes() for picture in settling.settling_pictures())).hexdigest()
 

@@ -5,23 +5,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from converters.errors import WeightsError
-from converters.families import Model
-from converters.image_size import ImageSize, check_image_size
-from converters.precisions import Precision, Rule
-from converters.tflite_file import ModelFile, check_detector_signature
-from converters.variants import Card, Variant
+from sealbench.converters.cards.card import Card, Variant
+from sealbench.converters.cards.image_size import ImageSize, check_image_size
+from sealbench.converters.errors import WeightsError
+from sealbench.converters.export.precisions import Precision, Rule
+from sealbench.converters.families import Model
+from sealbench.converters.tflite.model_file import ModelFile, check_detector_signature
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import nn
 
-    from converters.weights import Weights
+    from sealbench.converters.checkpoints.weights import Weights
 
 
 @dataclass(frozen=True)
 class WatermarkFamily:
-    """See `converters.families.Family`."""
+    """See `sealbench.converters.families.Family`."""
 
     image_scale: float = 2.0
     seeding: Mapping[str, Any] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class WatermarkFamily:
         return ImageSize(side, side)
 
     def check_size(self, card: Card, size: ImageSize, mode: str) -> None:
-        """See `converters.image_size.check_image_size`."""
+        """See `sealbench.converters.cards.image_size.check_image_size`."""
         check_image_size(as_variant(card), size, mode)
 
     def file_stem(self, card: Card) -> str:
@@ -40,7 +40,7 @@ class WatermarkFamily:
         return f"videoseal_detector_{card.name}"
 
     def check_file(self, file: ModelFile, card: Card, size: ImageSize) -> None:
-        """See `converters.tflite_file.check_detector_signature`."""
+        """See `sealbench.converters.tflite.model_file.check_detector_signature`."""
         check_detector_signature(file, as_variant(card).nbits, size.height, size.width)
 
     def checkpoints(self, card: Card, path: Path) -> Sequence[Path]:
@@ -55,37 +55,37 @@ class WatermarkFamily:
 
     def model(self, card: Card, weights: "Weights") -> Model:
         """Embedder and detector."""
-        from converters.lazy_model import LazyModel
+        from sealbench.converters.families.watermark_model import LazyModel
 
         return LazyModel(as_variant(card), weights)
 
     def recipe(self, precision: Precision, rewrites: tuple[str, ...]) -> tuple[Rule, ...]:
-        """See `converters.precisions.Precision.recipe_for`."""
+        """See `sealbench.converters.export.precisions.Precision.recipe_for`."""
         return precision.recipe_for(rewrites)
 
     def export(self, network: "nn.Module", card: Card, size: ImageSize, mode: str, path: Path) -> None:
-        """See `converters.export.export_float32`."""
-        from converters.export import export_float32
+        """See `sealbench.converters.export.detector.export_float32`."""
+        from sealbench.converters.export.detector import export_float32
 
         export_float32(network, as_variant(card), size, mode, path)
 
     def calibration(self, model: Model, card: Card, size: ImageSize) -> "np.ndarray":
-        """See `converters.calibration.calibration_images`."""
-        from converters.calibration import calibration_images
-        from converters.lazy_model import LazyModel
+        """See `sealbench.converters.export.calibration.calibration_images`."""
+        from sealbench.converters.export.calibration import calibration_images
+        from sealbench.converters.families.watermark_model import LazyModel
 
         assert isinstance(model, LazyModel)
         return calibration_images(model.watermarker(), as_variant(card).nbits, size)
 
     def calibration_fingerprint(self, card: Card, size: ImageSize) -> str:
-        """See `converters.calibration.calibration_fingerprint`."""
-        from converters.calibration import calibration_fingerprint
+        """See `sealbench.converters.export.calibration.calibration_fingerprint`."""
+        from sealbench.converters.export.calibration import calibration_fingerprint
 
         return calibration_fingerprint(as_variant(card).nbits, size)
 
     def source_state(self, network: "nn.Module") -> "Mapping[str, np.ndarray]":
-        """See `converters.weight_slopes.source_state`."""
-        from converters.weight_slopes import source_state
+        """See `sealbench.converters.tflite.weight_slopes.source_state`."""
+        from sealbench.converters.tflite.weight_slopes import source_state
 
         return source_state(network)
 

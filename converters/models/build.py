@@ -8,12 +8,12 @@ map's constants are made on the CPU whatever the default.
 
 from torch import nn
 
-from converters.models.convnext import ConvNeXtDetector
-from converters.models.jnd import JND, FullStrength
-from converters.models.unet import Style, UNetEmbedder
-from converters.models.vit import ImageEncoderViT, ViTDetector
-from converters.models.watermarker import Watermarker
-from converters.variants import ConvNeXtCard, Variant, ViTCard
+from sealbench.converters.cards.card import ConvNeXtCard, Variant, ViTCard
+from sealbench.converters.models.convnext import ConvNeXtDetector
+from sealbench.converters.models.jnd import JND, FullStrength
+from sealbench.converters.models.unet import Style, UNetEmbedder
+from sealbench.converters.models.vit import ImageEncoderViT, ViTDetector
+from sealbench.converters.models.watermarker import Watermarker
 
 
 def build_detector(variant: Variant) -> nn.Module:

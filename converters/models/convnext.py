@@ -5,8 +5,8 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from converters.models.layers import NORM_EPS, ChannelNorm, GlobalResponseNorm
-from converters.models.pixel_decoder import PixelDecoder
+from sealbench.converters.models.layers import NORM_EPS, ChannelNorm, GlobalResponseNorm
+from sealbench.converters.models.pixel_decoder import PixelDecoder
 
 
 class Block(nn.Module):

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from converters.models.layers import Upsample
+from sealbench.converters.models.layers import Upsample
 
 
 class PixelDecoder(nn.Module):

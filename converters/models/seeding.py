@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from converters.models.layers import ChannelRMSNorm
+from sealbench.converters.models.layers import ChannelRMSNorm
 
 _SPREAD = 0.1
 

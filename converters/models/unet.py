@@ -7,7 +7,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from converters.models.layers import ChannelRMSNorm, Upsample
+from sealbench.converters.models.layers import ChannelRMSNorm, Upsample
 
 # Each skip connection is scaled by 1 / sqrt(2), so that a concatenation keeps the variance (as in Imagen's UNet).
 SKIP_SCALE = 2**-0.5

@@ -10,8 +10,8 @@ from collections.abc import Collection
 import torch
 from torch import Tensor, nn
 
-from converters.models.layers import ChannelNorm
-from converters.models.pixel_decoder import PixelDecoder
+from sealbench.converters.models.layers import ChannelNorm
+from sealbench.converters.models.pixel_decoder import PixelDecoder
 
 
 class PatchEmbed(nn.Module):

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from converters.models.jnd import luminance
-from converters.models.layers import resize
+from sealbench.converters.models.jnd import luminance
+from sealbench.converters.models.layers import resize
 
 
 class Watermarker(nn.Module):

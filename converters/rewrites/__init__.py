@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from converters.errors import UnknownNameError
-from converters.variants import Card
+from sealbench.converters.cards.card import Card
+from sealbench.converters.errors import UnknownNameError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -32,19 +32,19 @@ class Rewrite:
 
 
 def _fold_norms(detector: "nn.Module") -> "nn.Module":
-    from converters.rewrites.fold_norms import fold_norms
+    from sealbench.converters.rewrites.fold_norms import fold_norms
 
     return fold_norms(detector)
 
 
 def _slice_padding(detector: "nn.Module") -> "nn.Module":
-    from converters.rewrites.slice_padding import slice_padding
+    from sealbench.converters.rewrites.slice_padding import slice_padding
 
     return slice_padding(detector)
 
 
 def _split_depthwise(detector: "nn.Module") -> "nn.Module":
-    from converters.rewrites.split_depthwise import split_depthwise
+    from sealbench.converters.rewrites.split_depthwise import split_depthwise
 
     return split_depthwise(detector)
 

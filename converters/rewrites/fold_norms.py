@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from converters.models import convnext, vit
-from converters.models.layers import NORM_EPS, ChannelNorm, GlobalResponseNorm
+from sealbench.converters.models import convnext, vit
+from sealbench.converters.models.layers import NORM_EPS, ChannelNorm, GlobalResponseNorm
 
 
 class ChannelsLastNorm(nn.Module):

@@ -1,1 +1,1 @@
-"""Trains the small bundled model; `python -m converters.training --help`."""
+"""Trains the small bundled model; `sealbench train --help`."""

@@ -1,4 +1,4 @@
-"""Attacks on batches that gradients pass through; the measured ones are in `datasets.attacks`.
+"""Attacks on batches that gradients pass through; the measured ones are in `sealbench.datasets.attacks`.
 
 Strengths are drawn for each image from ranges a little wider than what quality is measured at. What has no useful
 gradient (rounding, JPEG) passes the gradient on unchanged.
@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from converters.models.layers import resize
-from converters.training.jpeg import jpeg
+from sealbench.converters.models.layers import resize
+from sealbench.converters.training.jpeg import jpeg
 
 
 def straight_through(images: Tensor, changed: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from converters.errors import ConverterError
+from sealbench.converters.errors import ConverterError
 
 FORMAT = 2
 """Raise it when the trainer's progress or its losses change: going on would be neither of the two trainings."""

@@ -1,12 +1,12 @@
-"""`python -m converters.training.curves DIR --out FILE.png`: the curves of a training as a small picture."""
+"""`python -m sealbench.converters.training.curves DIR --out FILE.png`: the curves of a training as a small picture."""
 
 import argparse
 import csv
 import sys
 from pathlib import Path
 
-from converters.training.checkpoint import TrainingError
-from converters.training.loop import CURVES
+from sealbench.converters.training.checkpoint import TrainingError
+from sealbench.converters.training.loop import CURVES
 
 _PANELS = (
     ("loss", "loss"),
@@ -62,7 +62,7 @@ def plot(logs: list[list[dict[str, str]]], out: Path) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns 0, or 2 for what the user can mend."""
-    parser = argparse.ArgumentParser(prog="python -m converters.training.curves", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m sealbench.converters.training.curves", description=__doc__)
     parser.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="output folders, in the order of training")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the picture, .png")
     options = parser.parse_args(argv)

@@ -6,8 +6,8 @@ import torch.nn.functional as F  # noqa: N812
 from PIL import Image
 from torch import Tensor
 
-from datasets.dead_leaves import dead_leaves
-from datasets.photographs import photograph, photographs
+from sealbench.datasets.dead_leaves import dead_leaves
+from sealbench.datasets.photographs import photograph, photographs
 
 _SHRINK = 0.7  # from one level of a photograph's pyramid to the next
 _SMALLEST_LEVEL = 256  # pixels of the shorter side
@@ -30,7 +30,7 @@ class CoverImages:
         device: where the crops are kept.
 
     Raises:
-        datasets.errors.DatasetError: a photograph is not installed.
+        sealbench.datasets.errors.DatasetError: a photograph is not installed.
     """
 
     def __init__(

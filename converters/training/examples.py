@@ -1,4 +1,4 @@
-"""`python -m converters.training.examples --out FILE.png`: originals, watermarked images, and their difference."""
+"""`python -m sealbench.converters.training.examples --out FILE.png`: originals, marked images, their difference."""
 
 import argparse
 import sys
@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from converters.embedding import embed_pictures
-from converters.errors import ConverterError
-from converters.variants import get_variant, variant_names
-from converters.weights import find_weights, load_watermarker
-from datasets.errors import DatasetError
-from datasets.images import write_png
-from datasets.messages import random_messages
-from datasets.photographs import photo_samples
+from sealbench.converters.cards.card import get_variant, variant_names
+from sealbench.converters.checkpoints.weights import find_weights, load_watermarker
+from sealbench.converters.embedding import embed_pictures
+from sealbench.converters.errors import ConverterError
+from sealbench.datasets.errors import DatasetError
+from sealbench.datasets.images import write_png
+from sealbench.datasets.messages import random_messages
+from sealbench.datasets.photographs import photo_samples
 
 GAIN = 10  # by which the difference is enlarged about mid-gray
 MARGIN = 8  # white pixels between pictures
@@ -41,7 +41,7 @@ def example_sheet(originals: np.ndarray, watermarked: np.ndarray) -> np.ndarray:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns 0, or 2 for what the user can mend."""
     parser = argparse.ArgumentParser(
-        prog="python -m converters.training.examples",
+        prog="python -m sealbench.converters.training.examples",
         description=f"Draws held-out photographs: original, watermarked, difference x {GAIN}.",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the picture, .png")

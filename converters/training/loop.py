@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from converters.training.checkpoint import CurveLog
-from converters.training.recipe import Phase
-from converters.training.trainer import StepResult, Trainer
+from sealbench.converters.training.checkpoint import CurveLog
+from sealbench.converters.training.recipe import Phase
+from sealbench.converters.training.trainer import StepResult, Trainer
 
 CURVES = "curves.csv"
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from converters.training.recipe import LossWeights
+from sealbench.converters.training.recipe import LossWeights
 
 _TINY = 1e-12  # the gradient of a root is infinite at 0
 FEATURE_SIZE = 6.0

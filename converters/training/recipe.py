@@ -26,7 +26,7 @@ class Phase:
         batch: watermarked images a step.
         unmarked: images without a watermark that are added to each step.
         learning_rate: peak; it rises over the first steps of a phase and falls over the last fifth.
-        attacks: names of `converters.training.augment.ATTACKS`, each as likely as another.
+        attacks: names of `sealbench.converters.training.augment.ATTACKS`, each as likely as another.
         bits_shown: so many bits of a message are drawn on carriers at the beginning, or None to go on with as many as
             there are. Until all are shown, nothing is attacked.
         scaling_start: blending strength at the beginning, or None to go on with what it is.

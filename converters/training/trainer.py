@@ -13,11 +13,12 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from converters.models.jnd import luminance
-from converters.models.watermarker import Watermarker
-from converters.training.augment import apply_attack, round_to_8_bits
-from converters.training.carriers import TONE_PERIOD, carrier_pattern, sign_tiles, tone_tiles
-from converters.training.checkpoint import (
+from sealbench.converters.cards.card import Variant
+from sealbench.converters.models.jnd import luminance
+from sealbench.converters.models.watermarker import Watermarker
+from sealbench.converters.training.augment import apply_attack, round_to_8_bits
+from sealbench.converters.training.carriers import TONE_PERIOD, carrier_pattern, sign_tiles, tone_tiles
+from sealbench.converters.training.checkpoint import (
     TrainingError,
     dump_progress,
     load_checkpoint,
@@ -25,10 +26,9 @@ from converters.training.checkpoint import (
     save_checkpoint,
     save_weights,
 )
-from converters.training.data import CoverImages
-from converters.training.losses import detection_loss, feature_loss
-from converters.training.recipe import CARRIER_KINDS, DETECTOR, JOINT, SIGNS, TONES, Phase, Recipe
-from converters.variants import Variant
+from sealbench.converters.training.data import CoverImages
+from sealbench.converters.training.losses import detection_loss, feature_loss
+from sealbench.converters.training.recipe import CARRIER_KINDS, DETECTOR, JOINT, SIGNS, TONES, Phase, Recipe
 
 CHECKPOINT, WEIGHTS = "checkpoint.pt", "weights.safetensors"
 

@@ -53,8 +53,8 @@ def main_job_on_terminal(run_dir: Path, cache: Path, *arguments: str, columns: i
 
 
 def render_again(run_dir: Path) -> MainJob:
-    """Run `python -m reports` on a folder."""
-    return _run(run_dir, [sys.executable, "-m", "reports", str(run_dir)], {"cwd": ROOT})
+    """Run `sealbench report` on a folder."""
+    return _run(run_dir, [sys.executable, "-m", "sealbench", "report", str(run_dir)], {"cwd": ROOT})
 
 
 def _run(run_dir: Path, command: Sequence[str], where: dict[str, Any]) -> MainJob:

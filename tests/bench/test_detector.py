@@ -6,17 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.detector import VideoSealDetectorTFLite
-from bench.runners import LiteRTRunner, RunnerError
-from converters.errors import UnknownNameError
-from datasets.errors import DatasetError
-from datasets.images import resize, write_png
+from sealbench.bench.backends.runners import LiteRTRunner
+from sealbench.bench.detector import VideoSealDetectorTFLite
+from sealbench.bench.errors import RunnerError
+from sealbench.converters.errors import UnknownNameError
+from sealbench.datasets.errors import DatasetError
+from sealbench.datasets.images import resize, write_png
 from tests.bench.tiny import NBITS, SIZE, tiny_tflite
 
 RUN_WITHOUT_TORCH = """
 import sys
 import numpy as np
-from bench.detector import VideoSealDetectorTFLite
+from sealbench.bench.detector import VideoSealDetectorTFLite
 detection = VideoSealDetectorTFLite(sys.argv[1], nbits=4).detect(np.zeros((50, 40, 3), np.uint8))
 print(detection.message.shape, sorted({"torch", "litert_torch", "tensorflow"} & set(sys.modules)))
 """

@@ -5,12 +5,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from converters.image_size import ImageSize
-from converters.variants import Blending, ConvNeXtCard, EmbedderCard, Variant
-from converters.weights import find_weights, load_watermarker
+from sealbench.converters.cards.card import Blending, ConvNeXtCard, EmbedderCard, Variant
+from sealbench.converters.cards.image_size import ImageSize
+from sealbench.converters.checkpoints.weights import find_weights, load_watermarker
 
 if TYPE_CHECKING:
-    from converters.models.watermarker import Watermarker
+    from sealbench.converters.models.watermarker import Watermarker
 
 SIZE = (32, 32)
 NBITS = 4
@@ -34,7 +34,7 @@ def tiny_watermarker() -> "Watermarker":
 @cache
 def tiny_tflite() -> bytes:
     """The detector's float32 file; converted once a session."""
-    from converters.export import export_float32
+    from sealbench.converters.export.detector import export_float32
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "tiny.tflite"

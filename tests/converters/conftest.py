@@ -10,17 +10,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from converters.calibration import calibration_images
-from converters.export import export_float32
-from converters.image_size import ImageSize
-from converters.models.watermarker import Watermarker
-from converters.precisions import PRECISIONS
-from converters.quantize import quantize
-from converters.training.data import CoverImages
-from converters.variants import Blending, ConvNeXtCard, EmbedderCard, Variant
-from converters.weights import find_weights, load_watermarker
-from tests.converters.checkpoints import TWINS, State, unseeded_state
-from tests.converters.small_training import CPU, SMALL
+from sealbench.converters.cards.card import Blending, ConvNeXtCard, EmbedderCard, Variant
+from sealbench.converters.cards.image_size import ImageSize
+from sealbench.converters.checkpoints.weights import find_weights, load_watermarker
+from sealbench.converters.export.calibration import calibration_images
+from sealbench.converters.export.detector import export_float32
+from sealbench.converters.export.precisions import PRECISIONS
+from sealbench.converters.export.quantize import quantize
+from sealbench.converters.models.watermarker import Watermarker
+from sealbench.converters.training.data import CoverImages
+from tests.converters.made_checkpoints import TWINS, State, unseeded_state
+from tests.converters.training.small_training import CPU, SMALL
 
 FloatArray = NDArray[np.float32]
 

@@ -12,17 +12,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from converters import store as store_module
-from converters.cache_folder import cache_folder
-from converters.errors import ImageSizeError, StoreError
-from converters.file_hashes import file_sha256
-from converters.image_size import ImageSize
-from converters.lazy_model import LazyModel
-from converters.precisions import get_precision
-from converters.store import PROVENANCE, Artifact, ArtifactSpec, ArtifactStore
-from converters.tflite_file import check_detector_signature, read_model_file
-from converters.variants import Blending, ConvNeXtCard, Variant
-from converters.weights import Weights
+from sealbench.converters import store as store_module
+from sealbench.converters.cache_folder import cache_folder
+from sealbench.converters.cards.card import Blending, ConvNeXtCard, Variant
+from sealbench.converters.cards.image_size import ImageSize
+from sealbench.converters.checkpoints.file_hashes import file_sha256
+from sealbench.converters.checkpoints.weights import Weights
+from sealbench.converters.errors import ImageSizeError, StoreError
+from sealbench.converters.export.precisions import get_precision
+from sealbench.converters.families.watermark_model import LazyModel
+from sealbench.converters.store import PROVENANCE, Artifact, ArtifactSpec, ArtifactStore
+from sealbench.converters.tflite.model_file import check_detector_signature, read_model_file
 
 WEIGHTS = Weights("file", Path("w.pth"), "0" * 64)
 
@@ -32,11 +32,11 @@ import os, signal, sys, time
 from pathlib import Path
 import torch
 from torch import nn
-from converters.image_size import ImageSize
-from converters.precisions import get_precision
-from converters.store import ArtifactSpec, ArtifactStore
-from converters.variants import Blending, ConvNeXtCard, EmbedderCard, Variant
-from converters.weights import Weights
+from sealbench.converters.cards.image_size import ImageSize
+from sealbench.converters.export.precisions import get_precision
+from sealbench.converters.store import ArtifactSpec, ArtifactStore
+from sealbench.converters.cards.card import Blending, ConvNeXtCard, EmbedderCard, Variant
+from sealbench.converters.checkpoints.weights import Weights
 
 root, log, way = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
 variant = Variant("tiny", "watermark", 16, 32, ConvNeXtCard((1, 1), (8, 16), 4),

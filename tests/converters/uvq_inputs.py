@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from converters.models.uvq.exporting import INPUT_SHAPES
-from converters.models.uvq.loading import load_network
-from converters.models.uvq.networks import AggregationNet
+from sealbench.converters.models.uvq.exporting import INPUT_SHAPES
+from sealbench.converters.models.uvq.loading import load_network
+from sealbench.converters.models.uvq.networks import AggregationNet
 
 
 @cache

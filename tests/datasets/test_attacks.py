@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-from datasets.attacks import (
+from sealbench.datasets.attacks import (
     ATTACK_SETS,
     ATTACKS,
     TRAINING_TABLE,
@@ -18,8 +18,8 @@ from datasets.attacks import (
     jpeg_qualities,
     parse_attack,
 )
-from datasets.errors import DatasetError
-from datasets.photographs import photo_samples
+from sealbench.datasets.errors import DatasetError
+from sealbench.datasets.photographs import photo_samples
 
 PICTURE = photo_samples("evaluation", (96, 128), 3)[2].image
 GRAY = np.full((64, 48, 3), 100, np.uint8)

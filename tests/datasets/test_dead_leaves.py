@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from datasets.dead_leaves import _radii, dead_leaves, dead_leaves_samples
-from datasets.errors import DatasetError
-from datasets.photographs import photograph
-from datasets.sample import fingerprint
+from sealbench.datasets.dead_leaves import _radii, dead_leaves, dead_leaves_samples
+from sealbench.datasets.errors import DatasetError
+from sealbench.datasets.photographs import photograph
+from sealbench.datasets.sample import fingerprint
 
 
 def spectral_slope(image: np.ndarray) -> float:

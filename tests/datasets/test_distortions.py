@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from datasets.attacks import apply_attack, parse_attack
-from datasets.distortions import LADDERS, STEPS, distorted_samples, mirrored_frame, mixed_samples
-from datasets.errors import DatasetError
-from datasets.photographs import photograph, photographs
+from sealbench.datasets.attacks import apply_attack, parse_attack
+from sealbench.datasets.distortions import LADDERS, STEPS, distorted_samples, mirrored_frame, mixed_samples
+from sealbench.datasets.errors import DatasetError
+from sealbench.datasets.photographs import photograph, photographs
 
 SIZE = (90, 160)
 NAMES = photographs("evaluation")

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import datasets.folder
-from datasets.errors import DatasetError
-from datasets.folder import MANIFEST, folder_samples
-from datasets.images import read_image, write_png
-from datasets.sample import check_message_length
+import sealbench.datasets.folder
+from sealbench.datasets.errors import DatasetError
+from sealbench.datasets.folder import MANIFEST, folder_samples
+from sealbench.datasets.images import read_image, write_png
+from sealbench.datasets.sample import check_message_length
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_limit_takes_the_first_and_nothing_is_decoded_twice_or_in_vain(
         decoded.append(path.name)
         return read_image(path)
 
-    monkeypatch.setattr(datasets.folder, "read_image", reading)
+    monkeypatch.setattr(sealbench.datasets.folder, "read_image", reading)
     (folder / MANIFEST).write_text("file,message\na.PNG,01\nb.png,10\nc.png,11\n")
     assert [sample.id for sample in folder_samples(folder, limit=2)] == ["a.PNG", "b.png"]
     assert decoded == ["a.PNG", "b.png"]
@@ -99,7 +99,7 @@ GOOD = "file,message\na.PNG,01\nb.png,10\n"
 def test_wrong_manifest_is_refused_by_name_before_decoding(
     folder: Path, text: str, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delattr(datasets.folder, "read_image")
+    monkeypatch.delattr(sealbench.datasets.folder, "read_image")
     (folder / MANIFEST).write_text(text)
     with pytest.raises(DatasetError, match=rf"{MANIFEST}.*{expected}"):
         folder_samples(folder)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from datasets.errors import DatasetError
-from datasets.images import read_image, resize, write_png
+from sealbench.datasets.errors import DatasetError
+from sealbench.datasets.images import read_image, resize, write_png
 
 RNG = np.random.default_rng(0)
 SMOOTH = resize(RNG.integers(0, 256, (6, 8, 3), dtype=np.uint8), 60, 80)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datasets.errors import DatasetError
-from datasets.messages import format_bits, message_from_argument, parse_message, random_messages
+from sealbench.datasets.errors import DatasetError
+from sealbench.datasets.messages import format_bits, message_from_argument, parse_message, random_messages
 
 BITS = st.lists(st.integers(0, 1), min_size=1, max_size=300).map(lambda bits: np.array(bits, np.uint8))
 

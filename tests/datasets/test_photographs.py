@@ -5,11 +5,11 @@ from collections import Counter
 import numpy as np
 import pytest
 
-import datasets.photographs
-from datasets.errors import DatasetError
-from datasets.images import resize
-from datasets.photographs import PHOTOGRAPHS, photo_samples, photograph, photographs
-from datasets.sample import ROLES, fingerprint
+import sealbench.datasets.photographs
+from sealbench.datasets.errors import DatasetError
+from sealbench.datasets.images import resize
+from sealbench.datasets.photographs import PHOTOGRAPHS, photo_samples, photograph, photographs
+from sealbench.datasets.sample import ROLES, fingerprint
 
 
 def test_roles_share_no_name_no_file_and_no_source() -> None:
@@ -88,7 +88,7 @@ def test_crops_span_native_resolution_to_the_largest_that_fits(monkeypatch: pyte
         crops.append(image.shape[:2])
         return resize(image, height, width)
 
-    monkeypatch.setattr(datasets.photographs, "resize", recording)
+    monkeypatch.setattr(sealbench.datasets.photographs, "resize", recording)
     photo_samples("evaluation", (50, 100), 240)
     rows = np.array([crop[0] for index, crop in enumerate(crops) if index % 6 == 0])  # astronaut, 512 x 512
     assert rows.min() >= 50

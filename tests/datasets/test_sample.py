@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from datasets.errors import DatasetError
-from datasets.sample import Sample, check_message_length, fingerprint
+from sealbench.datasets.errors import DatasetError
+from sealbench.datasets.sample import Sample, check_message_length, fingerprint
 
 IMAGE = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
 BITS = np.array([0, 1, 1, 0], np.uint8)
@@ -61,6 +61,6 @@ def test_fingerprint_sees_every_change() -> None:
 def test_import_of_the_whole_package_is_cheap() -> None:
     modules = ["sample", "images", "photographs", "folder", "dead_leaves", "messages", "attacks"]
     heavy = "{'torch', 'skimage', 'scipy', 'matplotlib', 'pandas', 'converters', 'bench', 'reports'}"
-    code = f"import sys, {', '.join(f'datasets.{m}' for m in modules)}; print({heavy} & set(sys.modules))"
+    code = f"import sys, {', '.join(f'sealbench.datasets.{m}' for m in modules)}; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

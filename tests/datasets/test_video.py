@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from datasets.errors import DatasetError
-from datasets.video import video_frames, video_samples
+from sealbench.datasets.errors import DatasetError
+from sealbench.datasets.video import video_frames, video_samples
 
 needs_pyav = pytest.mark.skipif(find_spec("av") is None, reason="the extra video is not installed")
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from reports.error_tables import keep_errors
-from reports.records import Case, Measurement
-from reports.run_directory import RunDirectory
+from sealbench.reports.run.directory import RunDirectory
+from sealbench.reports.run.error_tables import keep_errors
+from sealbench.reports.schema.records import Case, Measurement
 from tests.reports.synthetic import FULL, NANO, RUN_ID, bit_rows, healthy_rows, plan_of, torch_of
 
 HOSTILE = (

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from reports.loaded_run import LoadedRun, load_run
-from reports.picture_sums import STATISTICS, bit_sums
-from reports.records import Case, Measurement, measurement
-from reports.run_directory import RunDirectory
-from reports.run_reader import BITS, load_samples
+from sealbench.reports.run.directory import RunDirectory
+from sealbench.reports.run.loaded_run import LoadedRun, load_run
+from sealbench.reports.run.reader import BITS, load_samples
+from sealbench.reports.schema.records import Case, Measurement, measurement
+from sealbench.reports.statistics.picture_sums import STATISTICS, bit_sums
 from tests.reports.synthetic import NANO, plan_of
 
 ENVIRONMENT: dict[str, Any] = {

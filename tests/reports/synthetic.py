@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from reports.records import BIT_COLUMNS, Case, Expectation, Measurement, measurement
+from sealbench.reports.schema.records import BIT_COLUMNS, Case, Expectation, Measurement, measurement
 
 RUN_ID = "20250102-030405-000006"
 NANO = Case("videoseal_nano", "bundled", "float32", "256", "simple", "litert", 2)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from reports.errors import ReportError
-from reports.files import write_rows_csv
+from sealbench.reports.errors import ReportError
+from sealbench.reports.files import write_rows_csv
 
 
 def test_rows_come_back_as_they_were(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "reports"
-ALLOWED = {"reports", "jinja2", "markupsafe", "matplotlib", "numpy", "pandas", "rich", "scipy"}
+ALLOWED = {"sealbench", "jinja2", "markupsafe", "matplotlib", "numpy", "pandas", "rich", "scipy"}
 
 
 def imported_by(file: Path) -> set[str]:
@@ -21,19 +21,16 @@ def imported_by(file: Path) -> set[str]:
 
 
 def test_it_imports_only_the_standard_library_and_what_draws() -> None:
-    files = list(PACKAGE.glob("*.py"))
+    files = list(PACKAGE.rglob("*.py"))
     assert files
     for file in files:
         assert imported_by(file) - set(sys.stdlib_module_names) <= ALLOWED, file
 
 
-def test_no_module_has_the_name_of_one_of_the_standard_library() -> None:
-    assert {file.stem for file in PACKAGE.glob("*.py")}.isdisjoint(sys.stdlib_module_names)
-
-
 def test_records_gates_and_the_run_directory_import_nothing_heavy() -> None:
     code = (
-        "import sys, reports.records, reports.gates, reports.metric_registry, reports.run_directory;"
+        "import sys, sealbench.reports.schema.records, sealbench.reports.gates.judge;"
+        "import sealbench.reports.schema.metrics, sealbench.reports.run.directory;"
         "print(*{name.partition('.')[0] for name in sys.modules} & {'pandas', 'numpy', 'matplotlib', 'rich', 'torch'})"
     )
     command = [sys.executable, "-c", code]

@@ -5,9 +5,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from converters.export import quiet_unless_failing
-from converters.models.uvq.efficientnet import FEATURE_CHANNELS
-from converters.models.uvq.networks import (
+from sealbench.converters.export.float32 import write_float32
+from sealbench.converters.models.uvq.efficientnet import FEATURE_CHANNELS
+from sealbench.converters.models.uvq.networks import (
     CONTENT_SIDE,
     FEATURE_SIDE,
     FRAME,
@@ -64,10 +64,7 @@ def export_uvq_float32(network: nn.Module, path: Path) -> None:
         path: of the `.tflite` file.
     """
     samples = tuple(torch.zeros(shape) for shape in INPUT_SHAPES[type(network)])
-    with quiet_unless_failing():
-        import litert_torch
-
-        # Not with `lightweight_conversion`, as a detector: of the 1152 x 320 weights of the last block, the largest of
-        # all, the batch norm is then not folded in but multiplied in each time the model runs. No recipe finds weights
-        # there: an int8 file had 5.35 MB, not 4.25, and a static one did not run.
-        litert_torch.convert(file_module(network).eval(), samples).export(str(path))
+    # Not with `lightweight_conversion`, as a detector: of the 1152 x 320 weights of the last block, the largest of
+    # all, the batch norm is then not folded in but multiplied in each time the model runs. No recipe finds weights
+    # there: an int8 file had 5.35 MB, not 4.25, and a static one did not run.
+    write_float32(file_module(network).eval(), path, samples)

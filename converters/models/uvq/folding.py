@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from converters.models.uvq.efficientnet import ConvNorm
+from sealbench.converters.models.uvq.efficientnet import ConvNorm
 
 
 @torch.no_grad()

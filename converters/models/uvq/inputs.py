@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from converters.models.uvq.networks import FRAME, ContentNet, DistortionNet, content_view, patch_views
+from sealbench.converters.models.uvq.networks import FRAME, ContentNet, DistortionNet, content_view, patch_views
 
 
 def signed(frame: np.ndarray) -> np.ndarray:

@@ -6,10 +6,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from converters.checkpoint_file import check_fit, read_tensors
-from converters.errors import UnknownNameError, WeightsError
-from converters.models.uvq.networks import AggregationNet, ContentNet, DistortionNet, UvqChain
-from converters.models.uvq.seeding import initialize_aggregation, initialize_trunk
+from sealbench.converters.checkpoints.checkpoint_file import check_fit, read_tensors
+from sealbench.converters.errors import UnknownNameError, WeightsError
+from sealbench.converters.models.uvq.networks import AggregationNet, ContentNet, DistortionNet, UvqChain
+from sealbench.converters.models.uvq.seeding import initialize_aggregation, initialize_trunk
 
 NETWORKS: dict[str, type[ContentNet | DistortionNet | AggregationNet]] = {
     "content": ContentNet,
@@ -28,7 +28,7 @@ def load_network(name: str, checkpoint: Path | None = None) -> ContentNet | Dist
     Args:
         name: `content`, `distortion` or `aggregation`.
         checkpoint: a state dict as released (`content_net.pth` and so on), or as `.safetensors`; it is never unpickled.
-            None for seeded values, see `converters.models.uvq.seeding`.
+            None for seeded values, see `sealbench.converters.models.uvq.seeding`.
 
     Raises:
         UnknownNameError: there is no such network.

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from converters.models.uvq.efficientnet import FEATURE_CHANNELS, STRIDE, EfficientTrunk
+from sealbench.converters.models.uvq.efficientnet import FEATURE_CHANNELS, STRIDE, EfficientTrunk
 
 FRAME = (1080, 1920)  # height and width in pixels
 CONTENT_SIDE = 256

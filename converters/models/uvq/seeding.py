@@ -4,10 +4,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from converters.models.seeding import initialize
-from converters.models.uvq.efficientnet import ConvNorm, EfficientTrunk
-from converters.models.uvq.networks import AggregationNet
-from converters.models.uvq.settling import settling_pictures
+from sealbench.converters.models.seeding import initialize
+from sealbench.converters.models.uvq.efficientnet import ConvNorm, EfficientTrunk
+from sealbench.converters.models.uvq.networks import AggregationNet
+from sealbench.converters.models.uvq.settling import settling_pictures
 
 _SPREAD = 0.1
 
@@ -15,10 +15,11 @@ _SPREAD = 0.1
 def initialize_trunk(network: EfficientTrunk, seed: int) -> None:
     """Fill a trunk with values from `seed`, in place, and put it in evaluation mode.
 
-    The weights are those of `converters.models.seeding.initialize`, but each batch norm's running statistics are those
-    of its own inputs when generated images (`settling_pictures`) go through, as after training. With mean 0 and
-    variance 1 instead, SiLU and the squeezed scales take so much of the signal in sixteen blocks that nothing of the
-    image is left in the features. So a seeded score varies between images, and between the steps of a distortion. The
+    The weights are those of `sealbench.converters.models.seeding.initialize`, but each batch norm's running statistics
+    are those of its own inputs when generated images (`settling_pictures`) go through, as after training. With mean 0
+    and variance 1 instead, SiLU and the squeezed scales take so much of the signal in sixteen blocks that nothing of
+    the image is left in the features. So a seeded score varies between images, and between the steps of a distortion.
+    The
     statistics are sums of floats: on another machine they may differ in the last digits.
 
     The norms before SiLU add 1, where SiLU is nearly straight. About 0, where it bends, each layer enlarges the errors

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from datasets.attacks import apply_attack
-from datasets.dead_leaves import dead_leaves
+from sealbench.datasets.attacks import apply_attack
+from sealbench.datasets.dead_leaves import dead_leaves
 
 _PICTURES, _SIDE = 8, 256
 _NOISE = "gaussian_noise:20"

@@ -1,0 +1,108 @@
+"""`sealbench litert-check`: our median latency of a file beside that of LiteRT's own benchmark tool.
+
+The two take turns of seconds: a fresh process of ours, timed as a suite times it, and a run of
+`ai_edge_litert.tools.benchmark_litert_model` on as many threads. What the tool times is a little less than what we do:
+it runs on LiteRT's compiled model and leaves its buffers as they are; our call hands over an image and takes logits.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from sealbench.bench.analysis.aa import find_file
+from sealbench.bench.errors import RunnerError
+from sealbench.bench.options import DEFAULT_THREADS
+from sealbench.bench.timing.process import TimedProcess, file_request
+from sealbench.bench.timing.rounds import SETTLE_MS
+from sealbench.converters.cards.card import card_names
+from sealbench.converters.command_line import require_at_least
+from sealbench.converters.export.precisions import PRECISIONS
+from sealbench.reports.statistics.intervals import Interval, quantile_interval
+
+TOOL = "ai_edge_litert.tools.benchmark_litert_model"
+TURNS = 10
+CALLS = 50
+WITHIN = 0.03
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Medians of one turn in milliseconds: ours, and the tool's."""
+
+    ours_ms: float
+    tools_ms: float
+
+
+def our_median_ms(path: Path, threads: int, calls: int) -> float:
+    """Median of so many timed calls in a fresh process, warmed up and settled."""
+    with TimedProcess(file_request("litert", path, threads)) as process:
+        process.warm_up()
+        return median(process.turn(SETTLE_MS).latency_ms for _ in range(calls))
+
+
+def tools_median_ms(path: Path, threads: int, calls: int) -> float:
+    """Median of so many calls by LiteRT's own benchmark.
+
+    Raises:
+        RunnerError: the tool failed; with the last line that it said.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        result = Path(folder) / "result.json"
+        command = [sys.executable, "-m", TOOL, f"--model={path}", f"--num_threads={threads}", f"--num_runs={calls}"]
+        found = subprocess.run(  # noqa: S603 - LiteRT's own module, no shell
+            [*command, f"--result_json={result}"], capture_output=True, text=True, check=False
+        )
+        if found.returncode or not result.is_file():
+            said = (found.stderr.strip().splitlines() or ["nothing was said"])[-1]
+            raise RunnerError(f"{path}: {TOOL} failed with exit code {found.returncode}: {said}")
+        latency_ms: float = json.loads(result.read_text(encoding="utf-8"))["latency"]["median_ms"]
+        return latency_ms
+
+
+def ratio_of(turns: Sequence[Turn]) -> tuple[float, Interval]:
+    """Median over the turns of ours / the tool's, with its 95 % interval."""
+    ratios = np.array([turn.ours_ms / turn.tools_ms for turn in turns])
+    return float(np.median(ratios)), quantile_interval(ratios)
+
+
+def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="sealbench litert-check", description="Compare our latency of a file with LiteRT's own benchmark."
+    )
+    parser.add_argument("variant", nargs="?", default="videoseal_nano", help=f"one of: {', '.join(card_names())}")
+    parser.add_argument("precision", nargs="?", default="int8", help=f"one of: {', '.join(PRECISIONS)} (%(default)s)")
+    parser.add_argument("--threads", type=int, default=DEFAULT_THREADS, metavar="N", help="of both (%(default)s)")
+    parser.add_argument("--turns", type=int, default=TURNS, metavar="N", help="of each (%(default)s)")
+    options = parser.parse_args(arguments)
+    require_at_least(parser, options, {"threads": 1, "turns": 1})
+    return options
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command; returns its exit code: 0, 1 where the medians differ by more than 3 %."""
+    options = parse_arguments(arguments)
+    path = find_file(options.variant, options.precision)
+    turns = []
+    for number in range(options.turns):
+        both = {
+            "ours": lambda: our_median_ms(path, options.threads, CALLS),
+            "tools": lambda: tools_median_ms(path, options.threads, CALLS),
+        }
+        order = ("ours", "tools") if number % 2 == 0 else ("tools", "ours")
+        found = {name: both[name]() for name in order}
+        turns.append(Turn(found["ours"], found["tools"]))
+    ratio, interval = ratio_of(turns)
+    print(f"{path.name}, {options.threads} threads, {len(turns)} turns of {CALLS} calls, medians in ms")
+    print("  ours       " + " ".join(f"{turn.ours_ms:7.2f}" for turn in turns))
+    print("  LiteRT's   " + " ".join(f"{turn.tools_ms:7.2f}" for turn in turns))
+    print(f"  ours / LiteRT's: {ratio:.3f}, interval [{interval.low:.3f}, {interval.high:.3f}]")
+    return 0 if abs(ratio - 1) <= WITHIN else 1

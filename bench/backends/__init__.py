@@ -1,0 +1,1 @@
+"""Where a file runs: tensors in, the outputs out."""

@@ -1,0 +1,1 @@
+"""Decides whether a quantized perception model may ship: converts, measures, judges, reports."""

@@ -1,0 +1,327 @@
+"""The pytest plugin: options, the matrix, the record of a run, and its exit code.
+
+It imports no torch and no LiteRT, so that `--help` and unit tests start at once.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Generator, Sequence
+from dataclasses import astuple
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sealbench.bench.errors import OptionError
+from sealbench.bench.matrix import attacked_targets, conversion_targets, datasets_of, rewritten_targets, second_targets
+from sealbench.bench.options import add_options, dataset_name, read_options
+from sealbench.bench.session.baseline import conclude
+from sealbench.bench.session.console import RunConsole, file_line
+from sealbench.bench.session.progress import Progress, last_of_each, measured_durations
+from sealbench.bench.session.promises import (
+    has_matrix,
+    is_bench,
+    item_attack,
+    item_dataset,
+    item_promises,
+    item_target,
+    promise_of,
+    step_of,
+    suite_of,
+)
+from sealbench.bench.session.recorder import Recorder
+from sealbench.bench.session.resume import LATENCY_SUITE, finished_tests
+from sealbench.bench.session.start import open_run
+from sealbench.bench.session.state import BenchRun
+from sealbench.bench.session.step_summary import append_step_summary
+from sealbench.bench.suites import ORDER
+from sealbench.bench.targets import Target, expand, short_name
+from sealbench.bench.tasks import task_of
+from sealbench.converters.errors import ConverterError
+from sealbench.datasets.attacks import attack_seed
+from sealbench.datasets.errors import DatasetError
+from sealbench.reports.errors import ReportError
+from sealbench.reports.gates.judge import judge, load_gates
+from sealbench.reports.run.reader import load_results
+from sealbench.reports.schema.records import NO_ATTACK
+
+if TYPE_CHECKING:
+    from sealbench.bench.session.workbench import GroupBench
+
+INPUT_ERRORS = (OptionError, ConverterError, DatasetError, ReportError)
+
+
+SUITES_PACKAGE = "sealbench.bench.suites"
+SUITES = Path(__file__).parents[1] / "suites"
+pytest.register_assert_rewrite(SUITES_PACKAGE)
+STATE = pytest.StashKey[BenchRun]()
+# How long PyTorch's idle threads spin before they sleep, in turns of GNU OpenMP's loop, read when torch is loaded. By
+# default it is milliseconds: where both threads land on one core, a call of 120 ms was seen to take 2.9 s, nine
+# rounds in a row, and what runs after PyTorch is slowed as well. At this count PyTorch alone is as fast as by default
+# (21.6 against 20.5 ms a call, median of 30, the bundled model); asleep at once, it would need 45.8.
+SPIN_COUNT = "20000"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options of `pytest bench`."""
+    add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Read the options; a wrong one ends the run before anything is collected."""
+    os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)
+    config.addinivalue_line("markers", "measures(*metrics): the metrics that a test of the bench promises to record")
+    config.addinivalue_line("markers", "gives(*outputs): a suite that runs on models of such outputs alone")
+    try:
+        options = read_options(config)
+        config.stash[STATE] = BenchRun(
+            options, expand(options), load_gates(options.gates) if options.gates is not None else ()
+        )
+    except INPUT_ERRORS as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+class SuiteModule(pytest.Module):
+    """A suite, imported by its one name: pytest would make another of the path, and another module with it."""
+
+    def _getobj(self) -> ModuleType:
+        return import_module(f"{SUITES_PACKAGE}.{self.path.stem}")
+
+
+def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Folders of this package are walked through, not imported under the names that their paths suggest."""
+    return pytest.Dir.from_parent(parent, path=path) if path.is_relative_to(SUITES.parent) else None
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+    """See `SuiteModule`."""
+    return SuiteModule.from_parent(parent, path=module_path) if module_path.parent == SUITES else None
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Expand the matrix: `target` is every file and reference, `file_target` the files only."""
+    if metafunc.definition.get_closest_marker("measures") is None:
+        return
+    state = metafunc.config.stash[STATE]
+    marker = metafunc.definition.get_closest_marker("gives")
+    targets = [t for t in state.targets if marker is None or task_of(t.variant).gives(t.variant) in marker.args]
+    if suite_of(metafunc.definition) != LATENCY_SUITE:  # what a model says does not depend on its threads
+        targets = [t for t in targets if t.threads == state.options.threads[0]]
+    files = [t for t in targets if not t.is_reference]
+    choices = {
+        "target": lambda: targets,
+        "reference_target": lambda: [t for t in targets if t.is_reference],
+        "file_target": lambda: files,
+        "quantized_target": lambda: [t for t in files if t.precision.weight_bits < 32],
+        "rewritten_target": lambda: rewritten_targets(targets),
+        "second_target": lambda: second_targets(targets),
+        "conversion_target": lambda: conversion_targets(state.options, state.targets),
+    }
+    (name,) = (name for name in choices if name in metafunc.fixturenames)
+    chosen: Sequence[Target] = choices[name]()
+    if "attack" in metafunc.fixturenames:
+        attacked = attacked_targets(state.options, chosen)
+        ids = [f"{t}-{dataset_name(dataset)}-{attack}" for t, dataset, attack in attacked]
+        metafunc.parametrize((name, "dataset", "attack"), attacked, ids=ids)
+        return
+    for images in ("dataset", "plain_dataset", "jpeg_dataset"):
+        if images in metafunc.fixturenames:  # the datasets of one target need not be those of another
+            pairs = [(t, dataset) for t in chosen for dataset in datasets_of(state.options, t, images)]
+            ids = [f"{t}-{dataset_name(dataset)}" for t, dataset in pairs]
+            metafunc.parametrize((name, images), pairs, ids=ids)
+            return
+    metafunc.parametrize(name, chosen, ids=str)
+
+
+@pytest.hookimpl(trylast=True)  # after -k and -m: what they leave out is not promised
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Sort the bench group by group and, within one, suite by suite; other tests keep their places.
+
+    The suite of attacks is sorted attack by attack, so that attacked images are made once, and what a run that broke
+    off has measured of an attack is whole; what is measured over several attacks comes last.
+
+    A test with nothing to measure (the conversion of a file that was given, plain images where all are watermarked)
+    is deselected: pytest would make a skipped test of its empty matrix.
+    """
+    empty = [item for item in items if is_bench(item) and not has_matrix(item)]
+    if empty:
+        config.hook.pytest_deselected(items=empty)
+        items[:] = [item for item in items if item not in empty]
+    state = config.stash[STATE]
+    groups = list(dict.fromkeys(target.group for target in state.targets))
+
+    attacks = (*state.options.attacks, NO_ATTACK)
+
+    def place(item: pytest.Item) -> tuple[int, int, int]:
+        return groups.index(item_target(item).group), ORDER.index(suite_of(item)), attacks.index(item_attack(item))
+
+    bench = sorted((item for item in items if is_bench(item)), key=place)
+    state.promises = [promise_of(item) for item in bench]
+    items[:] = [item for item in items if not is_bench(item)] + bench
+    if state.resumed:
+        assert state.options.run_dir is not None
+        try:
+            finished = finished_tests(state.promises, load_results(state.options.run_dir))
+        except ReportError as error:
+            raise pytest.UsageError(str(error)) from error
+        done = [item for item in bench if item.nodeid in finished]
+        config.hook.pytest_deselected(items=done)
+        items[:] = [item for item in items if item not in done]
+        bench = [item for item in bench if item not in done]
+    ends = last_of_each(str(place(item)[:2]) for item in bench)
+    state.milestones = {bench[index].nodeid for index in ends}
+    state.ends = set({item_target(item).case: item.nodeid for item in bench}.values())
+    state.progress = Progress([step_of(item, state.options) for item in bench], measured_durations())
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Check all inputs and open the run directory, before the first measurement."""
+    state = session.config.stash[STATE]
+    if not state.promises or session.config.option.collectonly:
+        return
+    try:
+        open_run(state)
+    except INPUT_ERRORS as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+@pytest.fixture
+def group(request: pytest.FixtureRequest) -> GroupBench:
+    """What the targets of this test's group share."""
+    workbench = request.config.stash[STATE].workbench
+    assert workbench is not None
+    return workbench.group(item_target(request.node).group)
+
+
+@pytest.fixture
+def record(request: pytest.FixtureRequest) -> Recorder:
+    """Records what this test measures."""
+    recorder: Recorder = request.node.stash[RECORDER]
+    return recorder
+
+
+RECORDER = pytest.StashKey[Recorder]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """Judge what a test of the bench measured: a gate that fails fails the test."""
+    try:
+        result = yield
+    finally:
+        if is_bench(pyfuncitem):  # for --junitxml; what was measured before an error, too
+            pyfuncitem.user_properties += pyfuncitem.stash[RECORDER].properties()
+    if is_bench(pyfuncitem):
+        failures = pyfuncitem.stash[RECORDER].failures()
+        if failures:
+            told = [f"{failure.gate.metric}: {failure.explanation}. {failure.gate.reason}" for failure in failures]
+            pytest.fail("gate failed: " + "\ngate failed: ".join(told), pytrace=False)
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """Show how far the run is, and take that away however it ends."""
+    config = session.config
+    console = RunConsole(config.pluginmanager.getplugin("terminalreporter"), config)
+    config.stash[STATE].console = console
+    try:
+        return (yield)
+    finally:
+        console.end()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Write down how long a test took, and say how far the run is and what became of a file."""
+    if not is_bench(item):
+        return (yield)
+    state = item.config.stash[STATE]
+    assert state.run is not None
+    assert state.console is not None
+    target = item_target(item)
+    name = f"{short_name(target)} {suite_of(item)}"
+    state.console.show(name, state.progress)
+    started = time.perf_counter()
+    result = yield
+    seconds = time.perf_counter() - started
+    step = step_of(item, state.options)
+    state.run.append_duration((*astuple(step), round(seconds, 3)))
+    state.progress.finished(step, seconds)
+    if item.nodeid in state.ends and not target.is_reference:
+        rows = [row for row in load_results(state.run.path) if row.case == target.case]  # those before a --resume, too
+        promised = [one for promise in state.promises for one in promise.expectations if one.case == target.case]
+        state.console.say(file_line(short_name(target), rows, judge(state.gates, rows, promised)))
+    state.console.show(name, state.progress)
+    if item.nodeid in state.milestones:
+        state.console.milestone(f"{target.group} {suite_of(item)}: {state.progress}")
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_teststatus(
+    report: pytest.TestReport, config: pytest.Config
+) -> Generator[None, tuple[str, str, str], tuple[str, str, str]]:
+    """Where a bar is drawn, pytest's letters would spoil it; what failed is told by name."""
+    category, letter, word = yield
+    console = config.stash[STATE].console
+    if console is None or not console.drawn:
+        return category, letter, word
+    if report.failed:
+        console.say(f"{category.upper()} {report.nodeid}")
+    return category, "", ""
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Give every test of the bench its recorder."""
+    if not is_bench(item):
+        return
+    state = item.config.stash[STATE]
+    assert state.run is not None
+    item.stash[RECORDER] = Recorder(
+        state.run, state.gates, item_target(item).case, item_dataset(item), item_attack(item), item_promises(item)
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Write the tables and plots of whatever was measured, and set the exit code of a gated run."""
+    state = session.config.stash.get(STATE, None)
+    if state is None or state.run is None:
+        return
+    from sealbench.reports.render.run import render
+    from sealbench.reports.render.tables import console_summary
+
+    state.run.finish(attack_seed)
+    rendered = render(state.run.path, state.gates)
+    state.summary = [*console_summary(rendered.frame).splitlines(), *(f"note: {note}" for note in rendered.notes)]
+    counts = Counter(str(result.verdict) for result in rendered.results)
+    state.summary.append("gates: " + (", ".join(f"{count} {name}" for name, count in counts.items()) or "none judged"))
+    if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        session.exitstatus = rendered.exit_code
+    options = state.options
+    told, session.exitstatus = conclude(
+        state.run.path, options.against, options.save_baseline, state.gates, int(session.exitstatus)
+    )
+    state.summary += told
+    pages = [state.run.path / name for name in ("summary.md", *(("compare.md",) if options.against else ()))]
+    if note := append_step_summary(pages, os.environ):
+        state.summary.append(f"note: {note}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Show the table, the verdicts and where the files are."""
+    state = config.stash.get(STATE, None)
+    if state is None or state.run is None:
+        return
+    terminalreporter.section("sealbench")
+    for line in state.summary:
+        terminalreporter.write_line(line)
+    seconds = time.perf_counter() - state.started
+    terminalreporter.write_line(f"report: {state.run.path / 'report.html'} ({seconds:.0f} s)")

@@ -1,0 +1,151 @@
+"""Going on with a run that was interrupted: what of it stands, and what is measured again."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sealbench.bench.errors import OptionError
+from sealbench.bench.tasks.bit_rows import CASE_COLUMNS
+from sealbench.reports.run.comparability import MACHINE
+from sealbench.reports.run.directory import RunDirectory
+from sealbench.reports.run.reader import ENVIRONMENT, is_run, load_results
+from sealbench.reports.schema.records import NO_ATTACK, Expectation, Measurement
+
+# What must be the same for the old rows and the new ones to be of one run.
+SAME = ("weights", "data", "attacks", "samples", "threads", "artifacts", "preprocessing", "packages", *MACHINE)
+# What a run recorded before there was such an entry was measured with.
+BEFORE: Mapping[str, object] = {"attacks": []}
+# Recorded of the images alone: it says nothing of whether the outputs of its case are there.
+IMAGE_METRICS = ("psnr_db",)
+LATENCY_SUITE = "latency"
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What one test of the bench promises.
+
+    Attributes:
+        test: its node ID.
+        suite: the suite it belongs to, like `latency`.
+        group: of its target, as text.
+        expectations: what it will record; none for a test that is only reported.
+    """
+
+    test: str
+    suite: str
+    group: str
+    expectations: tuple[Expectation, ...]
+
+
+def finished_tests(promises: Sequence[Promise], measurements: Iterable[Measurement]) -> set[str]:
+    """The tests that need not run again.
+
+    A test is finished when everything it promised is recorded. The latencies of a group are measured in common
+    rounds, so they are finished together or not at all; a test without promises goes with its group's latencies.
+    """
+    recorded = {row.expectation for row in measurements}
+
+    def kept(promise: Promise) -> bool:
+        return all(expectation in recorded for expectation in promise.expectations)
+
+    open_latencies = {p.group for p in promises if p.suite == LATENCY_SUITE and not kept(p)}
+    return {p.test for p in promises if kept(p) and not (p.suite == LATENCY_SUITE and p.group in open_latencies)}
+
+
+def resume(run_dir: Path, promises: Sequence[Promise], environment: Mapping[str, object]) -> RunDirectory:
+    """Open an interrupted run and drop from it what will be measured again.
+
+    Args:
+        run_dir: its folder.
+        promises: all tests of this run, the finished ones too.
+        environment: what would be written of a new run.
+
+    Raises:
+        OptionError: the run was of other weights, images or settings, on another machine or with other packages, or has
+            measured what is not asked for now.
+        ReportError: the folder holds no run, or its record is damaged.
+    """
+    before = _read_environment(run_dir)
+    for name in SAME:
+        now = json.loads(json.dumps(environment[name]))
+        then = before.get(name, BEFORE.get(name))
+        if then != now:
+            found, other = _differing(then, now)
+            raise OptionError(
+                f"--resume: {run_dir} was measured with other {name} (found {found}, now {other}); "
+                "go on with the same options, packages and machine, or give another --run-dir"
+            )
+    measured = load_results(run_dir)
+    asked = {expectation for p in promises for expectation in p.expectations}
+    lost = [row for row in measured if row.expectation not in asked]
+    if lost:
+        raise OptionError(
+            f"--resume: {run_dir} has {len(lost)} values that are not asked for now, {lost[0].metric} of "
+            f"{lost[0].case.precision} among them, and would lose them; "
+            "ask for all that was asked for then (-k, -m), or give another --run-dir"
+        )
+    finished = finished_tests(promises, measured)
+    kept = {expectation for p in promises if p.test in finished for expectation in p.expectations}
+    outputs = {
+        (*(getattr(expectation.case, name) for name in CASE_COLUMNS), expectation.dataset, expectation.attack)
+        for expectation in kept
+        if expectation.dataset and expectation.metric not in IMAGE_METRICS
+    }
+    timed = {
+        (case.variant, case.image_size)
+        for p in promises
+        if p.test in finished and p.suite == LATENCY_SUITE
+        for case in (expectation.case for expectation in p.expectations)
+    }
+    run = RunDirectory.resume(run_dir)
+    run.keep_only(
+        measurement=lambda row: row.expectation in kept,
+        bit_row=lambda row: _place(row, row["attack"]) in outputs,
+        score_row=lambda row: _place(row, NO_ATTACK) in outputs,  # `attack` is a step of its frames there
+        latency_row=lambda row: (row["variant"], row["image_size"]) in timed,
+    )
+    return run
+
+
+def _differing(then: object, now: object) -> tuple[object, object]:
+    """Of two mappings the entries in which they differ; all else as it is."""
+    if not isinstance(then, dict) or not isinstance(now, dict):
+        return then, now
+    return (
+        {key: value for key, value in then.items() if now.get(key) != value},
+        {key: value for key, value in now.items() if then.get(key) != value},
+    )
+
+
+def commits(run_dir: Path, now: str | None) -> str | None:
+    """The commits that a resumed run was measured with, the earliest first, separated by commas.
+
+    Args:
+        run_dir: its folder.
+        now: the commit that it is gone on with, or None outside a checkout.
+
+    Raises:
+        OptionError: the run's environment cannot be read.
+    """
+    then = str(_read_environment(run_dir).get("git_commit") or "").split(", ")
+    return ", ".join(dict.fromkeys(filter(None, [*then, now]))) or None
+
+
+def _place(row: Mapping[str, str], attack: str) -> tuple[str, ...]:
+    """Case, dataset and attack of a raw row."""
+    return (*(row[name] for name in CASE_COLUMNS), row["sample"].partition("/")[0], attack)
+
+
+def can_resume(run_dir: Path) -> bool:
+    """Whether the folder holds a run that got as far as measuring."""
+    return is_run(run_dir) and (run_dir / ENVIRONMENT).is_file()
+
+
+def _read_environment(run_dir: Path) -> dict[str, object]:
+    path = run_dir / ENVIRONMENT
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise OptionError(f"--resume: {path} cannot be read ({error}); begin anew without --resume") from error
+    return found if isinstance(found, dict) else {}

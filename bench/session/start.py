@@ -1,0 +1,95 @@
+"""Opening a run: its inputs are checked and told apart by fingerprints, and its folder is made."""
+
+from __future__ import annotations
+
+import os
+
+from sealbench.bench.options import dataset_name
+from sealbench.bench.session.baseline import check_baseline
+from sealbench.bench.session.environment import describe_environment
+from sealbench.bench.session.fingerprints import preprocessing_fingerprint, recipe_fingerprint
+from sealbench.bench.session.resume import commits, resume
+from sealbench.bench.session.state import BenchRun
+from sealbench.bench.tasks import task_of
+from sealbench.converters.checkpoints.file_hashes import remembered_sha256
+from sealbench.converters.families import family_of
+from sealbench.converters.store import ArtifactStore
+from sealbench.converters.tflite.model_file import read_model_file
+from sealbench.datasets.sample import fingerprint
+from sealbench.reports.run.directory import RunDirectory
+
+
+def open_run(state: BenchRun) -> None:
+    """Check all inputs, and open the run directory and the workbench, before the first measurement.
+
+    Args:
+        state: options, targets, gates and promises are there; the run and the workbench are set.
+
+    Raises:
+        OptionError, ConverterError, DatasetError, ReportError: an input is wrong; the message says which.
+    """
+    options = state.options
+    for variant in options.variants:
+        weights = options.weights[variant.name]
+        if weights.path is not None:
+            # A checkpoint of another variant is refused now, not by every suite.
+            family_of(variant).model(variant, weights).check()
+    groups = dict.fromkeys(target.group for target in state.targets)
+    if options.artifact is not None:
+        (group,) = groups
+        model = read_model_file(options.artifact)
+        family_of(group.variant).check_file(model, group.variant, group.size)
+    # The suites need torch, which is not loaded before there is something to measure.
+    from sealbench.bench.session.workbench import Workbench
+
+    data: dict[str, str] = {}
+    pictures: dict[tuple[str, str], str] = {}
+    for group in groups:
+        for dataset in options.datasets_of(group.variant):
+            read = task_of(group.variant).read(dataset, group, options.samples[group.variant.name], options.rate)
+            data[f"{dataset_name(dataset)} for {group.variant.name} at {group.size}"] = fingerprint(read)
+            pictures |= {(dataset_name(dataset), sample.id): sample.source for sample in read}
+    store = ArtifactStore()
+    files = [target for target in state.targets if not target.is_reference]
+    environment = describe_environment() | {
+        "threads": options.threads,
+        "GOMP_SPINCOUNT": os.environ["GOMP_SPINCOUNT"],
+        "samples": dict(options.samples),
+        "weights": {
+            name: {"kind": weights.kind, "fingerprint": weights.fingerprint}
+            for name, weights in options.weights.items()
+        },
+        "data": data,
+        "attacks": list(options.attacks),
+        "preprocessing": {variant.name: preprocessing_fingerprint(variant) for variant in options.variants},
+        "artifacts": {
+            str(target): target.spec.key if options.artifact is None else remembered_sha256(options.artifact)
+            for target in files
+        },
+        "recipes": {} if options.artifact is not None else {str(t): recipe_fingerprint(t.spec) for t in files},
+    }
+    if options.against is not None:
+        promised = [expectation for promise in state.promises for expectation in promise.expectations]
+        check_baseline(options.against, environment, promised)
+    resumed = options.run_dir if state.resumed else None
+    if resumed is not None:
+        environment["git_commit"] = commits(resumed, environment["git_commit"])
+        state.run = resume(resumed, state.promises, environment)
+    else:
+        state.run = RunDirectory.open(run_dir=options.run_dir, root=options.runs)
+    if options.gates is not None:
+        state.run.keep_gates(options.gates)
+    state.run.write_plan([expectation for promise in state.promises for expectation in promise.expectations])
+    state.run.write_environment(environment)
+    state.run.write_images((*image, picture) for image, picture in pictures.items())
+    state.workbench = Workbench(
+        state.targets,
+        options.samples,
+        state.run,
+        store,
+        options.artifact,
+        resumed,
+        options.rate,
+        state.gates,
+        options.attacks,
+    )

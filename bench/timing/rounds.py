@@ -1,0 +1,260 @@
+"""Timing calls in turns. Needs no statistics: the process that is timed imports nothing but this."""
+
+import gc
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+_NS_PER_MS = 1e6
+_NS_PER_S = 1e9
+SETTLE_MS = 20
+# As many rounds as fit the time, within these bounds; more say more of a small model, whose time varies more.
+TIMED_S = 8
+ROUNDS = (20, 100)
+WARM_UP_CALLS, WARM_UP_S = 3, 1
+# Where the fewest rounds would take longer than this, there are fewer still.
+SLOW_S, SLOW_ROUNDS = 60, 6
+
+
+@dataclass(frozen=True)
+class LatencySample:
+    """One timed call.
+
+    Attributes:
+        name: what was called.
+        round: 0 for the first round; the calls of one round belong together.
+        position: 0 for the call that went first in its round.
+        latency_ms: wall-clock time in milliseconds.
+        waited_ms: see `Turn`.
+    """
+
+    name: str
+    round: int
+    position: int
+    latency_ms: float
+    waited_ms: float = math.nan
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one turn found.
+
+    Attributes:
+        latency_ms: wall-clock time of the timed call in milliseconds.
+        waited_ms: how long the threads of the process, all together, were ready to run and had no processor meanwhile,
+            but no longer than the threads that did run left processors free for others: threads that are more than the
+            processors wait for each other, and that is the model's own. NaN where the system does not tell.
+    """
+
+    latency_ms: float
+    waited_ms: float = math.nan
+
+
+class ProcessorTime(NamedTuple):
+    """What the threads of a process have had of the processors so far, all together, in milliseconds.
+
+    Attributes:
+        ran_ms: on a processor.
+        waited_ms: ready to run and without one.
+    """
+
+    ran_ms: float
+    waited_ms: float
+
+
+UNKNOWN = ProcessorTime(math.nan, math.nan)
+
+
+def timed_turn(
+    call: Callable[[], object],
+    settle_ms: float | None,
+    clock: Callable[[], int] = time.perf_counter_ns,
+    processor_time: Callable[[], ProcessorTime] = lambda: UNKNOWN,
+    processors: int = 1,
+) -> Turn:
+    """One turn: untimed calls to settle, then a timed one.
+
+    Settling undoes what the turn before left behind: cold caches, and threads of PyTorch's pool that keep spinning for
+    some milliseconds after their work and on two cores made an int8 detector 40 % slower when it came right after
+    PyTorch, but not on one thread, nor after a pause.
+
+    Args:
+        call: one unit of work.
+        settle_ms: untimed calls, at least one, until so much time has passed; None for none.
+        clock: time in nanoseconds.
+        processor_time: see `processor_time`, where all threads of the process belong to the call.
+        processors: that the process may use.
+
+    Returns:
+        The time of the timed call, and how long it waited for a processor.
+    """
+    turn = clock()
+    if settle_ms is not None:
+        call()
+        while clock() - turn < settle_ms * _NS_PER_MS:
+            call()
+    before = processor_time()
+    start = clock()
+    call()
+    stop = clock()
+    after = processor_time()
+    latency_ms = (stop - start) / _NS_PER_MS
+    left_ms = max(0.0, processors * latency_ms - (after.ran_ms - before.ran_ms))
+    return Turn(latency_ms, min(after.waited_ms - before.waited_ms, left_ms))
+
+
+def processor_time(threads: Path = Path("/proc/self/task")) -> ProcessorTime:
+    """What the threads of this process have had of the processors so far.
+
+    Linux tells it in the first two numbers of `schedstat`, in nanoseconds
+    (https://docs.kernel.org/scheduler/sched-stats.html).
+
+    Args:
+        threads: folder with one folder for each thread.
+
+    Returns:
+        The sums over the threads; `UNKNOWN` where the system does not tell.
+    """
+    try:
+        numbers = [(thread / "schedstat").read_text().split() for thread in threads.iterdir()]
+        return ProcessorTime(
+            sum(int(ran) for ran, *_ in numbers) / _NS_PER_MS,
+            sum(int(waited) for _, waited, *_ in numbers) / _NS_PER_MS,
+        )
+    except (OSError, ValueError):  # another system, or a thread that has just ended
+        return UNKNOWN
+
+
+def take_turns(turns: Mapping[str, Callable[[], Turn]], rounds: int, first: int = 0) -> tuple[LatencySample, ...]:
+    """Take timed calls in turns, so that what slows the machine down for a while slows all of them down.
+
+    Args:
+        turns: at least one, by name; each times one call of its own.
+        rounds: of one turn each, at least 1. The orders are those of `turn_orders`.
+        first: number of the first round, where some have been taken before.
+
+    Returns:
+        The samples in the order they were taken.
+
+    Raises:
+        ValueError: nothing to call, or no rounds.
+    """
+    if not turns or rounds < 1:
+        raise ValueError(f"found {len(turns)} calls and {rounds} rounds; expected at least one of each")
+    orders = turn_orders(len(turns))
+    names = tuple(turns)
+    return tuple(
+        LatencySample(names[index], number, position, turn.latency_ms, turn.waited_ms)
+        for number in range(first, first + rounds)
+        for position, index in enumerate(orders[number % len(orders)])
+        for turn in [turns[names[index]]()]
+    )
+
+
+def interleaved(
+    named_calls: Mapping[str, Callable[[], object]],
+    rounds: int,
+    warmup: int = 3,
+    settle_ms: float | None = SETTLE_MS,
+    clock: Callable[[], int] = time.perf_counter_ns,
+) -> tuple[LatencySample, ...]:
+    """Time calls of this process in turns; `sealbench.bench.timing.process` times each model in a process of its own.
+
+    Args:
+        named_calls: at least one; each call is one unit of work.
+        rounds: timed calls of each, at least 1.
+        warmup: untimed calls of each before the first round.
+        settle_ms: see `timed_turn`.
+        clock: time in nanoseconds.
+
+    Returns:
+        The samples in the order they were taken.
+
+    Raises:
+        ValueError: nothing to call, or no rounds.
+    """
+    for call in named_calls.values():
+        for _ in range(warmup):
+            call()
+    with _garbage_collector_paused():
+        return take_turns(
+            {name: partial(timed_turn, call, settle_ms, clock) for name, call in named_calls.items()}, rounds
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a group of models is timed.
+
+    Attributes:
+        rounds: a multiple of the number of turn orders.
+        settle_ms: see `timed_turn`.
+        round_s: seconds that a round will take.
+    """
+
+    rounds: int
+    settle_ms: float | None
+    round_s: float
+
+
+def plan_rounds(call_s: Sequence[float], most: int = ROUNDS[1]) -> Plan:
+    """As many rounds as fit the time that the bench gives to them.
+
+    Every order of the models is taken equally often. Slow models get fewer rounds (their times vary less), and are not
+    settled: what the turn before left behind is milliseconds.
+
+    Args:
+        call_s: how long one call of each takes, in seconds.
+        most: rounds that are not exceeded where there is time for more, but to take every order equally often.
+    """
+    together_s = sum(call_s)
+    slow = ROUNDS[0] * 2 * together_s > SLOW_S
+    settle_s = 0.0 if slow else sum(max(SETTLE_MS / 1000, one) for one in call_s)
+    round_s = together_s + settle_s
+    least = SLOW_ROUNDS if slow else ROUNDS[0]
+    wanted = min(max(TIMED_S / round_s, least), max(most, least))
+    orders = len(turn_orders(len(call_s)))
+    return Plan(orders * math.ceil(wanted / orders), None if slow else SETTLE_MS, round_s)
+
+
+def warm_up(call: Callable[[], object], clock: Callable[[], int] = time.perf_counter_ns) -> float:
+    """Call until it is warm; how long the last call took, in seconds."""
+    began = clock()
+    for _ in range(WARM_UP_CALLS):
+        start = clock()
+        call()
+        if clock() - began > WARM_UP_S * _NS_PER_S:
+            break
+    return (clock() - start) / _NS_PER_S
+
+
+def turn_orders(count: int) -> tuple[tuple[int, ...], ...]:
+    """Orders of 0 .. count - 1 in which each takes every position equally often and follows each other equally often.
+
+    A design of E. J. Williams (Experimental designs balanced for the estimation of residual effects of treatments,
+    1949): `count` orders for an even count, twice as many for an odd one. A plain rotation would balance the
+    positions alone: each would always follow the same neighbour.
+    """
+    zigzag = [number // 2 if number % 2 == 0 else count - 1 - number // 2 for number in range(count)]  # 0, n-1, 1, ...
+    orders = [tuple((index + shift) % count for index in zigzag) for shift in range(count)]
+    if count % 2 and count > 1:
+        orders += [order[::-1] for order in orders]
+    return tuple(orders)
+
+
+@contextmanager
+def _garbage_collector_paused() -> Iterator[None]:
+    """No collection in the middle of a timed call; as it was before, afterwards."""
+    was_enabled = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -1,0 +1,153 @@
+"""A process that holds one model and times one call when it is asked: `python -m sealbench.bench.timing.worker`.
+
+Requests and answers are lines of JSON, on standard input and output. The first request says what to load:
+
+    {"kind": "file", "backend": ..., "path": ..., "threads": ..., "slowdown": 0}
+    {"kind": "reference", "variant": ..., "weights": {...}, "size": ..., "mode": ..., "threads": ..., "slowdown": 0}
+
+and is answered, after the first call, by {"load_ms", "first_ms", "bare_mb"}. Then
+
+    {"do": "warm_up"}                  is answered by  {"call_s", "peak_mb"}
+    {"do": "turn", "settle_ms": 20}    is answered by  {"latency_ms", "waited_ms"}
+
+An answer {"error"} is the last one. Between requests the process sleeps in a read. It ends with its input.
+"""
+
+import gc
+import json
+import os
+import resource
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from sealbench.bench.backends.engines import InterpreterEngine, import_interpreter
+from sealbench.bench.timing.rounds import processor_time, timed_turn, warm_up
+
+_NS_PER_MS = 1e6
+_BYTES_PER_MB = 1e6
+_SEED = 0
+
+
+def main() -> int:
+    """Serve until the input ends; 1 after an error."""
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints is no answer
+    try:
+        serve(sys.stdin, answers)
+    except Exception as error:
+        traceback.print_exc()
+        _answer(answers, {"error": str(error) or type(error).__name__})
+        return 1
+    return 0
+
+
+def serve(requests: TextIO, answers: TextIO) -> None:
+    """Answer every line of `requests`; see the module."""
+    what = json.loads(requests.readline())
+    load = _loader(what)
+    bare_mb = peak_memory_mb()
+    gc.collect()
+    gc.disable()
+    start = time.perf_counter_ns()
+    call = load()
+    loaded = time.perf_counter_ns()
+    call()
+    called = time.perf_counter_ns()
+    _answer(
+        answers,
+        {"load_ms": (loaded - start) / _NS_PER_MS, "first_ms": (called - loaded) / _NS_PER_MS, "bare_mb": bare_mb},
+    )
+    if what["slowdown"]:
+        call = slowed(call, what["slowdown"])
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    for line in requests:
+        request = json.loads(line)
+        if request["do"] == "warm_up":
+            call_s = warm_up(call)
+            _answer(answers, {"call_s": call_s, "peak_mb": peak_memory_mb()})
+        else:
+            turn = timed_turn(call, request["settle_ms"], processor_time=processor_time, processors=processors)
+            _answer(answers, asdict(turn))
+
+
+def slowed(
+    call: Callable[[], object], share: float, clock: Callable[[], int] = time.perf_counter_ns
+) -> Callable[[], None]:
+    """The call, and after it a busy wait of `share` of the time it took: a slow-down to be found."""
+
+    def slow() -> None:
+        start = clock()
+        call()
+        stop = clock()
+        until = stop + share * (stop - start)
+        while clock() < until:
+            pass
+
+    return slow
+
+
+def peak_memory_mb() -> float:
+    """The most memory that this process has had resident, in 10^6 bytes; pages of mapped files count."""
+    try:
+        # Not getrusage where this is to be had: what it says begins with the memory of the process that started this.
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
+        (kibibytes,) = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
+        return int(kibibytes) * 1024 / _BYTES_PER_MB
+    except (OSError, ValueError):
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / _BYTES_PER_MB
+
+
+def _loader(what: dict[str, Any]) -> Callable[[], Callable[[], object]]:
+    """What loads the model, its engine imported already."""
+    if what["kind"] == "file":
+        import_interpreter(what["backend"])
+        return lambda: _file_call(what["backend"], what["path"], what["threads"])
+    return _reference_loader(what)
+
+
+def _file_call(backend: str, path: str, threads: int) -> Callable[[], object]:
+    engine = InterpreterEngine(backend, path, threads)
+    rng = np.random.default_rng(_SEED)
+    arrays = [rng.random(tensor["shape"], dtype=np.float32) for tensor in engine.inputs]
+    return lambda: engine(*arrays)
+
+
+def _reference_loader(what: dict[str, Any]) -> Callable[[], Callable[[], object]]:
+    import torch  # noqa: F401
+
+    from sealbench.bench.targets import Group
+    from sealbench.bench.tasks import task_of
+    from sealbench.converters.cards.card import get_card
+    from sealbench.converters.cards.image_size import ImageSize
+    from sealbench.converters.checkpoints.weights import Weights
+    from sealbench.converters.families import family_of
+
+    card, weights = get_card(what["variant"]), what["weights"]
+    path = None if weights["path"] is None else Path(weights["path"])
+    found = Weights(weights["kind"], path, weights["fingerprint"])
+    group = Group(card, found, ImageSize.parse(what["size"]), what["mode"])
+    task = task_of(card)
+
+    def load() -> Callable[[], object]:
+        run = task.reference(group, family_of(card).model(card, found), what["threads"])
+        inputs = task.random_inputs(group)
+        return lambda: run(*inputs)
+
+    return load
+
+
+def _answer(answers: TextIO, answer: dict[str, object]) -> None:
+    answers.write(json.dumps(answer) + "\n")
+    answers.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Variants as data: the cards, and the image sizes they allow."""

@@ -1,0 +1,1 @@
+"""Weights: found, downloaded, verified and read, never unpickled."""

@@ -1,0 +1,1 @@
+"""What a `.tflite` file really holds, read without running it."""

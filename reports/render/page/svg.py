@@ -1,0 +1,164 @@
+"""A figure as SVG that stands in a page: its words as text, its colours as the page's, what marks say as tooltips."""
+
+import io
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+
+import matplotlib as mpl
+from markupsafe import Markup
+from matplotlib.artist import Artist
+from matplotlib.figure import Figure
+
+from sealbench.reports.render.plots.style import PYTORCH, SUBTITLE, TITLE, style_of
+from sealbench.reports.render.plots.values import TIP
+from sealbench.reports.schema.formatting import plain_text
+
+# What the pictures draw with, and the page's variable for it (templates/report.css has both themes).
+_VARIABLES = {
+    "#000000": "ink",
+    "#333333": "ink",
+    "#444444": "ink",
+    "#777777": "muted",
+    "#e4e4e4": "line",
+    "#ffffff": "page",
+} | {
+    style_of(name)[0].lower(): name.lower().replace("_", "-")
+    for name in (
+        PYTORCH,
+        "float32",
+        "fp16",
+        "int8",
+        "int8_weight_only",
+        "int8_static",
+        "int4",
+        "int4_weight_only",
+        "int4_block32",
+    )
+}
+_LEGEND_INCHES = 0.5
+_SHORT = re.compile(r"(-?\d+\.\d{2})\d+")
+_FAMILY = re.compile(r"font-family: [^;]*;? ?")
+_REFERENCE = re.compile(r"#([\w.:-]+)")
+
+
+def take_head(figure: Figure) -> tuple[str, str]:
+    """Take the title and the line below it out of a picture, for a page that says them itself.
+
+    Args:
+        figure: What `blank_grid` began; its head is gone afterwards.
+
+    Returns:
+        Both texts; "" for one that it has not.
+    """
+    words = {text.get_gid(): text for text in figure.texts if text.get_gid() in {TITLE, SUBTITLE}}
+    for text in words.values():
+        text.set_visible(False)
+    layout = figure.get_layout_engine()
+    assert layout is not None
+    below = layout.get()["rect"][3]
+    figure.set_figheight(figure.get_figheight() * below)
+    layout.set(rect=(0, 0, 1, 1))  # type: ignore[call-arg]
+    title, subtitle = (words[name].get_text() if name in words else "" for name in (TITLE, SUBTITLE))
+    return title, subtitle
+
+
+def take_legend(figure: Figure) -> dict[str, Artist]:
+    """Take the legend below a picture out of it, for a page that has one for many pictures.
+
+    Args:
+        figure: Any; it has no legend afterwards.
+
+    Returns:
+        By its words what each entry shows.
+    """
+    entries: dict[str, Artist] = {}
+    for legend in list(figure.legends):
+        words = (text.get_text().replace(r"\$", "$") for text in legend.get_texts())
+        entries |= {text: handle for text, handle in zip(words, legend.legend_handles, strict=True) if handle}
+        figure.set_figheight(figure.get_figheight() - _LEGEND_INCHES)
+        legend.remove()
+    return entries
+
+
+def swatch(handle: Artist, name: str) -> Markup:
+    """Draw one entry of a legend.
+
+    Args:
+        handle: What `take_legend` gives.
+        name: As in `inline_svg`.
+
+    Returns:
+        A small svg element without words.
+    """
+    figure = Figure(figsize=(0.34, 0.2))
+    figure.legend([handle], [""], loc="center", frameon=False, handletextpad=0, borderpad=0, borderaxespad=0)
+    return inline_svg(figure, name, "")
+
+
+def inline_svg(figure: Figure, name: str, words: str) -> Markup:
+    """Write a figure as an element of a page.
+
+    Args:
+        figure: Any.
+        name: What the ids in it begin with; unlike those of other pictures of the page. Letters, digits, "-".
+        words: What the picture shows, for those who do not see it.
+
+    Returns:
+        An svg element that scales with its box; artists that `tell` something have the class "mark" and a title.
+    """
+    buffer = io.StringIO()
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "svg.image_inline": True}):
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    root = ET.fromstring(buffer.getvalue())  # noqa: S314  (our own output, written a line above)
+    for parent in root.iter():
+        parent.tag = parent.tag.rpartition("}")[2]
+    for element in root.iter():
+        element.text, element.tail = _unless_blank(element.text), _unless_blank(element.tail)
+    for parent in list(root.iter()):
+        for child in [child for child in parent if child.tag in {"metadata", "style"}]:
+            parent.remove(child)
+    referenced = {target for _, _, value in _attributes(root) for target in _REFERENCE.findall(value)}
+    for element, key, value in list(_attributes(root)):
+        _translate(element, key, value, name, referenced)
+    root.attrib = {"viewBox": root.attrib["viewBox"], "role": "img", "aria-label": plain_text(words)}
+    return Markup(ET.tostring(root, encoding="unicode"))  # noqa: S704  (the serializer escapes every name in it)
+
+
+def _attributes(root: ET.Element) -> Iterator[tuple[ET.Element, str, str]]:
+    for element in root.iter():
+        for key, value in element.attrib.items():
+            yield element, key, value
+
+
+def _translate(element: ET.Element, key: str, value: str, name: str, referenced: set[str]) -> None:
+    plain_key = key.rpartition("}")[2]
+    if plain_key == "id":
+        del element.attrib[key]
+        if value.startswith(TIP):
+            element.set("class", "mark")
+            title = ET.Element("title")
+            title.text = value.removeprefix(TIP)
+            element.insert(0, title)
+        elif value in referenced:
+            element.set("id", f"{name}-{value}")
+    elif plain_key == "href":
+        del element.attrib[key]
+        element.set("href", value if value.startswith("data:") else f"#{name}-{value[1:]}")
+    elif plain_key == "clip-path":
+        element.set(key, value.replace("url(#", f"url(#{name}-"))
+    elif plain_key == "style":
+        element.set(key, _themed(value))
+    elif plain_key in {"d", "x", "y"}:
+        element.set(key, _SHORT.sub(r"\1", value).replace("\n", ""))
+
+
+def _unless_blank(text: str | None) -> str | None:
+    return text if text and text.strip() else None
+
+
+def _themed(style: str) -> str:
+    style = _FAMILY.sub("", style)  # the page's own, which is narrower than the one that the layout was made with
+    for color, variable in _VARIABLES.items():
+        style = style.replace(color, f"var(--{variable})")
+    return style

@@ -1,0 +1,198 @@
+"""What attacks leave of the message, by precision: the values, their picture, and what to say of them."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from sealbench.reports.render.plots.style import PYTORCH, Model, bar_label, facets, in_order, model_of, picture_text
+from sealbench.reports.render.plots.values import tell
+from sealbench.reports.render.record import RunRecord
+from sealbench.reports.schema.formatting import markdown_text
+from sealbench.reports.schema.metrics import reason_not_applicable
+from sealbench.reports.schema.records import NO_ATTACK, Measurement
+
+_COLOURS = "RdBu_r"
+_SMALLEST_SCALE = 1.0  # in points: what is smaller is not painted as if it were much
+_ROW_INCHES, _COLUMN_INCHES = 0.25, 0.95
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one file, or PyTorch, reads of the images after one attack.
+
+    Attributes:
+        model: The facet it belongs to.
+        file: Its label in pictures.
+        attack: "none" or "name:strength".
+        value: Bit accuracy in %; for seeded weights the agreement with PyTorch.
+        loss: How much lower the value is than PyTorch's, in percentage points; NaN where it was not compared.
+        loss_low: Lower end of the loss's 95 % interval; NaN where there is none.
+        loss_high: Upper end of it.
+    """
+
+    model: Model
+    file: str
+    attack: str
+    value: float
+    loss: float
+    loss_low: float = math.nan
+    loss_high: float = math.nan
+
+
+def readings(measurements: Sequence[Measurement]) -> list[Reading]:
+    """Find what was read under attacks, on the dataset that each model met first.
+
+    Args:
+        measurements: The run's measurements.
+
+    Returns:
+        One for each file and attack in the order of the record, the images without attack among them; nothing of models
+        that were not attacked.
+    """
+    attacked = {model_of(row.case) for row in measurements if row.attack not in {NO_ATTACK, ""}}
+    on_images = [row for row in measurements if row.dataset and model_of(row.case) in attacked]
+    datasets: dict[Model, str] = {}
+    found: dict[tuple[Model, str, str], dict[str, Measurement]] = {}
+    for row in on_images:
+        model = model_of(row.case)
+        if row.dataset == datasets.setdefault(model, row.dataset):
+            found.setdefault((model, bar_label(row.case), row.attack), {})[row.metric] = row
+    return [
+        reading
+        for place, metrics in found.items()
+        if (reading := _agreement(*place, metrics) if place[0].seeded else _accuracy(*place, metrics)) is not None
+    ]
+
+
+def _accuracy(model: Model, file: str, attack: str, metrics: dict[str, Measurement]) -> Reading | None:
+    accuracy, delta = metrics.get("bit_accuracy"), metrics.get("bit_accuracy_delta")
+    if accuracy is None:
+        return None
+    if delta is None:
+        return Reading(model, file, attack, 100 * accuracy.value, 0.0 if file == PYTORCH else math.nan)
+    return Reading(model, file, attack, 100 * accuracy.value, -delta.value, *_ends(delta, 0.0, 1.0))
+
+
+def _agreement(model: Model, file: str, attack: str, metrics: dict[str, Measurement]) -> Reading | None:
+    agreement = metrics.get("bit_agreement")
+    if agreement is None:
+        return None
+    value = 100 * agreement.value
+    return Reading(model, file, attack, value, 100 - value, *_ends(agreement, 100.0, 100.0))
+
+
+def _ends(row: Measurement, best: float, scale: float) -> tuple[float, float]:
+    """The interval of `best` - scale * value."""
+    if row.ci_low is None or row.ci_high is None:
+        return math.nan, math.nan
+    return best - scale * row.ci_high, best - scale * row.ci_low
+
+
+def robustness(record: RunRecord) -> Figure | None:
+    """Draw attacks against precisions: the bits right in %, coloured by the points that are lost against PyTorch.
+
+    Args:
+        record: Of the run.
+
+    Returns:
+        The figure, or None without attacks.
+    """
+    by_model: dict[Model, list[Reading]] = {}
+    for reading in readings(record.measurements):
+        by_model.setdefault(reading.model, []).append(reading)
+    if not by_model:
+        return None
+    figure, all_axes = facets(
+        list(by_model),
+        "Bits read after an attack, by precision",
+        "%; red: fewer than PyTorch reads of the same images",
+        height=1.6 + _ROW_INCHES * max(len({reading.attack for reading in group}) for group in by_model.values()),
+        width=3.6 + _COLUMN_INCHES * max(len({reading.file for reading in group}) for group in by_model.values()),
+    )
+    losses = [abs(reading.loss) for group in by_model.values() for reading in group if math.isfinite(reading.loss)]
+    scale = max([_SMALLEST_SCALE, *losses])
+    for axes, (model, group) in zip(all_axes, by_model.items(), strict=True):
+        _heat_map(axes, group, scale)
+        axes.set_xlabel("bits equal to PyTorch's, % (untrained)" if model.seeded else "bits right, %")
+    bar = figure.colorbar(
+        ScalarMappable(Normalize(-scale, scale), _COLOURS), ax=all_axes, shrink=0.5, aspect=30, pad=0.02
+    )
+    bar.set_label("points lost against PyTorch")
+    return figure
+
+
+def _heat_map(axes: Axes, group: Sequence[Reading], scale: float) -> None:
+    files = in_order(reading.file for reading in group)
+    attacks = list(dict.fromkeys([NO_ATTACK, *(reading.attack for reading in group)]))
+    losses = np.full((len(attacks), len(files)), math.nan)
+    for reading in group:
+        row, column = attacks.index(reading.attack), files.index(reading.file)
+        losses[row, column] = reading.loss
+        color = "#FEFEFE" if abs(reading.loss) > 0.6 * scale else "#111111"  # on cells that keep their colour
+        axes.text(column, row, f"{reading.value:.1f}", ha="center", va="center", fontsize=9.5, color=color)
+        cell = Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor="none", edgecolor="none")
+        lost = f"{reading.loss:.2f} points fewer than PyTorch" if math.isfinite(reading.loss) else ""
+        tell(axes.add_patch(cell), f"{reading.file}, {reading.attack}: {reading.value:.2f} %", lost)
+    axes.imshow(losses, cmap=_COLOURS, vmin=-scale, vmax=scale, aspect="auto")
+    axes.set_xticks(range(len(files)), [picture_text(file) for file in files], rotation=35, ha="right")
+    axes.set_yticks(range(len(attacks)), ["+".join(map(picture_text, attack.split("+"))) for attack in attacks])
+    axes.grid(visible=False)
+    axes.tick_params(length=0)
+
+
+def robustness_markdown(measurements: Sequence[Measurement]) -> str:
+    """Say in a line for each file what it costs under attacks.
+
+    Args:
+        measurements: The run's measurements.
+
+    Returns:
+        A section of Markdown, every name in it escaped; "" without attacks.
+    """
+    costs = {
+        (model_of(row.case), bar_label(row.case)): row
+        for row in reversed(measurements)  # the first dataset's counts
+        if row.metric == "jpeg_quality_cost" and reason_not_applicable(row.metric, row.weights) is None
+    }
+    by_model: dict[Model, dict[str, list[Reading]]] = {}
+    for reading in readings(measurements):
+        if reading.attack != NO_ATTACK and reading.file != PYTORCH:
+            by_model.setdefault(reading.model, {}).setdefault(reading.file, []).append(reading)
+    parts = []
+    for model, by_file in by_model.items():
+        attacks = {reading.attack for group in by_file.values() for reading in group}
+        parts += [f"{markdown_text(model.title)}, attacks: {len(attacks)}", ""]
+        for file in in_order(by_file):
+            cost = costs.get((model, file))
+            facts = ([] if cost is None else [_cost_text(cost)]) + [_worst_text(by_file[file])]
+            parts.append(f"- {markdown_text(file)} {'; '.join(facts)}")
+        parts.append("")
+    return "\n".join(["### Robustness", "", *parts]).rstrip() if parts else ""
+
+
+def _cost_text(row: Measurement) -> str:
+    if not math.isfinite(row.value):
+        return "costs JPEG quality that cannot be told (PyTorch reads no more bits of a better JPEG)"
+    text = f"costs {row.value:.2f} JPEG-quality points"
+    if row.ci_low is None or row.ci_high is None:
+        return text
+    text += f" \\[{row.ci_low:.2f}, {row.ci_high:.2f}\\]"
+    return text + (", not distinguishable from 0" if row.ci_low <= 0 <= row.ci_high else "")
+
+
+def _worst_text(group: Sequence[Reading]) -> str:
+    what = "agreement with PyTorch" if group[0].model.seeded else "bits right"
+    if lost := [reading.attack for reading in group if math.isnan(reading.loss)]:
+        return f"{what}: not known under {markdown_text(', '.join(lost))}"
+    worst = max(group, key=lambda reading: reading.loss)
+    if worst.loss <= 0:
+        return f"{what}: no fewer under any attack"
+    interval = "" if math.isnan(worst.loss_low) else f" \\[{worst.loss_low:.2f}, {worst.loss_high:.2f}\\]"
+    return f"{what}: at most {worst.loss:.2f} points fewer{interval}, under {markdown_text(worst.attack)}"

@@ -1,0 +1,260 @@
+"""How every picture looks: one colour and marker for a precision everywhere, and the grid of one model a facet."""
+
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+
+from sealbench.reports.schema.formatting import REWRITTEN_MARK, file_label, plain_text, threads_text
+from sealbench.reports.schema.records import Case
+
+PYTORCH = "PyTorch"
+# Okabe and Ito's colours, which people with any colour vision tell apart; the markers say it once more.
+_STYLES = {
+    PYTORCH: ("#555555", "X"),
+    "float32": ("#0072B2", "o"),
+    "fp16": ("#56B4E9", "s"),
+    "int8": ("#D55E00", "D"),
+    "int8_weight_only": ("#E69F00", "^"),
+    "int8_static": ("#CC79A7", "v"),
+    "int4": ("#009E73", "P"),
+    "int4_weight_only": ("#7A4FA3", "<"),
+    "int4_block32": ("#B8A800", ">"),
+}
+_OTHER = ("#000000", "*")
+TITLE, SUBTITLE = "title", "subtitle"
+"""By these a page finds the words above a picture, which it shows as its own."""
+_RC: dict[Any, Any] = {
+    "font.size": 11,
+    "axes.titlesize": 12,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#E4E4E4",
+    "grid.linewidth": 0.8,
+    "figure.titlesize": 15,
+    "figure.titleweight": "bold",
+    "legend.frameon": False,
+}
+PNG_DPI = 130
+_MOST_COLUMNS = 2
+_LONGEST_NAME = 24
+_LEGEND_ENTRY_INCHES = 2.4
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a facet shows: everything of a case but precision and backend.
+
+    Attributes:
+        variant: See Case, as the four fields after it.
+        weights: See Case.
+        image_size: See Case.
+        mode: See Case.
+        threads: See Case.
+    """
+
+    variant: str
+    weights: str
+    image_size: str
+    mode: str
+    threads: int
+
+    @property
+    def seeded(self) -> bool:
+        """Whether the weights are untrained, so that accuracy means nothing."""
+        return self.weights == "seeded"
+
+    @property
+    def title(self) -> str:
+        """The facet's title, with weights and threads where they are not the usual ones."""
+        resize = ", resize" if self.mode == "resize" else ""
+        size = self.image_size.replace("x", " x ")
+        weights = {"bundled": "", "seeded": " - seeded (untrained)"}.get(self.weights, f" - {self.weights}")
+        # Only the name is cut when it is long: what follows must be read.
+        return f"{picture_text(self.variant)}, {size}{resize}{weights}{threads_text(self.threads)}"
+
+
+def model_of(case: Case) -> Model:
+    """Find the facet of a case.
+
+    Args:
+        case: Any case.
+
+    Returns:
+        Its model.
+    """
+    return Model(case.variant, case.weights, case.image_size, case.mode, case.threads)
+
+
+def bar_label(case: Case) -> str:
+    """Name a case within its facet.
+
+    Args:
+        case: Any case.
+
+    Returns:
+        "PyTorch", or what `file_label` gives.
+    """
+    if case.is_reference:
+        return PYTORCH
+    return file_label(case.precision, case.rewrites, case.backend)
+
+
+def style_of(label: str) -> tuple[str, str]:
+    """Choose colour and marker.
+
+    Args:
+        label: What `bar_label` gives.
+
+    Returns:
+        The colour as "#RRGGBB" and Matplotlib's marker.
+    """
+    return _STYLES.get(_precision_of(label), _OTHER)
+
+
+def in_order(labels: Iterable[str]) -> list[str]:
+    """Sort labels: PyTorch, then precisions from exact to coarse, then others by name.
+
+    Args:
+        labels: What `bar_label` gives, in any order.
+
+    Returns:
+        Each label once.
+    """
+    known = list(_STYLES)
+    place = {label: index for index, label in enumerate(known)}
+    return sorted(set(labels), key=lambda label: (place.get(_precision_of(label), len(known)), label))
+
+
+def _precision_of(label: str) -> str:
+    return label.partition(" ")[0].removesuffix(REWRITTEN_MARK)
+
+
+def picture_text(text: str) -> str:
+    """Make a name safe for a picture: on one line, not too long, and no mathematics in it.
+
+    Args:
+        text: Anything.
+
+    Returns:
+        The text, "$" shown as it is.
+    """
+    line = plain_text(text)
+    short = line if len(line) <= _LONGEST_NAME else line[: _LONGEST_NAME - 3] + "..."
+    return short.replace("$", r"\$")
+
+
+def facets(
+    models: Sequence[Model], title: str, subtitle: str = "", height: float = 3.2, width: float = 6.2
+) -> tuple[Figure, list[Axes]]:
+    """Begin a picture with one facet for each model.
+
+    Args:
+        models: What to show, at least one.
+        title: The picture's title, with what is measured.
+        subtitle: What the reader must know to read it.
+        height: Of one facet, in inches.
+        width: Of one facet, in inches.
+
+    Returns:
+        The figure (never registered with pyplot, so there is nothing to close) and an axes for each model.
+    """
+    columns = min(len(models), _MOST_COLUMNS)
+    rows = -(-len(models) // columns)
+    figure, grid = blank_grid(rows, columns, title, subtitle, (width * columns, height * rows))
+    flat = [axes for line in grid for axes in line]
+    for axes in flat[len(models) :]:
+        axes.remove()
+    for axes, model in zip(flat, models, strict=False):
+        axes.set_title(model.title)
+    return figure, flat[: len(models)]
+
+
+def blank_grid(
+    rows: int, columns: int, title: str, subtitle: str, size: tuple[float, float]
+) -> tuple[Figure, list[list[Axes]]]:
+    """Begin a picture of rows times columns axes under a title.
+
+    Args:
+        rows: At least 1.
+        columns: At least 1.
+        title: The picture's title.
+        subtitle: A line below it, or "".
+        size: Width and height of all axes together, in inches.
+
+    Returns:
+        The figure and its axes by row.
+    """
+    with mpl.rc_context(_RC):
+        width = max(size[0], 7.5)  # room for the title
+        head = 0.55 + (0.3 if subtitle else 0.0)
+        total = size[1] + head
+        below_title = (0, 0, 1, 1 - head / total)
+        layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1, wspace=0.03, hspace=0.06, rect=below_title)
+        figure = Figure(figsize=(width, total), layout=layout)
+        left = 0.12 / width
+        figure.text(left, 1 - 0.12 / total, title, fontsize=15, fontweight="bold", va="top", gid=TITLE)
+        if subtitle:
+            figure.text(left, 1 - 0.5 / total, subtitle, fontsize=11, color="#444444", va="top", gid=SUBTITLE)
+        grid = [
+            [figure.add_subplot(rows, columns, row * columns + column + 1) for column in range(columns)]
+            for row in range(rows)
+        ]
+    return figure, grid
+
+
+def png(figure: Figure, dpi: int = PNG_DPI) -> bytes:
+    """Render a figure. No time stamp and no version inside: the same numbers give the same bytes.
+
+    Args:
+        figure: Any.
+        dpi: Pixels to the inch.
+
+    Returns:
+        The content of a PNG file.
+    """
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def legend_below(figure: Figure, labels: Sequence[str], extra: Sequence[Line2D] = ()) -> None:
+    """Explain colours and markers once, below all facets.
+
+    Args:
+        figure: The picture.
+        labels: The precisions shown.
+        extra: Further entries, after the precisions.
+    """
+    handles = [
+        Line2D(
+            [],
+            [],
+            linestyle="",
+            color=color,
+            marker=marker,
+            markersize=9,
+            markerfacecolor="none",
+            markeredgewidth=2,
+            label=picture_text(label),
+        )
+        for label in labels
+        for color, marker in [style_of(label)]
+    ]
+    figure.legend(
+        handles=[*handles, *extra],
+        loc="outside lower center",
+        ncols=min(int(figure.get_figwidth() / _LEGEND_ENTRY_INCHES), len(handles) + len(extra)),
+        frameon=False,
+        fontsize=11,
+    )

@@ -1,0 +1,108 @@
+"""Everything that pictures and page show of a run, and the part of it that belongs to one model."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+
+from sealbench.reports.errors import ReportError
+from sealbench.reports.gates.judge import GateResult
+from sealbench.reports.gates.standings import Standing, standings
+from sealbench.reports.render.plots.style import Model, model_of
+from sealbench.reports.run.reader import BITS, ERROR_TERMS, LATENCY, LAYER_ERRORS, SAMPLE_TABLES, SCORES, load_samples
+from sealbench.reports.schema.records import Case, Measurement
+
+
+def _empty(name: str) -> pd.DataFrame:
+    return pd.DataFrame(columns=list(SAMPLE_TABLES[name]))
+
+
+@dataclass(frozen=True, eq=False)
+class RunRecord:
+    """What a run left.
+
+    Attributes:
+        measurements: In the order of the record.
+        results: The verdicts; none where the run is only shown.
+        bits: What `load_samples` gives of BITS.
+        scores: What `load_samples` gives of SCORES.
+        latency: What `load_samples` gives of LATENCY.
+        error_terms: What `load_samples` gives of ERROR_TERMS.
+        layer_errors: What `load_samples` gives of LAYER_ERRORS.
+    """
+
+    measurements: Sequence[Measurement]
+    results: Sequence[GateResult] = ()
+    bits: pd.DataFrame = field(default_factory=partial(_empty, BITS))
+    scores: pd.DataFrame = field(default_factory=partial(_empty, SCORES))
+    latency: pd.DataFrame = field(default_factory=partial(_empty, LATENCY))
+    error_terms: pd.DataFrame = field(default_factory=partial(_empty, ERROR_TERMS))
+    layer_errors: pd.DataFrame = field(default_factory=partial(_empty, LAYER_ERRORS))
+
+    @property
+    def models(self) -> list[Model]:
+        """Every model that was measured, in the order of the record."""
+        return list(dict.fromkeys(model_of(row.case) for row in self.measurements))
+
+    @property
+    def standings(self) -> Mapping[Case, Standing]:
+        """How each judged case stands."""
+        return standings(self.results)
+
+    def of(self, model: Model) -> "RunRecord":
+        """The part of the record that belongs to one model.
+
+        Args:
+            model: One of `models`.
+
+        Returns:
+            A record; its samples are those of the variant and image size, the names that samples carry.
+        """
+        return replace(
+            self,
+            measurements=[row for row in self.measurements if model_of(row.case) == model],
+            results=[item for item in self.results if item.case is not None and model_of(item.case) == model],
+            bits=_of_model(self.bits, model),
+            scores=_of_model(self.scores, model),
+            latency=_of_model(self.latency, model),
+            error_terms=_of_case_model(self.error_terms, model),
+            layer_errors=_of_case_model(self.layer_errors, model),
+        )
+
+
+def load_record(
+    run_dir: Path, measurements: Sequence[Measurement], results: Sequence[GateResult]
+) -> tuple[RunRecord, list[str]]:
+    """Read the samples of a run to its measurements.
+
+    Args:
+        run_dir: A run's folder.
+        measurements: What `load_results` gives.
+        results: What `judge` gives.
+
+    Returns:
+        The record, and a sentence for each table of samples that cannot be read; it is empty in the record then.
+    """
+    problems = []
+
+    def read(name: str) -> pd.DataFrame:
+        try:
+            return load_samples(run_dir, name)
+        except (ReportError, ValueError) as error:  # pandas' own parse errors are ValueErrors
+            problems.append(f"the samples cannot be read: {error}")
+            return _empty(name)
+
+    record = RunRecord(measurements, results, *map(read, (BITS, SCORES, LATENCY, ERROR_TERMS, LAYER_ERRORS)))
+    return record, problems
+
+
+def _of_model(frame: pd.DataFrame, model: Model) -> pd.DataFrame:
+    return frame[(frame["variant"] == model.variant) & (frame["image_size"] == model.image_size)]
+
+
+def _of_case_model(frame: pd.DataFrame, model: Model) -> pd.DataFrame:
+    """Rows that carry all columns of a case."""
+    own = _of_model(frame, model)
+    return own[(own["weights"] == model.weights) & (own["mode"] == model.mode) & (own["threads"] == model.threads)]

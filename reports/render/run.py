@@ -1,0 +1,116 @@
+"""From a saved record to verdicts, tables and pictures; measures nothing, so it can be repeated at will."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from sealbench.reports.errors import ReportError
+from sealbench.reports.files import write_atomically
+from sealbench.reports.gates.judge import EXIT_INCONCLUSIVE, EXIT_PASS, Gate, GateResult, exit_code, judge
+from sealbench.reports.render.markdown import summary_markdown
+from sealbench.reports.render.page.run import PAGE, page_html
+from sealbench.reports.render.plots.figures import FIGURES, write_plots
+from sealbench.reports.render.plots.robustness import robustness_markdown
+from sealbench.reports.render.record import RunRecord, load_record
+from sealbench.reports.render.tables import summary_frame, write_summary_csv, write_verdicts_csv
+from sealbench.reports.run.reader import PLAN, load_plan, load_results
+from sealbench.reports.schema.records import Expectation, Measurement
+
+_MOST_NAMES = 8
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What rendering a run gave.
+
+    Attributes:
+        results: Every verdict.
+        frame: The summary, one row for each case (columns tables.SUMMARY_COLUMNS).
+        exit_code: How the run ends: 0, 1, 10 or 11.
+        notes: What the reader must know, e.g. that the run died half way or a picture could not be drawn.
+        page: Where report.html is.
+        files: What was written, the page among it.
+    """
+
+    results: tuple[GateResult, ...]
+    frame: pd.DataFrame
+    exit_code: int
+    notes: tuple[str, ...]
+    page: Path
+    files: tuple[Path, ...]
+
+
+def render(run_dir: Path | str, gates: Sequence[Gate]) -> Rendered:
+    """Judge a run and write verdicts.csv, summary.csv, summary.md, plots/ and report.html.
+
+    Works on a run that died half way as well: what it promised and did not measure fails its gates.
+
+    Args:
+        run_dir: A run's folder.
+        gates: What is asked; none when the run is only to be shown.
+
+    Returns:
+        The verdicts, the summary, and what was written. The exit code is 10 instead of 0 when gates judged a run
+        without a plan: nobody knows then whether everything was measured.
+
+    Raises:
+        ReportError: The folder holds no run, its record is damaged, or a file cannot be written.
+    """
+    folder = Path(run_dir)
+    measurements = load_results(folder)
+    plan = load_plan(folder)
+    results = judge(gates, measurements, plan or [])
+    frame = summary_frame(measurements, results)
+    notes = _notes_on_completeness(measurements, plan)
+    # Verdicts first, pictures after them and the page last: whatever happens to a picture, the answer is on disk.
+    files = [
+        write_verdicts_csv(results, folder / "verdicts.csv"),
+        write_summary_csv(frame, folder / "summary.csv"),
+        _write_summary(folder, frame, results, measurements, notes),
+    ]
+    record, problems = load_record(folder, measurements, results)
+    pictures, failed = _draw(folder, record)
+    problems += failed
+    if problems:
+        notes += problems
+        _write_summary(folder, frame, results, measurements, notes)
+    page = write_atomically(folder / PAGE, page_html(folder, record, frame, gates, notes))
+    code = exit_code(results, len(measurements))
+    if code == EXIT_PASS and gates and plan is None:
+        code = EXIT_INCONCLUSIVE
+    return Rendered(tuple(results), frame, code, tuple(notes), page, (*files, page, *pictures))
+
+
+def _draw(folder: Path, record: RunRecord) -> tuple[list[Path], list[str]]:
+    plots = folder / "plots"
+    try:
+        plots.mkdir(exist_ok=True)
+    except OSError as error:
+        raise ReportError(f"cannot use {plots}: {error.strerror or error}") from error
+    return write_plots(record, plots, FIGURES)
+
+
+def _write_summary(
+    folder: Path,
+    frame: pd.DataFrame,
+    results: Sequence[GateResult],
+    measurements: Sequence[Measurement],
+    notes: Sequence[str],
+) -> Path:
+    page = summary_markdown(frame, results, len(measurements), notes, robustness_markdown(measurements))
+    return write_atomically(folder / "summary.md", page)
+
+
+def _notes_on_completeness(measurements: Sequence[Measurement], plan: Sequence[Expectation] | None) -> list[str]:
+    if plan is None:
+        return [f"{PLAN} is missing: it is not known whether everything that was asked for was measured."]
+    measured = {row.expectation for row in measurements}
+    missing = [promise for promise in plan if promise not in measured]
+    if not missing:
+        return []
+    metrics = list(dict.fromkeys(promise.metric for promise in missing))
+    more = len(metrics) - _MOST_NAMES
+    names = ", ".join(metrics[:_MOST_NAMES]) + (f" and {more} more metrics" if more > 0 else "")
+    return [f"{len(missing)} of {len(plan)} promised measurements are missing ({names}): the run did not finish."]

@@ -1,0 +1,82 @@
+"""What `sealbench error` found, kept in the folder of the run whose file it is about."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple
+from pathlib import Path
+
+from sealbench.reports.errors import ReportError
+from sealbench.reports.files import csv_text, write_atomically
+from sealbench.reports.run.reader import ENVIRONMENT, ERROR_TERMS, LAYER_ERRORS, SAMPLE_TABLES, load_results, table_rows
+from sealbench.reports.schema.records import CASE_COLUMNS, Case
+
+
+def check_holds(run_dir: Path, case: Case, fingerprint: str) -> None:
+    """Make sure that a run measured a file, before that file is analysed for it.
+
+    Args:
+        run_dir: A folder.
+        case: Of the file.
+        fingerprint: Of its weights.
+
+    Raises:
+        ReportError: The folder holds no run, the run has no such file, or it was made from other weights.
+    """
+    cases = dict.fromkeys(row.case for row in load_results(run_dir) if not row.case.is_reference)
+    if case not in cases:
+        found = "; ".join(_text(other) for other in cases) or "no file at all"
+        raise ReportError(f"{run_dir} did not measure {_text(case)}; it holds {found}. Choose one of those")
+    path = run_dir / ENVIRONMENT
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))["weights"][case.variant]["fingerprint"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ReportError(
+            f"{path}: expected the fingerprint of the weights of {case.variant}; measure again"
+        ) from error
+    if kept != fingerprint:
+        raise ReportError(
+            f"{run_dir} measured weights of {case.variant} with the fingerprint {kept}, found {fingerprint}; "
+            "name the run's weights with --weights"
+        )
+
+
+def keep_errors(
+    run_dir: Path,
+    case: Case,
+    images: int,
+    terms: Iterable[Mapping[str, object]],
+    layers: Iterable[Mapping[str, object]],
+) -> None:
+    """Write the analysis of a file into its run, in place of an earlier one of the same file.
+
+    Args:
+        run_dir: A run's folder.
+        case: Of the file.
+        images: How many it was analysed on.
+        terms: By step, with the columns of TERM_COLUMNS after `images`.
+        layers: By layer in the order of the graph, with the columns of LAYER_COLUMNS after `images`.
+
+    Raises:
+        ReportError: An earlier table is damaged, or a table cannot be written.
+    """
+    own = tuple(map(str, astuple(case)))
+    for name, rows in ((ERROR_TERMS, terms), (LAYER_ERRORS, layers)):
+        path, columns = run_dir / name, SAMPLE_TABLES[name]
+        kept = [
+            tuple(row.values())
+            for _, row in (table_rows(path, columns) if path.is_file() else ())
+            if tuple(row[column] for column in CASE_COLUMNS) != own
+        ]
+        values = columns[len(CASE_COLUMNS) + 1 :]
+        added = [(*astuple(case), images, *(row[column] for column in values)) for row in rows]
+        write_atomically(path, csv_text([columns, *kept, *added]))
+
+
+def severity(isolated_pct: float) -> float:
+    """What layers are sorted by, the worst last: their own error in percent, and NaN above all."""
+    return math.inf if math.isnan(isolated_pct) else isolated_pct
+
+
+def _text(case: Case) -> str:
+    return " ".join(str(part) for part in astuple(case))

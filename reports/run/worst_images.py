@@ -1,0 +1,100 @@
+"""The images that each file reads worst, with what is needed to look at them again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sealbench.reports.files import csv_text, write_atomically
+from sealbench.reports.schema.records import NO_ATTACK
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_IMAGES = 10
+_FILE = ["variant", "precision", "backend", "image_size", "rewrites", "attack"]
+WORST_IMAGE_COLUMNS = (
+    *_FILE,
+    "rank",
+    "sample",
+    "flips",
+    "harmful_flips",
+    "wrong_bits",
+    "logits_rmse",
+    "message",
+    "attack_seed",
+)
+
+
+def worst_images(bits: pd.DataFrame, attack_seed: Callable[[str], int] | None = None) -> pd.DataFrame:
+    """Find the worst watermarked images of each file under each attack.
+
+    An image is worse with more bits flipped against the PyTorch reference, then with more wrong bits, then with a
+    larger error of its logits. To see one again: it is named in the dataset, the message is what it carries, attack and
+    seed are what `sealbench.datasets.attacks.apply_attack` takes, its logits are in samples/bits.csv, and
+    environment.json has the fingerprints of weights and data.
+
+    Args:
+        bits: What `load_samples` gives of BITS.
+        attack_seed: Gives the seed of an image's attacks by its name in the dataset.
+
+    Returns:
+        Columns WORST_IMAGE_COLUMNS, at most MOST_IMAGES rows for each file and attack, rank 1 the worst. `message` has
+        a digit for each bit; `logits_rmse` is against the reference, infinite where a logit is NaN; `attack_seed` is
+        a number as text, "" without an attack or where nobody knows it.
+    """
+    rows = bits[bits["message"].notna() & (bits["backend"] != "torch")]
+    undecided = rows["logit"].isna()
+    wrong = ((rows["logit"] > 0) != (rows["message"] > 0)) | undecided
+    reference_right = ((rows["reference_logit"] > 0) == (rows["message"] > 0)) & rows["reference_logit"].notna()
+    error = (rows["logit"] - rows["reference_logit"]) ** 2
+    image = [*_FILE, "sample"]
+    per_image = (
+        rows[image]
+        .assign(
+            flips=((rows["logit"] > 0) != (rows["reference_logit"] > 0)) | undecided,
+            harmful_flips=wrong & reference_right,
+            wrong_bits=wrong,
+            logits_rmse=error.fillna(float("inf")),
+            message=rows["message"].map("{:.0f}".format),
+        )
+        .groupby(image, sort=False)
+        .agg(
+            {
+                "flips": "sum",
+                "harmful_flips": "sum",
+                "wrong_bits": "sum",
+                "logits_rmse": "mean",
+                "message": "".join,
+            }
+        )
+        .reset_index()
+    )
+    per_image["logits_rmse"] **= 0.5
+    per_image = per_image.sort_values(["flips", "wrong_bits", "logits_rmse"], ascending=False, kind="stable")
+    per_image["attack_seed"] = [
+        "" if attack == NO_ATTACK or attack_seed is None else str(attack_seed(sample.partition("/")[2]))
+        for attack, sample in zip(per_image["attack"], per_image["sample"], strict=True)
+    ]
+    per_image["rank"] = per_image.groupby(_FILE, sort=False).cumcount() + 1
+    worst = per_image[per_image["rank"] <= MOST_IMAGES].sort_values([*_FILE, "rank"], kind="stable")
+    return worst[list(WORST_IMAGE_COLUMNS)].reset_index(drop=True)
+
+
+def write_worst_images(bits: pd.DataFrame, path: Path, attack_seed: Callable[[str], int] | None = None) -> Path:
+    """Write the table.
+
+    Args:
+        bits: What `load_samples` gives of BITS.
+        path: Where to.
+        attack_seed: See `worst_images`.
+
+    Returns:
+        The path.
+
+    Raises:
+        ReportError: The file cannot be written.
+    """
+    rows = worst_images(bits, attack_seed).itertuples(index=False, name=None)
+    return write_atomically(path, csv_text([WORST_IMAGE_COLUMNS, *rows]))

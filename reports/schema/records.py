@@ -1,0 +1,225 @@
+"""The schema of a run's record: what is measured of which case, one flat row each.
+
+Cheap to import: plain Python only.
+"""
+
+from dataclasses import dataclass, fields
+from typing import SupportsFloat
+
+from sealbench.reports.errors import ReportError
+from sealbench.reports.schema.metrics import metric_named
+
+WEIGHTS = ("bundled", "official", "file", "seeded")
+MODES = ("simple", "resize")
+BACKENDS = ("torch", "litert", "tensorflow")
+NO_REWRITES = "none"
+NO_ATTACK = "none"
+UNATTACKED = (NO_ATTACK, "")
+"""What a row says of images that were not attacked, or of none."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is run: one model at one precision on one backend.
+
+    The PyTorch reference is precision "float32" on backend "torch".
+
+    Attributes:
+        variant: Name of the model, e.g. "videoseal".
+        weights: "bundled", "official", "file" or "seeded" (untrained).
+        precision: Name from the registry of precisions, e.g. "int8".
+        image_size: "256", or "480x640" (height x width) when not square.
+        mode: "simple" (input at the image size) or "resize" (resized inside the model).
+        backend: "torch", "litert" or "tensorflow".
+        threads: Threads of the runtime, at least 1.
+        rewrites: Exact rewrites of the network before its export, joined by "+"; "none" where it was exported as it is.
+    """
+
+    variant: str
+    weights: str
+    precision: str
+    image_size: str
+    mode: str
+    backend: str
+    threads: int
+    rewrites: str = NO_REWRITES
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether this is the PyTorch reference, which no gate on files concerns."""
+        return self.backend == "torch"
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """One measurement that the selected suites promise to make.
+
+    Attributes:
+        case: What is run.
+        dataset: Name of the images, "" for a metric that needs none (size, latency).
+        attack: "none" or "name:strength".
+        metric: A known metric's name.
+    """
+
+    case: Case
+    dataset: str
+    attack: str
+    metric: str
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One row of results.csv. Make it with `measurement`, which takes the unit from the registry.
+
+    Attributes:
+        run_id: Name of the run.
+        variant: See Case, as the six fields after it.
+        weights: See Case.
+        precision: See Case.
+        image_size: See Case.
+        mode: See Case.
+        backend: See Case.
+        threads: See Case.
+        dataset: Name of the images, "" for a metric that needs none.
+        attack: "none" or "name:strength".
+        metric: A known metric's name.
+        value: In `unit`; NaN and infinities are kept and never pass a gate.
+        unit: The registry's unit of the metric.
+        ci_low: Lower end of the 95 % interval (of a speed-up 98.75 %: it is looked at four times) in `unit`, or None.
+        ci_high: Its upper end, or None.
+        n: How many samples the value rests on (images, rounds; 1 for a file).
+        rewrites: See Case.
+    """
+
+    run_id: str
+    variant: str
+    weights: str
+    precision: str
+    image_size: str
+    mode: str
+    backend: str
+    threads: int
+    dataset: str
+    attack: str
+    metric: str
+    value: float
+    unit: str
+    ci_low: float | None
+    ci_high: float | None
+    n: int
+    rewrites: str = NO_REWRITES
+
+    @property
+    def case(self) -> Case:
+        """What was run."""
+        return Case(*(getattr(self, name) for name in CASE_COLUMNS))
+
+    @property
+    def expectation(self) -> Expectation:
+        """The promise that this measurement keeps."""
+        return Expectation(self.case, self.dataset, self.attack, self.metric)
+
+
+CASE_COLUMNS = tuple(field.name for field in fields(Case))
+RESULT_COLUMNS = tuple(field.name for field in fields(Measurement))
+PLAN_COLUMNS = (*CASE_COLUMNS, "dataset", "attack", "metric")
+BIT_COLUMNS = (
+    "variant",
+    "precision",
+    "backend",
+    "attack",
+    "sample",
+    "bit",
+    "message",
+    "reference_logit",
+    "logit",
+    "image_size",
+    "rewrites",
+)
+SCORE_SUMS = ("values", "nonfinite", "error_ss", "reference_ss", "found_ss", "product")
+"""Sums over the values of one output: how many there are and are not finite; squares of the errors, of PyTorch's
+values and of the file's; products of these two."""
+SCORE_COLUMNS = (
+    "variant",
+    "precision",
+    "backend",
+    "attack",
+    "sample",
+    "score",
+    "reference_score",
+    *SCORE_SUMS,
+    "image_size",
+    "rewrites",
+)
+IMAGE_COLUMNS = ("dataset", "image", "picture")
+DURATION_COLUMNS = ("variant", "suite", "precision", "samples", "seconds")
+TERM_COLUMNS = (*CASE_COLUMNS, "images", "term", "rms", "mae", "share_pct")
+LAYER_COLUMNS = (*CASE_COLUMNS, "images", "layer", "operation", "stored", "isolated_pct", "gain", "accumulated_pct")
+LATENCY_COLUMNS = (
+    "variant",
+    "precision",
+    "image_size",
+    "backend",
+    "threads",
+    "round",
+    "position",
+    "latency_ms",
+    "rewrites",
+)
+
+
+def measurement(
+    run_id: str,
+    case: Case,
+    dataset: str,
+    attack: str,
+    metric: str,
+    value: SupportsFloat,
+    n: int,
+    ci: tuple[SupportsFloat, SupportsFloat] | None = None,
+) -> Measurement:
+    """Make one row of the record.
+
+    Args:
+        run_id: Name of the run.
+        case: What was run.
+        dataset: Name of the images, "" for a metric that needs none.
+        attack: "none" or "name:strength".
+        metric: A known metric's name.
+        value: In the registry's unit of the metric; NaN is allowed (and fails every gate).
+        n: How many samples the value rests on.
+        ci: Its interval (low, high) in the same unit, see `Measurement`, or None.
+
+    Returns:
+        The measurement, all numbers as plain Python floats and ints.
+
+    Raises:
+        ReportError: The metric is unknown, or the value is not a number.
+    """
+    unit = metric_named(metric).unit
+    try:
+        number = float(value)
+        low, high = (None, None) if ci is None else (float(ci[0]), float(ci[1]))
+    except (TypeError, ValueError) as error:
+        raise ReportError(
+            f"{metric} of {case.variant} {case.precision}: expected a number, found value {value!r}, interval {ci!r}"
+        ) from error
+    return Measurement(
+        run_id=run_id,
+        variant=case.variant,
+        weights=case.weights,
+        precision=case.precision,
+        image_size=case.image_size,
+        mode=case.mode,
+        backend=case.backend,
+        threads=case.threads,
+        dataset=dataset,
+        attack=attack,
+        metric=metric,
+        value=number,
+        unit=unit,
+        ci_low=low,
+        ci_high=high,
+        n=int(n),
+        rewrites=case.rewrites,
+    )

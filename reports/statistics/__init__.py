@@ -1,0 +1,1 @@
+"""Every statistic, once. Pure functions of arrays."""

@@ -1,0 +1,129 @@
+"""Going on with a run that was killed: nothing is lost, nothing is measured twice, nothing is mixed up."""
+
+import csv
+import json
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from sealbench.bench.errors import OptionError
+from sealbench.bench.session.resume import SAME, Promise, commits, finished_tests, resume
+from sealbench.reports.run.directory import RunDirectory
+from sealbench.reports.run.reader import load_results
+from sealbench.reports.schema.records import Case, Expectation, Measurement, measurement
+from tests.bench.main_job import bench_command, environment, main_job
+
+CASE = Case("videoseal_nano", "bundled", "int8", "256", "simple", "litert", 2)
+OPTIONS = ("--variant", "videoseal_nano", "--precision", "float32,int8", "--samples", "12", "-k", "not latency",
+           "--attacks", "crop:0.9,flip")  # fmt: skip
+
+
+def promise(test: str, suite: str, *metrics: str) -> Promise:
+    return Promise(test, suite, "group", tuple(Expectation(CASE, "", "none", metric) for metric in metrics))
+
+
+def row(metric: str) -> Measurement:
+    return measurement("run", CASE, "", "none", metric, 1.0, 1, None)
+
+
+def test_a_test_is_finished_when_all_it_promised_is_there() -> None:
+    promises = [
+        promise("size", "size", "size_bytes", "size_reduction_pct"),
+        promise("convert", "conversion", "converted"),
+    ]
+    assert finished_tests(promises, [row("size_bytes"), row("converted")]) == {"convert"}
+
+
+def test_latencies_of_a_group_are_finished_together_or_not_at_all() -> None:
+    promises = [
+        promise("latency", "latency", "latency_ms"),
+        promise("speedup", "latency", "speedup_vs_torch"),
+        promise("absolute", "latency"),
+    ]
+    assert finished_tests(promises, [row("latency_ms")]) == set()
+    assert finished_tests(promises, [row("latency_ms"), row("speedup_vs_torch")]) == {"latency", "speedup", "absolute"}
+
+
+ENVIRONMENT = {**dict.fromkeys(SAME, "the same"), "git_commit": "a" * 40}
+
+
+@pytest.fixture
+def interrupted(tmp_path: Path) -> Path:
+    """A run that has measured one of two values."""
+    run = RunDirectory.open("run", tmp_path / "run")
+    run.write_environment(ENVIRONMENT)
+    run.append([row("size_bytes")])
+    return run.path
+
+
+@pytest.mark.parametrize("name", ["weights", "cpu_model", "packages", "preprocessing"])
+def test_what_was_measured_otherwise_is_not_gone_on_with(interrupted: Path, name: str) -> None:
+    promises = [promise("size", "size", "size_bytes")]
+    with pytest.raises(OptionError, match=f"was measured with other {name} .found the same, now another."):
+        resume(interrupted, promises, {**ENVIRONMENT, name: "another"})
+    environment = {**ENVIRONMENT, "git_commit": "b" * 40, "packages": {"torch": "2", "numpy": "1"}}
+    (interrupted / "environment.json").write_text(json.dumps(environment))
+    with pytest.raises(OptionError, match=r"other packages .found {'torch': '2'}, now {'torch': '3'}."):
+        resume(interrupted, promises, {**environment, "packages": {"torch": "3", "numpy": "1"}})
+    resume(interrupted, promises, environment)
+    assert len(load_results(interrupted)) == 1
+
+
+def test_a_narrower_run_does_not_take_what_was_measured(interrupted: Path) -> None:
+    with pytest.raises(OptionError, match="has 1 values that are not asked for now, size_bytes of int8 among them"):
+        resume(interrupted, [promise("convert", "conversion", "converted")], ENVIRONMENT)
+    assert len(load_results(interrupted)) == 1
+
+
+def test_all_commits_of_a_resumed_run_are_told(interrupted: Path) -> None:
+    assert commits(interrupted, "a" * 40) == "a" * 40
+    assert commits(interrupted, "b" * 40) == f"{'a' * 40}, {'b' * 40}"
+    assert commits(interrupted, None) == "a" * 40
+
+
+def rows(path: Path) -> list[list[str]]:
+    """Of a CSV all but its first column (the name of the run, or the variant), in an order of their own."""
+    with path.open() as file:
+        return sorted(row[1:] for row in csv.reader(file))
+
+
+@pytest.mark.convert
+@pytest.mark.main_job
+def test_a_killed_run_is_gone_on_with(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    whole = main_job(tmp_path / "whole", cache, *OPTIONS)
+    assert whole.code == 0, whole.output[-3000:]
+
+    killed = tmp_path / "killed"
+    process = subprocess.Popen(
+        bench_command(killed, *OPTIONS), **environment(cache), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    wait_for(killed / "results.csv", ",crop:0.9,", process)
+    process.kill()
+    process.wait()
+    done = len(rows(killed / "results.csv"))
+    assert not (killed / "summary.md").exists()
+
+    for different, what in ((("--samples", "5"), "data"), (("--attacks", "jpeg:60"), "attacks")):
+        other = main_job(killed, cache, *OPTIONS, *different, "--resume")
+        assert other.code == 4
+        assert f"was measured with other {what}" in other.output
+    assert len(rows(killed / "results.csv")) == done  # a run that cannot be gone on with is left as it is
+
+    resumed = main_job(killed, cache, *OPTIONS, "--resume")
+    assert resumed.code == 0, resumed.output[-3000:]
+    assert "deselected" in resumed.output
+    assert "videoseal_nano 256 int8*: size " in resumed.output  # measured before it was killed
+    for name in ("results.csv", "samples/bits.csv"):
+        assert rows(killed / name) == rows(whole.run_dir / name), name
+
+
+def wait_for(path: Path, text: str, process: subprocess.Popen[bytes], seconds: float = 300) -> None:
+    """Until `text` is in the file that a running process writes."""
+    deadline = time.monotonic() + seconds
+    while not (path.exists() and text in path.read_text()):
+        assert process.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < deadline, f"{path} never had {text!r}"
+        time.sleep(0.02)

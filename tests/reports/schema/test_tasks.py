@@ -1,0 +1,26 @@
+from sealbench.reports.gates.judge import judge, load_gates
+from sealbench.reports.render.markdown import summary_markdown
+from sealbench.reports.render.tables import console_summary, summary_frame
+from sealbench.reports.schema.tasks import QUALITY, WATERMARK, task_of
+from tests.reports.synthetic import healthy_rows, quality_rows
+
+
+def test_a_model_is_of_the_task_whose_metrics_were_measured() -> None:
+    assert task_of({"size_bytes": 1.0, "score_error_pct": 0.4, "bit_accuracy": None}) is QUALITY
+    assert task_of({"size_bytes": 1.0, "bit_agreement": 1.0}) is WATERMARK
+    assert task_of({"size_bytes": 1.0}) is WATERMARK
+
+
+def test_each_task_has_headings_of_its_own() -> None:
+    rows = healthy_rows() + quality_rows()
+    results = judge(load_gates(), rows, [])
+    frame = summary_frame(rows, results)
+    page = summary_markdown(frame, results, len(rows))
+    assert page.startswith("## Watermark detectors and Quality models by precision")
+    tables = [line for line in page.splitlines() if line.startswith("| model")]
+    assert ["rank correlation" in line for line in tables] == [False, True]
+    assert ["accuracy" in line for line in tables] == [True, False]
+    console = console_summary(frame)
+    assert "0.9980" in console
+    assert "uvq1p5 1080x1920 (file)" in console
+    assert "**int8** (0.400 % off in the mean)" in page or "0.4 % off in the mean" in page
