@@ -164,12 +164,12 @@ def _compared(before: Measurement, after: Measurement, pairs: SamplePairs, machi
 
 def _reason_against(before: Measurement, after: Measurement, machine: str) -> str:
     """Why two values are not compared, before anything is known of noise; "" where they may be."""
-    if reason := reason_not_applicable(after.metric, after.weights):
+    if reason := reason_not_applicable(after.metric, after.case.weights):
         return reason
     if not depends_on_machine(after.metric):
         return ""
-    if before.threads != after.threads:
-        return f"other threads: {before.threads} and {after.threads}"
+    if before.case.threads != after.case.threads:
+        return f"other threads: {before.case.threads} and {after.case.threads}"
     return machine
 
 

@@ -113,7 +113,7 @@ def history(runs: Sequence[LoadedRun]) -> tuple[Point, ...]:
         for row in run.measurements:
             if row.metric not in HEADLINES or row.attack not in {"none", ""}:
                 continue
-            if reason_not_applicable(row.metric, row.weights):
+            if reason_not_applicable(row.metric, row.case.weights):
                 continue
             key = (row.case, row.dataset, row.metric)
             before, segment = last.get(key, (run, 0))

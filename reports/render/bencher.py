@@ -30,7 +30,7 @@ def bencher_metrics(measurements: Iterable[Measurement]) -> dict[str, dict[str, 
     """
     found: dict[str, dict[str, Metric]] = {}
     for row in measurements:
-        if not math.isfinite(row.value) or reason_not_applicable(row.metric, row.weights):
+        if not math.isfinite(row.value) or reason_not_applicable(row.metric, row.case.weights):
             continue
         metric = {"value": row.value}
         for name, end in (("lower_value", row.ci_low), ("upper_value", row.ci_high)):
@@ -49,7 +49,8 @@ def benchmark_name(row: Measurement) -> str:
     Returns:
         For example "videoseal_nano bundled 256 simple int8 litert threads=2, photographs".
     """
-    rewrites = "" if row.rewrites == NO_REWRITES else f" {row.rewrites}"
-    case = f"{row.variant} {row.weights} {row.image_size} {row.mode} {row.precision}{rewrites} {row.backend}"
+    case = row.case
+    rewrites = "" if case.rewrites == NO_REWRITES else f" {case.rewrites}"
+    name = f"{case.variant} {case.weights} {case.image_size} {case.mode} {case.precision}{rewrites} {case.backend}"
     images = images_label(row.dataset, row.attack)
-    return f"{case} threads={row.threads}{f', {images}' if images else ''}"[:LONGEST_BENCHMARK]
+    return f"{name} threads={case.threads}{f', {images}' if images else ''}"[:LONGEST_BENCHMARK]

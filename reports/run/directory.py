@@ -197,7 +197,7 @@ class RunDirectory:
         Raises:
             ReportError: A table is damaged or cannot be written.
         """
-        kept = [astuple(row) for row in load_results(self.path) if measurement(row)]
+        kept = [row.cells for row in load_results(self.path) if measurement(row)]
         write_atomically(self.path / RESULTS, csv_text([RESULT_COLUMNS, *kept]))
         tables = [(BITS, BIT_COLUMNS, bit_row), (LATENCY, LATENCY_COLUMNS, latency_row)]
         if (self.path / SCORES).is_file():
@@ -220,7 +220,7 @@ class RunDirectory:
                 metric_named(row.metric)
                 if row.run_id != self.run_id:
                     raise ReportError(f"{self.path}: a measurement of run {row.run_id!r}, expected {self.run_id!r}")
-                stream.write(csv_text([astuple(row)]))
+                stream.write(csv_text([row.cells]))
                 stream.flush()
 
     def append_bits(self, rows: Iterable[Row]) -> None:

@@ -73,13 +73,7 @@ class Measurement:
 
     Attributes:
         run_id: Name of the run.
-        variant: See Case, as the six fields after it.
-        weights: See Case.
-        precision: See Case.
-        image_size: See Case.
-        mode: See Case.
-        backend: See Case.
-        threads: See Case.
+        case: What was run.
         dataset: Name of the images, "" for a metric that needs none.
         attack: "none" or "name:strength".
         metric: A known metric's name.
@@ -88,17 +82,10 @@ class Measurement:
         ci_low: Lower end of the 95 % interval (of a speed-up 98.75 %: it is looked at four times) in `unit`, or None.
         ci_high: Its upper end, or None.
         n: How many samples the value rests on (images, rounds; 1 for a file).
-        rewrites: See Case.
     """
 
     run_id: str
-    variant: str
-    weights: str
-    precision: str
-    image_size: str
-    mode: str
-    backend: str
-    threads: int
+    case: Case
     dataset: str
     attack: str
     metric: str
@@ -107,21 +94,32 @@ class Measurement:
     ci_low: float | None
     ci_high: float | None
     n: int
-    rewrites: str = NO_REWRITES
-
-    @property
-    def case(self) -> Case:
-        """What was run."""
-        return Case(*(getattr(self, name) for name in CASE_COLUMNS))
 
     @property
     def expectation(self) -> Expectation:
         """The promise that this measurement keeps."""
         return Expectation(self.case, self.dataset, self.attack, self.metric)
 
+    @property
+    def cells(self) -> tuple[object, ...]:
+        """Its row of results.csv, in the order of RESULT_COLUMNS."""
+        return tuple(getattr(self.case if name in CASE_COLUMNS else self, name) for name in RESULT_COLUMNS)
+
 
 CASE_COLUMNS = tuple(field.name for field in fields(Case))
-RESULT_COLUMNS = tuple(field.name for field in fields(Measurement))
+RESULT_COLUMNS = (
+    "run_id",
+    *(name for name in CASE_COLUMNS if name != "rewrites"),
+    "dataset",
+    "attack",
+    "metric",
+    "value",
+    "unit",
+    "ci_low",
+    "ci_high",
+    "n",
+    "rewrites",  # younger than the others
+)
 PLAN_COLUMNS = (*CASE_COLUMNS, "dataset", "attack", "metric")
 BIT_COLUMNS = (
     "variant",
@@ -204,22 +202,4 @@ def measurement(
         raise ReportError(
             f"{metric} of {case.variant} {case.precision}: expected a number, found value {value!r}, interval {ci!r}"
         ) from error
-    return Measurement(
-        run_id=run_id,
-        variant=case.variant,
-        weights=case.weights,
-        precision=case.precision,
-        image_size=case.image_size,
-        mode=case.mode,
-        backend=case.backend,
-        threads=case.threads,
-        dataset=dataset,
-        attack=attack,
-        metric=metric,
-        value=number,
-        unit=unit,
-        ci_low=low,
-        ci_high=high,
-        n=int(n),
-        rewrites=case.rewrites,
-    )
+    return Measurement(run_id, case, dataset, attack, metric, number, unit, low, high, int(n))

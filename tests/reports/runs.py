@@ -24,7 +24,17 @@ def latency_rows(rounds: int = 30) -> list[tuple[object, ...]]:
     for row in healthy_rows():
         if row.metric == "latency_ms":
             rows += [
-                (row.variant, row.precision, "256", row.backend, 2, n, 0, row.value * (1 + n % 7 / 40), "none")
+                (
+                    row.case.variant,
+                    row.case.precision,
+                    "256",
+                    row.case.backend,
+                    2,
+                    n,
+                    0,
+                    row.value * (1 + n % 7 / 40),
+                    "none",
+                )
                 for n in range(rounds)
             ]
     return rows
@@ -46,7 +56,12 @@ def save_run(
         samples: Whether it has any.
     """
     kept = healthy_rows() if rows is None else rows
-    kept = [replace(row, variant=rename(row.variant), dataset=row.dataset and rename(row.dataset)) for row in kept]
+    kept = [
+        replace(
+            row, case=replace(row.case, variant=rename(row.case.variant)), dataset=row.dataset and rename(row.dataset)
+        )
+        for row in kept
+    ]
     run = RunDirectory.open(RUN_ID, path)
     run.write_plan(plan_of(kept))
     run.append(kept)

@@ -145,7 +145,7 @@ def altered(
 ) -> list[Measurement]:
     """Change one measurement of a file."""
     wanted = (variant, precision, metric, "litert")
-    chosen = [row for row in rows if (row.variant, row.precision, row.metric, row.backend) == wanted]
+    chosen = [row for row in rows if (row.case.variant, row.case.precision, row.metric, row.case.backend) == wanted]
     assert len(chosen) == 1
     return [replace(row, **changes) if row is chosen[0] else row for row in rows]  # type: ignore[arg-type]
 
@@ -154,7 +154,8 @@ def without(rows: list[Measurement], variant: str, precision: str, *metrics: str
     return [
         row
         for row in rows
-        if (row.variant, row.precision, row.backend) != (variant, precision, "litert") or row.metric not in metrics
+        if (row.case.variant, row.case.precision, row.case.backend) != (variant, precision, "litert")
+        or row.metric not in metrics
     ]
 
 

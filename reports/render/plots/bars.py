@@ -110,11 +110,11 @@ def rewrite_effect(record: RunRecord) -> Figure | None:
     Returns:
         The figure, or None where no file was measured both ways.
     """
-    rewritten = [row for row in record.measurements if row.rewrites != NO_REWRITES and row.value > 0]
+    rewritten = [row for row in record.measurements if row.case.rewrites != NO_REWRITES and row.value > 0]
     speedups = values_of(rewritten, "speedup_vs_plain")
     if not speedups:
         return None
-    names = rewrites_note(row.rewrites for rows in speedups.values() for row in rows.values())
+    names = rewrites_note(row.case.rewrites for rows in speedups.values() for row in rows.values())
     figure, all_axes = _bar_facets(
         speedups, "Time of a rewritten file against the plain one", f"left of 1: faster; {names}", legend=True
     )

@@ -52,7 +52,7 @@ def logits_scatter(record: RunRecord) -> Figure | None:
     pairs = watermarked_pairs(record.bits)
     if pairs.empty:
         return None
-    names = {(row.variant, row.image_size): model_of(row.case).title for row in reversed(record.measurements)}
+    names = {(row.case.variant, row.case.image_size): model_of(row.case).title for row in reversed(record.measurements)}
     groups = {
         (str(name), str(size)): group for (name, size), group in pairs.groupby(["variant", "image_size"], sort=False)
     }

@@ -159,7 +159,7 @@ def robustness_markdown(measurements: Sequence[Measurement]) -> str:
     costs = {
         (model_of(row.case), bar_label(row.case)): row
         for row in reversed(measurements)  # the first dataset's counts
-        if row.metric == "jpeg_quality_cost" and reason_not_applicable(row.metric, row.weights) is None
+        if row.metric == "jpeg_quality_cost" and reason_not_applicable(row.metric, row.case.weights) is None
     }
     by_model: dict[Model, dict[str, list[Reading]]] = {}
     for reading in readings(measurements):

@@ -35,7 +35,7 @@ def values_of(measurements: Iterable[Measurement], metric: str) -> Values:
     found: Values = {}
     for row in measurements:
         usable = row.metric == metric and row.attack in UNATTACKED and math.isfinite(row.value)
-        if usable and reason_not_applicable(metric, row.weights) is None:
+        if usable and reason_not_applicable(metric, row.case.weights) is None:
             found.setdefault(model_of(row.case), {}).setdefault(bar_label(row.case), row)
     return found
 

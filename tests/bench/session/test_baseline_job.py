@@ -88,7 +88,7 @@ def test_junit_xml_carries_measurements_and_verdicts(first: First) -> None:
     (name,) = [name for name in cases if name.startswith("test_fidelity[") and "-int8-" in name]
     found = {item.get("name"): item.get("value") for item in cases[name].iter("property")}
     (row,) = [
-        row for row in load_results(first.job.run_dir) if (row.metric, row.precision) == ("bit_agreement", "int8")
+        row for row in load_results(first.job.run_dir) if (row.metric, row.case.precision) == ("bit_agreement", "int8")
     ]
     assert found["bit_agreement"] == repr(row.value)
     assert found["bit_agreement.unit"] == "fraction"
@@ -138,7 +138,7 @@ def test_samples_give_every_value_that_is_compared_by_picture(first: First) -> N
     for row in run.measurements:
         if row.metric not in STATISTICS:
             continue
-        bits = run.bits[(run.bits["precision"] == row.precision) & (run.bits["backend"] == row.backend)]
+        bits = run.bits[(run.bits["precision"] == row.case.precision) & (run.bits["backend"] == row.case.backend)]
         statistic, sums = STATISTICS[row.metric], bit_sums(bits, run.pictures)
         found = float(statistic.of(*(sums[name].sum() for name in statistic.sums)))
         assert found == pytest.approx(row.value, rel=1e-6, abs=1e-12), row.metric

@@ -124,7 +124,7 @@ def test_times_of_another_machine_are_not_compared_and_say_why(tmp_path: Path, o
 
 
 def test_times_of_other_threads_are_not_compared_and_everything_else_is(tmp_path: Path) -> None:
-    one = [replace(row, threads=1) for row in healthy_rows()]
+    one = [replace(row, case=replace(row.case, threads=1)) for row in healthy_rows()]
     changes = changes_of(tmp_path, healthy_rows(), one)
     assert not {Status.NEW, Status.MISSING} & {change.status for change in changes}
     assert only(changes, "size_bytes").status is Status.UNCHANGED
@@ -133,7 +133,7 @@ def test_times_of_other_threads_are_not_compared_and_everything_else_is(tmp_path
 
 
 def test_two_numbers_of_threads_in_one_run_stay_apart(tmp_path: Path) -> None:
-    both = [*healthy_rows(), *(replace(row, threads=1) for row in healthy_rows())]
+    both = [*healthy_rows(), *(replace(row, case=replace(row.case, threads=1)) for row in healthy_rows())]
     assert count_statuses(changes_of(tmp_path, healthy_rows(), both))[Status.NEW] == len(healthy_rows())
 
 

@@ -42,9 +42,9 @@ def test_what_means_nothing_or_is_no_number_is_left_out() -> None:
 def test_cases_keep_names_of_their_own() -> None:
     row = next(row for row in healthy_rows() if row.case == NANO and row.metric == "size_bytes")
     others = [
-        replace(row, threads=1),
-        replace(row, rewrites="split_depthwise"),
-        replace(row, mode="resize"),
+        replace(row, case=replace(row.case, threads=1)),
+        replace(row, case=replace(row.case, rewrites="split_depthwise")),
+        replace(row, case=replace(row.case, mode="resize")),
         replace(row, dataset="photographs"),
         replace(row, dataset="photographs", attack="jpeg:50"),
     ]

@@ -26,7 +26,7 @@ from tests.reports.synthetic import FULL, NANO, RUN_ID, altered, attack_rows, he
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 ALL_PICTURES = page_pictures._PICTURES
-NANO_ONLY = [row for row in healthy_rows() if row.variant == NANO.variant]
+NANO_ONLY = [row for row in healthy_rows() if row.case.variant == NANO.variant]
 
 
 @pytest.fixture(autouse=True)
@@ -185,7 +185,9 @@ def test_only_our_script_may_run_and_nothing_is_loaded(tmp_path: Path, draw: Cal
 
 def test_every_picture_has_marks_that_tell_what_they_are(tmp_path: Path, draw: Callable[..., None]) -> None:
     draw(*ALL_PICTURES)
-    found = page_of(tmp_path, NANO_ONLY + [row for row in attack_rows() if row.variant == NANO.variant], samples=True)
+    found = page_of(
+        tmp_path, NANO_ONLY + [row for row in attack_rows() if row.case.variant == NANO.variant], samples=True
+    )
     assert len(found.all("svg")) > 20
     ids = [attributes["id"] for _, attributes in found.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
@@ -220,7 +222,7 @@ def test_without_attacks_there_is_no_picture_of_them(tmp_path: Path, draw: Calla
 
 def test_quality_models_have_their_own_headlines_and_scores(tmp_path: Path, draw: Callable[..., None]) -> None:
     draw("score_scatter", "logits_scatter")
-    run = save_run(tmp_path / "run", [row for row in quality_rows() if row.variant == "uvq1p5"], samples=False)
+    run = save_run(tmp_path / "run", [row for row in quality_rows() if row.case.variant == "uvq1p5"], samples=False)
     scores = [
         (
             "uvq1p5",
@@ -334,7 +336,11 @@ def test_the_page_stays_small_and_says_what_it_leaves_out(
 
 
 def test_many_models_at_full_size_stay_under_the_limit(tmp_path: Path) -> None:
-    rows = [replace(row, variant=f"{row.variant}_{n}") for n in range(40) for row in healthy_rows()]
+    rows = [
+        replace(row, case=replace(row.case, variant=f"{row.case.variant}_{n}"))
+        for n in range(40)
+        for row in healthy_rows()
+    ]
     found = page_of(tmp_path, rows)
     assert len(found.html.encode()) < page.LIMIT_BYTES
     assert "more rows are in" in found.body

@@ -187,7 +187,7 @@ def test_an_embedded_table_is_the_one_in_the_folder(driver: "Chrome", page: Path
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_do_nothing(driver: "Chrome", tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr("sealbench.reports.render.page.pictures._PICTURES", ("accuracy_vs_size", "bit_positions"))
-    rows = [row for row in healthy_rows() if row.variant == NANO.variant]
+    rows = [row for row in healthy_rows() if row.case.variant == NANO.variant]
     look(driver, rendered(tmp_path / "run", rows, rename=lambda text: text + name))
     assert complaints(driver) == []  # neither run nor refused: it is no markup
     assert driver.execute_script("return document.scripts.length + document.images.length") == 1

@@ -137,7 +137,7 @@ def test_rewritten_files_are_shown_as_a_share_of_the_plain_ones_time() -> None:
 
 def test_without_files_measured_both_ways_there_is_no_picture_of_rewrites() -> None:
     assert FIGURES["rewrite_effect"](RunRecord(healthy_rows())) is None
-    plain = [row for row in rewritten_rows() if row.rewrites == "none"]
+    plain = [row for row in rewritten_rows() if row.case.rewrites == "none"]
     assert len(plain) == 1
     assert FIGURES["rewrite_effect"](RunRecord(plain)) is None
 
@@ -271,7 +271,7 @@ def test_missing_metrics_leave_pictures_out_and_remove_old_ones(tmp_path: Path) 
 
 def test_values_that_are_not_finite_are_left_out(tmp_path: Path) -> None:
     bad = {"int8": math.nan, "fp16": math.inf}
-    rows = [replace(row, value=bad.get(row.precision, row.value)) for row in healthy_rows()]
+    rows = [replace(row, value=bad.get(row.case.precision, row.value)) for row in healthy_rows()]
     bits = BITS.assign(logit=BITS["logit"].where(~BITS["precision"].isin(list(bad)), math.nan))
     written, problems = write_plots(RunRecord(rows, bits=bits), tmp_path, FIGURES)
     assert (len(written), problems) == (8, [])
@@ -291,8 +291,11 @@ def test_a_picture_that_cannot_be_drawn_is_named_and_the_rest_drawn(
 
 
 def test_hostile_names_and_eight_precisions_can_be_drawn(tmp_path: Path) -> None:
-    rows = [replace(row, variant="$\\frac{$ <b>\n\x1b " * 9, precision=row.precision + "$^$") for row in healthy_rows()]
-    bits = BITS.assign(variant=rows[0].variant, precision="$_$")
+    rows = [
+        replace(row, case=replace(row.case, variant="$\\frac{$ <b>\n\x1b " * 9, precision=row.case.precision + "$^$"))
+        for row in healthy_rows()
+    ]
+    bits = BITS.assign(variant=rows[0].case.variant, precision="$_$")
     written, problems = write_plots(RunRecord(rows, bits=bits), tmp_path, FIGURES)
     assert (len(written), problems) == (8, [])
 

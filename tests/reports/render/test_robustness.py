@@ -18,9 +18,13 @@ def changed(metric: str, precision: str, attack: str, **changes: float | None) -
     """ROWS with one measurement of the nano model changed."""
     place = ("videoseal_nano", "litert", metric, precision, attack)
     return [
-        replace(row, **changes) if (row.variant, row.backend, row.metric, row.precision, row.attack) == place else row  # type: ignore[arg-type]
+        replace(row, **changes) if _place(row) == place else row  # type: ignore[arg-type]
         for row in ROWS
     ]
+
+
+def _place(row: Measurement) -> tuple[str, ...]:
+    return row.case.variant, row.case.backend, row.metric, row.case.precision, row.attack
 
 
 def test_nothing_without_attacks() -> None:

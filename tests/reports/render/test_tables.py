@@ -42,7 +42,7 @@ def test_the_summary_has_a_row_for_each_case_and_a_column_for_each_metric() -> N
 
 
 def test_a_case_that_died_before_any_measurement_has_a_row_that_failed() -> None:
-    rows = [row for row in healthy_rows() if (row.variant, row.precision) != ("videoseal", "int8")]
+    rows = [row for row in healthy_rows() if (row.case.variant, row.case.precision) != ("videoseal", "int8")]
     frame = summary_frame(rows, judge(load_gates(), rows, plan_of(healthy_rows())))
     dead = frame[(frame["variant"] == "videoseal") & (frame["precision"] == "int8")].iloc[0]
     assert (dead["verdict"], dead["size_bytes"]) == ("FAIL", None)
@@ -106,7 +106,10 @@ def test_the_console_table_fits_and_says_what_does_not_apply() -> None:
 
 
 def test_rows_of_another_number_of_threads_stand_apart() -> None:
-    rows = [*healthy_rows(), *(replace(row, threads=1) for row in healthy_rows() if row.metric == "latency_ms")]
+    rows = [
+        *healthy_rows(),
+        *(replace(row, case=replace(row.case, threads=1)) for row in healthy_rows() if row.metric == "latency_ms"),
+    ]
     text = console_summary(summary_frame(rows, []))
     assert "videoseal_nano 256\n" in text
     assert "videoseal_nano 256, 1 thread\n" in text
@@ -115,7 +118,7 @@ def test_rows_of_another_number_of_threads_stand_apart() -> None:
 
 
 def test_the_console_table_survives_hostile_names_and_an_empty_run() -> None:
-    rows = [replace(row, variant=HOSTILE * 3, precision=HOSTILE) for row in healthy_rows()[5:8]]
+    rows = [replace(row, case=replace(row.case, variant=HOSTILE * 3, precision=HOSTILE)) for row in healthy_rows()[5:8]]
     text = console_summary(summary_frame(rows, []))
     assert "\x1b" not in text
     assert max(len(line) for line in text.splitlines()) <= 100
@@ -154,7 +157,7 @@ def test_the_page_recommends_nothing_that_failed_or_that_no_gate_judged() -> Non
 
 
 def test_not_applicable_never_looks_like_passed() -> None:
-    rows = [row for row in healthy_rows() if row.variant == "videoseal" and row.metric == "bit_accuracy"]
+    rows = [row for row in healthy_rows() if row.case.variant == "videoseal" and row.metric == "bit_accuracy"]
     gates = [gate for gate in load_gates() if gate.metric == "bit_accuracy"]
     results = judge(gates, rows, plan_of(rows))
     page = summary_markdown(summary_frame(rows, results), results, len(rows))
@@ -177,7 +180,11 @@ def test_missing_measurements_are_listed_as_missing() -> None:
 
 
 def test_hostile_names_are_escaped_in_the_page() -> None:
-    rows = [replace(row, variant=HOSTILE, dataset=HOSTILE) for row in healthy_rows() if row.metric == "bit_agreement"]
+    rows = [
+        replace(row, case=replace(row.case, variant=HOSTILE), dataset=HOSTILE)
+        for row in healthy_rows()
+        if row.metric == "bit_agreement"
+    ]
     gate = Gate("bit_agreement", {}, ">", 2.0, HOSTILE)
     results = judge([gate], rows, [])
     page = summary_markdown(summary_frame(rows, results), results, len(rows), [HOSTILE])
@@ -192,7 +199,11 @@ def test_hostile_names_are_escaped_in_the_page() -> None:
 
 
 def test_a_page_where_everything_failed_still_fits_a_comment() -> None:
-    rows = [replace(row, value=math.nan, variant=f"v{k}") for k in range(30) for row in healthy_rows()]
+    rows = [
+        replace(row, case=replace(row.case, variant=f"v{k}"), value=math.nan)
+        for k in range(30)
+        for row in healthy_rows()
+    ]
     page = page_of(rows, rows)
     assert len(page) < 65_536
     assert "more in `verdicts.csv`" in page
