@@ -56,7 +56,7 @@ def _mirrored(start: int, count: int, side: int) -> np.ndarray:
 def distorted_samples(role: str, image_size: tuple[int, int], count: int, seed: int = 0) -> list[Sample]:
     """Frames of the photographs of a role, each at every step of `STEPS`.
 
-    The photographs take turns: first all as they are, then all at the first step, and so on; once every step is
+    The photographs alternate: first all as they are, then all at the first step, and so on; once every step is
     reached, other parts of them begin anew. A smaller count gives the beginning of a larger one.
 
     Args:
@@ -74,9 +74,9 @@ def distorted_samples(role: str, image_size: tuple[int, int], count: int, seed: 
     names = photographs(role)
     samples = []
     for index in range(check_count(count)):
-        turn, within = divmod(index, len(names) * len(STEPS))
+        cycle, within = divmod(index, len(names) * len(STEPS))
         place, which = divmod(within, len(names))
-        samples.append(_distorted(_frame(names[which], role, image_size, turn, seed), place, seed))
+        samples.append(_distorted(_frame(names[which], role, image_size, cycle, seed), place, seed))
     return samples
 
 
@@ -101,8 +101,8 @@ def mixed_samples(role: str, image_size: tuple[int, int], count: int, seed: int 
     names = photographs(role)
     samples = []
     for index in range(check_count(count)):
-        turn, which = divmod(index, len(names))
-        frame = _frame(names[which], role, image_size, turn, seed)
+        cycle, which = divmod(index, len(names))
+        frame = _frame(names[which], role, image_size, cycle, seed)
         samples.append(_distorted(frame, index * len(STEPS) // count, seed))
     return samples
 
@@ -118,10 +118,10 @@ def _distorted(frame: Sample, place: int, seed: int) -> Sample:
     )
 
 
-def _frame(name: str, role: str, image_size: tuple[int, int], turn: int, seed: int) -> Sample:
-    """The undistorted frame of a photograph in its turn; the first begins at the photograph's corner."""
+def _frame(name: str, role: str, image_size: tuple[int, int], cycle: int, seed: int) -> Sample:
+    """The undistorted frame of a photograph in one cycle; the first begins at the photograph's corner."""
     picture = photograph(name)
-    rng = np.random.default_rng([seed, zlib.crc32(name.encode()), turn])
-    top, left = (int(rng.integers(2 * side)) if turn else 0 for side in picture.shape[:2])
+    rng = np.random.default_rng([seed, zlib.crc32(name.encode()), cycle])
+    top, left = (int(rng.integers(2 * side)) if cycle else 0 for side in picture.shape[:2])
     frame = mirrored_frame(picture, image_size, top, left)
-    return Sample(f"{name}-{turn:03d}", frame, None, role, name, generated=False)
+    return Sample(f"{name}-{cycle:03d}", frame, None, role, name, generated=False)

@@ -34,8 +34,8 @@ def folder_samples(folder: str | Path, limit: int | None = None) -> list[Sample]
         Samples of role evaluation; id and source are the file name.
 
     Raises:
-        DatasetError: no such folder, no picture in it, an unreadable picture, or a manifest that is not
-            as said above.
+        DatasetError: no such folder, no picture in it, an unreadable picture, or a manifest that breaks
+            these rules.
     """
     folder = Path(folder)
     if not folder.is_dir():

@@ -51,7 +51,7 @@ def parse_message(text: str, nbits: int | None = None, *, origin: str = "message
         (nbits,) uint8 of 0 and 1.
 
     Raises:
-        DatasetError: another character, no bits, or another length; says expected and found.
+        DatasetError: another character, no bits, or another length; the message has what was found and expected.
     """
     packed = "".join(text.split())
     expected = "any number of" if nbits is None else str(nbits)

@@ -129,7 +129,7 @@ def _path(name: str) -> Path:
 def photo_samples(role: str, image_size: tuple[int, int], count: int, seed: int = 0) -> list[Sample]:
     """Random crops of the photographs of a role, resized to one size.
 
-    Sources take turns, so any count is balanced to within one. A crop has the aspect of `image_size`; its
+    Sources alternate, so any count is balanced to within one. A crop has the aspect of `image_size`; its
     scale is drawn log-uniformly from native resolution to the largest that fits, its place uniformly. Where a
     picture is smaller than `image_size`, the largest crop is resized up, no further than needed; as little
     else can vary there, every second crop of that picture is mirrored. A crop depends on the seed, the
@@ -153,15 +153,15 @@ def photo_samples(role: str, image_size: tuple[int, int], count: int, seed: int 
         sources.setdefault(_BY_NAME[name].source, []).append(name)
     samples = []
     for index in range(check_count(count)):
-        turn, which = divmod(index, len(sources))
+        cycle, which = divmod(index, len(sources))
         source, names = list(sources.items())[which]
-        name = names[turn % len(names)]  # the pictures of one scene take turns within the scene's own
-        image = _crop(_decoded(name), size, np.random.default_rng([seed, zlib.crc32(name.encode()), turn]), turn)
-        samples.append(Sample(f"{name}-{turn:03d}", image, None, role, source, generated=False))
+        name = names[cycle % len(names)]  # the pictures of one scene alternate within the scene's own
+        image = _crop(_decoded(name), size, np.random.default_rng([seed, zlib.crc32(name.encode()), cycle]), cycle)
+        samples.append(Sample(f"{name}-{cycle:03d}", image, None, role, source, generated=False))
     return samples
 
 
-def _crop(picture: np.ndarray, size: tuple[int, int], rng: np.random.Generator, turn: int) -> np.ndarray:
+def _crop(picture: np.ndarray, size: tuple[int, int], rng: np.random.Generator, cycle: int) -> np.ndarray:
     height, width = size
     rows, columns = picture.shape[:2]
     largest = min(rows / height, columns / width)
@@ -171,6 +171,6 @@ def _crop(picture: np.ndarray, size: tuple[int, int], rng: np.random.Generator, 
     top = int(rng.integers(rows - crop_rows + 1))
     left = int(rng.integers(columns - crop_columns + 1))
     crop = picture[top : top + crop_rows, left : left + crop_columns]
-    if largest <= 1 and turn % 2:
+    if largest <= 1 and cycle % 2:
         crop = crop[:, ::-1]
     return resize(crop, height, width)

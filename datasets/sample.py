@@ -79,7 +79,7 @@ class Sample:
         watermarked: True when `image` carries `message` already.
 
     Raises:
-        DatasetError: a field has another type, shape or value than said above.
+        DatasetError: a field has another type, shape or value than these.
     """
 
     id: str
@@ -97,7 +97,7 @@ class Sample:
         if self.message is not None:
             check_message(self.message, f"message of {self.id}")
         elif self.watermarked:
-            raise DatasetError(f"{self.id}: is said to be watermarked but has no message; give the message")
+            raise DatasetError(f"{self.id}: is marked as watermarked but has no message; give the message")
 
 
 def check_message_length(sample: Sample, nbits: int) -> None:

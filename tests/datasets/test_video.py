@@ -88,7 +88,7 @@ def test_frames_are_resized_whatever_their_shape(clip: Path) -> None:
 
 @needs_pyav
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (b"", "cannot be read as a video"),
         (b"no video at all " * 50, "cannot be read as a video"),
@@ -97,10 +97,10 @@ def test_frames_are_resized_whatever_their_shape(clip: Path) -> None:
     ],
     ids=["empty", "text", "list of parts", "play list"],
 )
-def test_what_is_no_video_is_refused_by_name(clip: Path, content: bytes, told: str) -> None:
+def test_what_is_no_video_is_refused_by_name(clip: Path, content: bytes, message: str) -> None:
     wrong = clip.with_name("wrong.mkv")
     wrong.write_bytes(content)
-    with pytest.raises(DatasetError, match=rf"wrong\.mkv: {told} .*expected a complete file of one of \.avi"):
+    with pytest.raises(DatasetError, match=rf"wrong\.mkv: {message} .*expected a complete file of one of \.avi"):
         video_samples(wrong)
 
 
