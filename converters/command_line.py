@@ -9,9 +9,9 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from sealbench.converters.cards.card import variant_names
-from sealbench.converters.checkpoints.weights import SOURCES_HELP
 from sealbench.converters.errors import ConverterError, StoreError
+from sealbench.converters.families.watermark import variant_names
+from sealbench.converters.families.weight_sources import SOURCES_HELP
 from sealbench.datasets.errors import DatasetError
 
 USAGE_ERROR = 2

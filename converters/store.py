@@ -20,8 +20,8 @@ from sealbench.converters.checkpoints.file_hashes import remembered_sha256
 from sealbench.converters.checkpoints.weights import Weights
 from sealbench.converters.errors import StoreError
 from sealbench.converters.export.precisions import Precision, Rule, get_precision
+from sealbench.converters.export.quantize import quantize
 from sealbench.converters.families import Family, Model, family_of
-from sealbench.converters.rewrites import apply_rewrites
 
 TOOLS = ("ai-edge-litert", "ai-edge-quantizer", "litert-converter", "litert-torch", "torch")
 PROVENANCE = "provenance.json"
@@ -179,13 +179,10 @@ class ArtifactStore:
         try:
             start = time.perf_counter()
             if source is None:
-                rewritten = apply_rewrites(model.network, spec.rewrites)
-                spec.family.export(rewritten, spec.variant, spec.size, spec.mode, path)
+                model.export(spec.rewrites, spec.size, spec.mode, path)
             else:
-                from sealbench.converters.export.quantize import quantize
-
                 calibrates = spec.precision.needs_calibration
-                images = spec.family.calibration(model, spec.variant, spec.size) if calibrates else None
+                images = model.calibration(spec.size) if calibrates else None
                 quantize(source, spec.recipe, path, images)
             provenance = spec.provenance() | {
                 "convert_s": round(time.perf_counter() - start, 3),

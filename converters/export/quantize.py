@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sealbench.converters.export.calibration_inputs import CalibrationInputs
 from sealbench.converters.export.precisions import Rule, needs_calibration, uses_gptq
 from sealbench.converters.export.quiet import quiet_unless_failing
 from sealbench.converters.export.shared_zero_points import shared_zero_points
@@ -17,9 +18,6 @@ from sealbench.converters.export.shared_zero_points import shared_zero_points
 _MODULE_PATH = re.compile(r"[^/;]*\.(?=[A-Za-z_])")
 _WRAPPERS = re.compile(r"(?:^|(?<=;))ChannelsLast/(?:detector/)*")
 _PARENT_CLASS = re.compile(r"(?:^|(?<=[/;]))_?[A-Za-z0-9]+_(?=[^/;]*/)")
-
-CalibrationInputs = np.ndarray | Sequence[tuple[np.ndarray, ...]]
-"""Images (n, H, W, 3) float32 in [0, 1] at a file's size, or for each sample what a file takes, in its order."""
 
 
 def quantize(

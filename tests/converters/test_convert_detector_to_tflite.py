@@ -10,13 +10,13 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from sealbench import converters
-from sealbench.converters.cards.card import variant_names
-from sealbench.converters.checkpoints.weights import BUNDLED
 from sealbench.converters.command_line import check_folder, copy_whole, exit_code, writable_folder
 from sealbench.converters.convert_detector_to_tflite import main
 from sealbench.converters.convert_embedder_to_tflite import main as convert_embedder
 from sealbench.converters.errors import StoreError
 from sealbench.converters.export.precisions import PRECISIONS
+from sealbench.converters.families.watermark import variant_names
+from sealbench.converters.families.weight_sources import BUNDLED
 from sealbench.converters.store import ArtifactStore
 from sealbench.converters.tflite.model_file import check_detector_signature, read_model_file
 from sealbench.datasets.errors import DatasetError

@@ -18,11 +18,12 @@ from safetensors import safe_open
 from torch import Tensor
 
 from sealbench.converters.cache_folder import cache_folder
-from sealbench.converters.cards.card import Variant
+from sealbench.converters.cards.watermark import Variant
 from sealbench.converters.checkpoints import download as download_module
+from sealbench.converters.checkpoints.loading import load_detector, load_watermarker
 from sealbench.converters.checkpoints.official import CHECKPOINT, PINS, RECORD, TENSORS
-from sealbench.converters.checkpoints.weights import find_weights, load_detector, load_watermarker
 from sealbench.converters.errors import DownloadError, WeightsError
+from sealbench.converters.families.weight_sources import find_weights
 from sealbench.converters.models.watermarker import Watermarker
 from tests.converters.checkpoints.file_server import FileServer, serving
 
@@ -137,8 +138,8 @@ def test_importing_and_finding_need_no_torch(published: Variant) -> None:
     find_weights(published, "official")
     program = f"""
 import sys
-from sealbench.converters.cards.card import *
-from sealbench.converters.checkpoints.weights import find_weights
+from sealbench.converters.cards.watermark import *
+from sealbench.converters.families.weight_sources import find_weights
 card = Variant("tiny", "watermark", 16, 32, None, None, None, official_weights={published.official_weights!r})
 assert find_weights(card, "official").kind == "official"
 assert "torch" not in sys.modules and "rich" not in sys.modules
