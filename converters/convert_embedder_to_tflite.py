@@ -74,7 +74,7 @@ def convert(options: argparse.Namespace) -> Path:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code: 0, or 2 with one line on standard error for wrong input."""
-    return exit_code(convert, parse_arguments(arguments))
+    return exit_code(convert, parse_arguments, arguments)
 
 
 if __name__ == "__main__":

@@ -130,7 +130,7 @@ def test_a_photograph_that_is_not_installed_is_told_in_one_line(capsys: pytest.C
     def convert(options: argparse.Namespace) -> Path:
         raise DatasetError("astronaut: the package that brings it is not installed")
 
-    assert exit_code(convert, argparse.Namespace()) == 2
+    assert exit_code(convert, lambda _: argparse.Namespace(), None) == 2
     assert capsys.readouterr().err == "error: astronaut: the package that brings it is not installed\n"
 
 

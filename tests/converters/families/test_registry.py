@@ -173,9 +173,11 @@ def test_a_family_from_another_package_needs_no_change_here(tmp_path: Path) -> N
 )
 def test_what_cannot_be_used_is_one_sentence(tmp_path: Path, entry: str, module: str, message: str) -> None:
     install(tmp_path, entry, module)
-    program = "from sealbench.converters.convert_detector_to_tflite import main\nmain(['--model_name', 'videoseal'])"
+    program = "import sys\nfrom sealbench.converters.convert_detector_to_tflite import main\nsys.exit(main(['--model_name', 'videoseal']))"
     done = run(tmp_path, program)
-    assert done.returncode != 0
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
     assert message in done.stderr
 
 
