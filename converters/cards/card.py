@@ -1,7 +1,7 @@
 """What the cards of all families have in common, and how they are read. Imports no torch, so that `--help` is fast."""
 
 import tomllib
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, asdict, fields
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
@@ -36,8 +36,17 @@ class Card(Protocol):
         """Address of the publisher's checkpoint, if there is one."""
 
     @property
+    def official_sha256(self) -> str | None:
+        """Of that checkpoint, hexadecimal, if it is known; else the first download is pinned."""
+
+    @property
     def bundled_weights(self) -> str | None:
         """Name of the file in converters/weights, if the model is shipped here."""
+
+
+def card_facts(card: Card) -> dict[str, Any]:
+    """A card as plain data, without what changes no value of the model."""
+    return {key: value for key, value in asdict(card).items() if key != "official_sha256"}
 
 
 def card_tables(task: str) -> dict[str, dict[str, Any]]:

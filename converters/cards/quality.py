@@ -16,7 +16,7 @@ class QualityVariant:
         task: `quality`.
         image_size: of the images it looks at, like `256` or `1080x1920`.
         parts: its networks, of `content`, `distortion` and `aggregation`; one, or all three in this order.
-        official_weights, bundled_weights: see `Card`.
+        official_weights, official_sha256, bundled_weights: see `Card`.
         architecture: `uvq`.
     """
 
@@ -25,6 +25,7 @@ class QualityVariant:
     image_size: str
     parts: tuple[str, ...]
     official_weights: str | None = None
+    official_sha256: str | None = None
     bundled_weights: str | None = None
     architecture: str = field(default="uvq", init=False)
 

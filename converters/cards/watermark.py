@@ -119,6 +119,7 @@ class Variant:
         image_size: side in pixels at which the networks were trained.
         detector, embedder, blending: architecture parameters.
         official_weights: address of the publisher's checkpoint, if there is one.
+        official_sha256: of that checkpoint, if it is known; else the first download is pinned.
         bundled_weights: name of the file in converters/weights, if the model is shipped here.
 
     Raises:
@@ -133,6 +134,7 @@ class Variant:
     embedder: EmbedderCard
     blending: Blending
     official_weights: str | None = None
+    official_sha256: str | None = None
     bundled_weights: str | None = None
 
     def __post_init__(self) -> None:

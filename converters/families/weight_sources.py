@@ -7,10 +7,9 @@ A source is named as on the command line: `bundled` (trained, shipped here), `of
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
-from sealbench.converters.cards.card import Card
+from sealbench.converters.cards.card import Card, card_facts
 from sealbench.converters.checkpoints.file_hashes import remembered_sha256
 from sealbench.converters.checkpoints.official import fetch_official
 from sealbench.converters.checkpoints.weights import SEED, SEEDING_VERSION, Weights
@@ -42,7 +41,7 @@ def find_weights(variant: Card, source: str | None = None) -> Weights:
     if source is None:
         source = "bundled" if variant.bundled_weights else "seeded"
     if source == "seeded":
-        recipe = {"seed": SEED, "version": SEEDING_VERSION, "card": asdict(variant), **family_of(variant).seeding}
+        recipe = {"seed": SEED, "version": SEEDING_VERSION, "card": card_facts(variant), **family_of(variant).seeding}
         return Weights("seeded", None, hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest())
     if source == "official":
         if variant.official_weights is None:
@@ -50,7 +49,7 @@ def find_weights(variant: Card, source: str | None = None) -> Weights:
                 f"{variant.name}: no address of published weights is known; use bundled, seeded, or the path of a "
                 "checkpoint"
             )
-        fetched = fetch_official(variant.official_weights)
+        fetched = fetch_official(variant.official_weights, variant.official_sha256)
         return Weights("official", fetched.tensors, fetched.sha256)
     if source == "bundled":
         if variant.bundled_weights is None:

@@ -22,7 +22,7 @@ from sealbench.converters.tflite.model_file import check_detector_signature, rea
 from sealbench.datasets.errors import DatasetError
 
 SCRIPT = Path(converters.__path__[0]) / "convert_detector_to_tflite.py"
-HEAVY = ("torch", "litert_torch", "ai_edge_quantizer", "ai_edge_litert", "safetensors", "numpy")
+HEAVY = ("torch", "litert_torch", "litert_quantizer", "ai_edge_litert", "safetensors", "numpy")
 
 
 def command(arguments: Sequence[str], folder: Path, *interpreter_options: str) -> "subprocess.CompletedProcess[str]":

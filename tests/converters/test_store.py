@@ -161,7 +161,7 @@ def test_whatever_shapes_the_bytes_changes_the_key(tiny: Variant, monkeypatch: p
     ]
     keys = [spec.key] + [other.key for other in others]
     versions = store_module.tool_versions()
-    for tool in ("ai-edge-quantizer", "litert-converter", "litert-torch", "torch"):
+    for tool in ("litert-quantizer", "litert-converter", "litert-torch", "torch"):
         newer = versions | {tool: "99.0"}
         with monkeypatch.context() as patch:
             patch.setattr(store_module, "tool_versions", lambda newer=newer: newer)
@@ -233,7 +233,7 @@ def test_an_artifact_tells_where_it_comes_from(tiny: Variant, filled: tuple[Arti
     assert provenance["precision"] == "int8_weight_only"
     assert provenance["sha256"] == artifact.sha256
     assert provenance["card"]["name"] == "tiny"
-    assert set(provenance["tools"]) >= {"ai-edge-quantizer", "litert-torch", "torch"}
+    assert set(provenance["tools"]) >= {"litert-quantizer", "litert-torch", "torch"}
     assert {path.name for path in artifact.path.parent.iterdir()} == {PROVENANCE, spec.file_name}
     model = read_model_file(artifact.path)
     check_detector_signature(model, 16, 32, 32)

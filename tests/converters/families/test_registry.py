@@ -126,6 +126,13 @@ print(type(family.model(card, weights).network).__name__)
 """
 
 
+CONVERTS = """
+import sys
+from sealbench.converters.convert_detector_to_tflite import main
+sys.exit(main(["--model_name", "videoseal"]))
+"""
+
+
 def install(folder: Path, entry: str, module: str = PACKAGE, package: str = "edges_package") -> None:
     """What `pip install` leaves of a package with one family: its module, and its entry point beside it."""
     (folder / f"{package}.py").write_text(module, encoding="utf-8")
@@ -173,8 +180,7 @@ def test_a_family_from_another_package_needs_no_change_here(tmp_path: Path) -> N
 )
 def test_what_cannot_be_used_is_one_sentence(tmp_path: Path, entry: str, module: str, message: str) -> None:
     install(tmp_path, entry, module)
-    program = "import sys\nfrom sealbench.converters.convert_detector_to_tflite import main\nsys.exit(main(['--model_name', 'videoseal']))"
-    done = run(tmp_path, program)
+    done = run(tmp_path, CONVERTS)
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1

@@ -67,7 +67,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, tiny: Variant) -> Made:
     )
     for name, recipe in RECIPES.items():
         with quiet_unless_failing():
-            from ai_edge_quantizer import quantizer
+            from litert_quantizer import quantizer
 
             job = quantizer.Quantizer(str(files["float32"]), list(recipe))
             job.quantize().export_model(str(files[name]), overwrite=True)
