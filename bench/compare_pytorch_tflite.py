@@ -23,11 +23,10 @@ from scipy import special
 from sealbench.bench.backends.runners import LiteRTRunner, Runner, TorchRunner, to_unit_range
 from sealbench.bench.errors import INPUT_ERRORS, USAGE_ERROR, BenchError
 from sealbench.bench.timing.rounds import interleaved
-from sealbench.converters.cards.card import get_variant, variant_names
 from sealbench.converters.cards.image_size import ImageSize, check_image_size
-from sealbench.converters.checkpoints.weights import SOURCES_HELP, find_weights, load_watermarker
 from sealbench.converters.command_line import check_folder, writable_folder
-from sealbench.converters.embedding import embed_pictures
+from sealbench.converters.families.watermark import get_variant, variant_names
+from sealbench.converters.families.weight_sources import SOURCES_HELP, find_weights
 from sealbench.datasets.images import read_image, resize, write_png
 from sealbench.datasets.messages import format_bits, message_from_argument, random_messages
 from sealbench.reports.errors import ReportError
@@ -156,6 +155,9 @@ def compare(options: argparse.Namespace) -> Comparison:
     check_folder(options.output_dir)
     weights = find_weights(variant, options.weights)  # after the options, because it may download
     writable_folder(options.output_dir)
+
+    from sealbench.converters.checkpoints.loading import load_watermarker
+    from sealbench.converters.embedding import embed_pictures
 
     watermarker = load_watermarker(variant, weights)
     psnr_db = None

@@ -8,7 +8,7 @@ from scipy import special
 
 from sealbench.bench.backends.runners import LiteRTRunner, to_unit_range
 from sealbench.bench.errors import RunnerError
-from sealbench.converters.cards.card import get_variant
+from sealbench.converters.families.watermark import get_variant
 from sealbench.datasets.images import read_image, resize
 
 

@@ -14,11 +14,13 @@ import pytest
 
 from sealbench.bench.errors import OptionError
 from sealbench.bench.tasks import task_of
-from sealbench.converters.cards.card import Card, card_names, get_card
+from sealbench.converters.cards.card import Card
 from sealbench.converters.cards.image_size import ImageSize
-from sealbench.converters.checkpoints.weights import SOURCES_HELP, Weights, find_weights
+from sealbench.converters.checkpoints.weights import Weights
 from sealbench.converters.export.precisions import PRECISIONS, Precision, get_precision
 from sealbench.converters.families import family_of
+from sealbench.converters.families.registry import card_names, get_card
+from sealbench.converters.families.weight_sources import SOURCES_HELP, find_weights
 from sealbench.converters.rewrites import REWRITES, choose_rewrites
 from sealbench.datasets.attacks import ATTACK_SETS, attacks_named, known_attacks
 from sealbench.datasets.errors import DatasetError

@@ -6,12 +6,12 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from sealbench.converters.cards.card import variant_names
-from sealbench.converters.checkpoints.weights import SOURCES_HELP
 from sealbench.converters.errors import ConverterError, StoreError
+from sealbench.converters.families.watermark import variant_names
+from sealbench.converters.families.weight_sources import SOURCES_HELP
 from sealbench.datasets.errors import DatasetError
 
 USAGE_ERROR = 2
@@ -98,10 +98,14 @@ def copy_whole(source: Path, target: Path) -> None:
         raise StoreError(f"{target}: cannot be written ({error.strerror})") from error
 
 
-def exit_code(convert: Callable[[argparse.Namespace], Path], options: argparse.Namespace) -> int:
-    """Run a command: 0, or 2 with one line on standard error for wrong input."""
+def exit_code(
+    convert: Callable[[argparse.Namespace], Path],
+    parse: Callable[[Sequence[str] | None], argparse.Namespace],
+    arguments: Sequence[str] | None,
+) -> int:
+    """Read a command's arguments and run it: 0, or 2 with one line on standard error for wrong input."""
     try:
-        convert(options)
+        convert(parse(arguments))  # `parse` lists the models: it raises where a family cannot be loaded
     except (ConverterError, DatasetError) as error:
         print(f"error: {error}", file=sys.stderr)
         return USAGE_ERROR

@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from sealbench.converters.cards.card import get_variant
 from sealbench.converters.cards.image_size import ImageSize, check_image_size
-from sealbench.converters.checkpoints.weights import find_weights
 from sealbench.converters.command_line import add_model_options, check_folder, copy_whole, exit_code, writable_folder
 from sealbench.converters.export.precisions import PRECISIONS, get_precision
-from sealbench.converters.families.watermark_model import LazyModel
+from sealbench.converters.families.watermark import get_variant
+from sealbench.converters.families.weight_sources import find_weights
 from sealbench.converters.rewrites import REWRITES, choose_rewrites
 from sealbench.converters.store import Artifact, ArtifactSpec, ArtifactStore
 from sealbench.converters.tflite.model_file import check_detector_signature, read_model_file
@@ -63,6 +62,8 @@ def convert(options: argparse.Namespace) -> Path:
     output_dir = writable_folder(options.output_dir)
     spec = ArtifactSpec(variant, weights, precision, size, mode, rewrites)
 
+    from sealbench.converters.families.watermark_model import LazyModel
+
     model = LazyModel(variant, weights)
     if weights.path is not None:
         _ = model.detector  # a checkpoint that does not fit is refused now, even where the store could answer
@@ -92,7 +93,7 @@ def _saving(artifact: Artifact, float32: Artifact) -> float:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code: 0, or 2 with one line on standard error for wrong input."""
-    return exit_code(convert, parse_arguments(arguments))
+    return exit_code(convert, parse_arguments, arguments)
 
 
 if __name__ == "__main__":

@@ -8,20 +8,15 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from sealbench.converters.cards.card import Variant, get_variant
-from sealbench.converters.checkpoints.weights import find_weights, load_watermarker
 from sealbench.converters.command_line import add_model_options, check_folder, copy_whole, exit_code, writable_folder
 from sealbench.converters.errors import ConverterError
 from sealbench.converters.export.precisions import get_precision
-
-if TYPE_CHECKING:
-    from sealbench.converters.models.watermarker import Watermarker
+from sealbench.converters.export.quantize import quantize
+from sealbench.converters.families.watermark import get_variant
+from sealbench.converters.families.weight_sources import find_weights
 
 PRECISIONS = ("float32", "fp16")
-COMPARED = 4  # evaluation photographs, each with a message of its own
-READ = 24  # crops of evaluation photographs that are watermarked and read, likewise
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -49,12 +44,13 @@ def convert(options: argparse.Namespace) -> Path:
     check_folder(options.output_dir)
     weights = find_weights(variant, options.weights)  # after the options, because it may download
     output_dir = writable_folder(options.output_dir)
-    watermarker = load_watermarker(variant, weights)
     path = output_dir / f"videoseal_embedder_{variant.name}_{variant.image_size}{precision.suffix}.tflite"
 
+    from sealbench.converters.checkpoints.loading import load_watermarker
     from sealbench.converters.export.embedder import export_embedder_float32
-    from sealbench.converters.export.quantize import quantize
+    from sealbench.converters.export.embedder_check import COMPARED, READ, bits_read, largest_difference
 
+    watermarker = load_watermarker(variant, weights)
     with tempfile.TemporaryDirectory() as folder:
         made = float32 = Path(folder) / "float32.tflite"
         export_embedder_float32(watermarker.embedder, variant.nbits, variant.image_size, float32)
@@ -76,53 +72,9 @@ def convert(options: argparse.Namespace) -> Path:
     return path
 
 
-def largest_difference(watermarker: "Watermarker", variant: Variant, path: Path) -> float:
-    """Largest absolute difference of the file's raw watermarks, from -1 to 1, to PyTorch's on some photographs."""
-    import numpy as np
-    import torch
-
-    from sealbench.converters.models.jnd import luminance
-    from sealbench.converters.tflite.embedder import TFLiteEmbedder
-    from sealbench.datasets.messages import random_messages
-    from sealbench.datasets.photographs import photo_samples
-
-    side = variant.image_size
-    photos = np.stack([sample.image for sample in photo_samples("evaluation", (side, side), COMPARED)])
-    images = torch.from_numpy(photos).permute(0, 3, 1, 2).float() / 255  # (B, 3, S, S)
-    messages = torch.from_numpy(random_messages(COMPARED, variant.nbits, seed=0))  # (B, nbits)
-    pixels = luminance(images) if watermarker.embedder.channels == 1 else images
-    with torch.inference_mode():
-        expected = watermarker.embedder(pixels, messages)
-        return float((TFLiteEmbedder(path)(images, messages) - expected).abs().max())
-
-
-def bits_read(watermarker: "Watermarker", variant: Variant, path: Path) -> tuple[float, float]:
-    """Percent of bits that PyTorch's detector reads right: of the file's watermark, and of PyTorch's."""
-    import torch
-
-    from sealbench.converters.embedding import embed_pictures
-    from sealbench.converters.tflite.embedder import tflite_watermarker
-    from sealbench.datasets.messages import random_messages
-    from sealbench.datasets.photographs import photo_samples
-
-    side = variant.image_size
-    photos = [sample.image for sample in photo_samples("evaluation", (side, side), READ)]
-    messages = random_messages(READ, variant.nbits, seed=0)  # (READ, nbits)
-
-    def read(embedding: "Watermarker") -> float:
-        right = 0
-        for picture, message in zip(embed_pictures(embedding, photos, messages), messages, strict=True):
-            with torch.inference_mode():
-                logits = watermarker.detect(torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255)
-            right += int(((logits[0, 1:].numpy() > 0) == message).sum())
-        return 100 * right / messages.size
-
-    return read(tflite_watermarker(variant, path)), read(watermarker)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code: 0, or 2 with one line on standard error for wrong input."""
-    return exit_code(convert, parse_arguments(arguments))
+    return exit_code(convert, parse_arguments, arguments)
 
 
 if __name__ == "__main__":

@@ -9,12 +9,13 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from sealbench.converters.cards.quality import PARTS
 from sealbench.converters.command_line import copy_whole, exit_code, writable_folder
 from sealbench.converters.errors import WeightsError
 from sealbench.converters.export.precisions import get_precision
+from sealbench.converters.export.quantize import quantize
 from sealbench.converters.families.quality import DEPTHWISE_IS_SMALL
 
-NETWORKS = ("content", "distortion", "aggregation")
 ALL = "all"
 PRECISION = "int8"
 
@@ -22,9 +23,9 @@ PRECISION = "int8"
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description="Convert UVQ 1.5 from PyTorch to int8 .tflite files.")
-    parser.add_argument("--model", choices=(*NETWORKS, ALL), default=ALL, help="which network (default: all)")
+    parser.add_argument("--model", choices=(*PARTS, ALL), default=ALL, help="which network (default: all)")
     parser.add_argument("--output_dir", type=Path, default=Path("models"), help="default: ./models")
-    for name in NETWORKS:
+    for name in PARTS:
         parser.add_argument(
             f"--{name}_path",
             type=Path,
@@ -40,8 +41,8 @@ def convert(options: argparse.Namespace) -> Path:
     Raises:
         ConverterError: an option or a file is wrong.
     """
-    names = NETWORKS if options.model == ALL else (options.model,)
-    checkpoints = {name: getattr(options, f"{name}_path") for name in NETWORKS}
+    names = PARTS if options.model == ALL else (options.model,)
+    checkpoints = {name: getattr(options, f"{name}_path") for name in PARTS}
     for name, path in checkpoints.items():
         if path is not None and name not in names:
             raise WeightsError(f"--{name}_path {path}: {name} is not converted; converted: {', '.join(names)}")
@@ -49,12 +50,10 @@ def convert(options: argparse.Namespace) -> Path:
             raise WeightsError(f"--{name}_path {path}: no such file; expected a checkpoint like {name}_net.pth")
     output_dir = writable_folder(options.output_dir)
 
-    from sealbench.converters.models.uvq.loading import load_network
+    from sealbench.converters.checkpoints.uvq import load_network
+    from sealbench.converters.export.uvq import export_uvq_float32
 
     networks = {name: load_network(name, checkpoints[name]) for name in names}  # all, before the first conversion
-
-    from sealbench.converters.export.quantize import quantize
-    from sealbench.converters.models.uvq.exporting import export_uvq_float32
 
     total = 0
     for name, network in networks.items():
@@ -77,7 +76,7 @@ def convert(options: argparse.Namespace) -> Path:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code: 0, or 2 with one line on standard error for wrong input."""
-    return exit_code(convert, parse_arguments(arguments))
+    return exit_code(convert, parse_arguments, arguments)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,17 @@
 """Watermark 8-bit pictures, as files hold them."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
-if TYPE_CHECKING:
-    from sealbench.converters.models.watermarker import Watermarker
+from sealbench.converters.models.watermarker import Watermarker
 
 BATCH = 8  # pictures of one size that are embedded together
 
 
 def embed_pictures(
-    watermarker: "Watermarker", pictures: Sequence[np.ndarray] | np.ndarray, messages: np.ndarray
+    watermarker: Watermarker, pictures: Sequence[np.ndarray] | np.ndarray, messages: np.ndarray
 ) -> list[np.ndarray]:
     """Watermark pictures, each at its own size, rounded to the nearest 8-bit level.
 
@@ -24,8 +23,6 @@ def embed_pictures(
     Returns:
         Pictures of the same sizes, uint8.
     """
-    import torch
-
     batch = BATCH if len({picture.shape for picture in pictures}) == 1 else 1
     marked: list[np.ndarray] = []
     for start in range(0, len(pictures), batch):

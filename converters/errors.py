@@ -1,4 +1,4 @@
-"""Errors a user can mend; every message names the file, what was found, what was expected and what to do."""
+"""Errors a user can fix; every message names the file, what was found, what was expected and what to do."""
 
 
 class ConverterError(ValueError):
@@ -14,6 +14,10 @@ class UnknownNameError(ConverterError):
 
 class WrongTaskError(ConverterError):
     """A model that is not for what was asked of it."""
+
+
+class FamilyError(ConverterError):
+    """A family of models that is declared, but cannot be used."""
 
 
 class WeightsError(ConverterError):

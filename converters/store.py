@@ -7,23 +7,23 @@ import json
 import shutil
 import tempfile
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
 from sealbench.converters.cache_folder import cache_folder
-from sealbench.converters.cards.card import Card
+from sealbench.converters.cards.card import Card, card_facts
 from sealbench.converters.cards.image_size import ImageSize
 from sealbench.converters.checkpoints.file_hashes import remembered_sha256
 from sealbench.converters.checkpoints.weights import Weights
 from sealbench.converters.errors import StoreError
 from sealbench.converters.export.precisions import Precision, Rule, get_precision
+from sealbench.converters.export.quantize import quantize
 from sealbench.converters.families import Family, Model, family_of
-from sealbench.converters.rewrites import apply_rewrites
 
-TOOLS = ("ai-edge-litert", "ai-edge-quantizer", "litert-converter", "litert-torch", "torch")
+TOOLS = ("ai-edge-litert", "litert-converter", "litert-quantizer", "litert-torch", "torch")
 PROVENANCE = "provenance.json"
 # Raise this when the code gives another file for the same weights and recipe: stored artifacts are then made anew.
 EXPORT_VERSION = 3
@@ -68,7 +68,7 @@ class ArtifactSpec:
     def provenance(self) -> dict[str, Any]:
         """All that may change the file's bytes, as plain data."""
         return {
-            "card": asdict(self.variant),
+            "card": card_facts(self.variant),
             "weights_fingerprint": self.weights.fingerprint,
             "precision": self.precision.name,
             "recipe": list(self.recipe),
@@ -179,13 +179,10 @@ class ArtifactStore:
         try:
             start = time.perf_counter()
             if source is None:
-                rewritten = apply_rewrites(model.network, spec.rewrites)
-                spec.family.export(rewritten, spec.variant, spec.size, spec.mode, path)
+                model.export(spec.rewrites, spec.size, spec.mode, path)
             else:
-                from sealbench.converters.export.quantize import quantize
-
                 calibrates = spec.precision.needs_calibration
-                images = spec.family.calibration(model, spec.variant, spec.size) if calibrates else None
+                images = model.calibration(spec.size) if calibrates else None
                 quantize(source, spec.recipe, path, images)
             provenance = spec.provenance() | {
                 "convert_s": round(time.perf_counter() - start, 3),

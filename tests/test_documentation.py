@@ -22,10 +22,11 @@ import pytest
 from sealbench.bench import options as bench_options
 from sealbench.bench.commands import commands
 from sealbench.converters.cards import card as variants
-from sealbench.converters.cards.card import get_card
-from sealbench.converters.checkpoints.weights import find_weights
-from sealbench.converters.convert_to_tflite_int8 import NETWORKS
+from sealbench.converters.cards.quality import PARTS
+from sealbench.converters.cards.watermark import watermark_cards
 from sealbench.converters.export.precisions import get_precision
+from sealbench.converters.families.registry import get_card
+from sealbench.converters.families.weight_sources import find_weights
 from sealbench.converters.rewrites import choose_rewrites
 from sealbench.datasets.images import write_png
 from sealbench.datasets.photographs import photo_samples
@@ -103,7 +104,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / place).mkdir(parents=True)
     for name in ("photo.jpg", "FOLDER/photo.png"):
         write_png(folder / name, photo.image)
-    for name in ("clip.mp4", "y_256b_img.pth", "model.tflite", *(f"FOLDER/{part}_net.pth" for part in NETWORKS)):
+    for name in ("clip.mp4", "y_256b_img.pth", "model.tflite", *(f"FOLDER/{part}_net.pth" for part in PARTS)):
         (folder / name).write_bytes(b"content")
     shutil.copy(ROOT / "reports" / "gates" / "gates.toml", folder / "my_gates.toml")
     shutil.copy(ROOT / "docs" / "data-contract.md", folder / "docs")
@@ -358,7 +359,7 @@ def test_blocks_of_code(code: Code, monkeypatch: pytest.MonkeyPatch, tmp_path: P
     elif code.language == "toml" and first.startswith("# converters/cards/"):
         monkeypatch.setattr(variants, "CARDS", tmp_path)
         (tmp_path / "example.toml").write_text(code.text, encoding="utf-8")
-        assert get_card("example").name == "example"
+        assert watermark_cards()["example"].name == "example"
     elif code.language == "toml":
         (tmp_path / "gates.toml").write_text(code.text, encoding="utf-8")
         assert load_gates(tmp_path / "gates.toml")

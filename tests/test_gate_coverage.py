@@ -11,9 +11,10 @@ import pytest
 
 from sealbench.bench import suites
 from sealbench.bench.tasks import task_of
-from sealbench.converters.cards.card import Card, card_names, get_card
+from sealbench.converters.cards.card import Card
 from sealbench.converters.export.precisions import PRECISIONS
 from sealbench.converters.families import family_of
+from sealbench.converters.families.registry import card_names, get_card
 from sealbench.reports.gates.exemptions import UNGATED, Ungated, reason_ungated
 from sealbench.reports.gates.judge import load_gates
 from sealbench.reports.schema.metrics import METRICS, reason_not_applicable

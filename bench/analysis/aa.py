@@ -24,11 +24,11 @@ from sealbench.bench.session.progress import duration_text
 from sealbench.bench.timing.interim import LOOK_CONFIDENCE, measure_in_looks
 from sealbench.bench.timing.process import TimedProcess, file_request, turns_of
 from sealbench.bench.timing.rounds import ROUNDS, LatencySample, plan_rounds, take_turns
-from sealbench.converters.cards.card import card_names, get_card
-from sealbench.converters.checkpoints.weights import find_weights
 from sealbench.converters.command_line import require_at_least, writable_folder
 from sealbench.converters.export.precisions import PRECISIONS, get_precision
 from sealbench.converters.families import family_of
+from sealbench.converters.families.registry import card_names, get_card
+from sealbench.converters.families.weight_sources import find_weights
 from sealbench.converters.rewrites import choose_rewrites
 from sealbench.converters.store import ArtifactSpec, ArtifactStore
 from sealbench.reports.gates.judge import Verdict

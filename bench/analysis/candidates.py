@@ -14,15 +14,14 @@ from sealbench.bench.backends.runners import LiteRTRunner, Runner, TorchRunner
 from sealbench.bench.targets import Group
 from sealbench.bench.tasks.image_set import prepare, read_samples
 from sealbench.bench.timing.rounds import interleaved, turn_orders
-from sealbench.converters.cards.card import get_variant, variant_names
 from sealbench.converters.cards.image_size import ImageSize, check_image_size
-from sealbench.converters.checkpoints.weights import find_weights, load_watermarker
 from sealbench.converters.command_line import require_at_least, writable_folder
-from sealbench.converters.export.calibration import CALIBRATION_SAMPLES, calibration_images
+from sealbench.converters.export.calibration_inputs import CALIBRATION_SAMPLES
 from sealbench.converters.export.candidates import IN_USE, Candidate, candidates
 from sealbench.converters.export.precisions import PRECISIONS, get_precision, needs_calibration
-from sealbench.converters.families.watermark import as_variant
-from sealbench.converters.rewrites import apply_rewrites, choose_rewrites
+from sealbench.converters.families.watermark import as_variant, get_variant, variant_names
+from sealbench.converters.families.weight_sources import find_weights
+from sealbench.converters.rewrites import choose_rewrites
 from sealbench.converters.tflite.model_file import read_model_file
 from sealbench.reports.files import write_rows_csv
 from sealbench.reports.statistics.bits import bit_accuracy, bit_agreement, logits_mae_rel_pct, split_outputs
@@ -85,6 +84,8 @@ class Workshop:
     def __init__(self, group: Group, samples: int, folder: Path):
         self.group = group
         self.folder = folder
+        from sealbench.converters.checkpoints.loading import load_watermarker
+
         self.watermarker: Watermarker = load_watermarker(as_variant(group.variant), group.weights)
         self.images: ImageSet = prepare(
             "photographs", read_samples("photographs", group, samples), group, lambda: self.watermarker
@@ -99,6 +100,7 @@ class Workshop:
         """The float32 file with these rewrites, exported once."""
         if rewrites not in self._exports:
             from sealbench.converters.export.detector import export_float32
+            from sealbench.converters.rewrites.apply import apply_rewrites
 
             path = self.folder / f"float32_{len(self._exports)}.tflite"
             detector = apply_rewrites(self.watermarker.detector, rewrites)
@@ -145,6 +147,8 @@ class Workshop:
 
     def _crops(self, start: int, stop: int) -> np.ndarray:
         if (start, stop) not in self._calibration:
+            from sealbench.converters.export.calibration import calibration_images
+
             self._calibration[start, stop] = calibration_images(
                 self.watermarker, as_variant(self.group.variant).nbits, self.group.size, start, stop
             )

@@ -23,13 +23,11 @@ from sealbench.bench.analysis.layer_errors import LayerError, LayerErrors
 from sealbench.bench.backends.runners import LiteRTRunner, TorchRunner
 from sealbench.bench.targets import Group, Target
 from sealbench.bench.tasks.image_set import prepare, read_samples
-from sealbench.converters.cards.card import get_variant, variant_names
 from sealbench.converters.cards.image_size import ImageSize
-from sealbench.converters.checkpoints.weights import SOURCES_HELP, find_weights
 from sealbench.converters.command_line import require_at_least, writable_folder
 from sealbench.converters.export.precisions import PRECISIONS, get_precision
-from sealbench.converters.families.watermark import as_variant
-from sealbench.converters.families.watermark_model import LazyModel
+from sealbench.converters.families.watermark import as_variant, get_variant, variant_names
+from sealbench.converters.families.weight_sources import SOURCES_HELP, find_weights
 from sealbench.converters.rewrites import CHOICES, choose_rewrites
 from sealbench.converters.store import ArtifactStore
 from sealbench.reports.run.error_tables import check_holds, keep_errors, severity
@@ -74,6 +72,8 @@ def analyse(target: Target, samples: int) -> Analysis:
         ConverterError, DatasetError, RunnerError: a file cannot be made or run, or there are no such images.
     """
     group, threads = target.group, target.threads
+    from sealbench.converters.families.watermark_model import LazyModel
+
     model, store = LazyModel(as_variant(group.variant), group.weights), ArtifactStore()
     # Of the same rewrites, whatever the choice would come to at float32: layers are compared one by one.
     float32 = replace(target.spec, precision=get_precision("float32"))

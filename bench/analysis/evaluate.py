@@ -13,10 +13,11 @@ import numpy as np
 import torch
 from scipy.stats import mannwhitneyu
 
-from sealbench.converters.cards.card import get_variant, variant_names
-from sealbench.converters.checkpoints.weights import find_weights, load_watermarker
+from sealbench.converters.checkpoints.loading import load_watermarker
 from sealbench.converters.command_line import require_at_least, writable_folder
 from sealbench.converters.embedding import embed_pictures
+from sealbench.converters.families.watermark import get_variant, variant_names
+from sealbench.converters.families.weight_sources import find_weights
 from sealbench.converters.models.watermarker import Watermarker
 from sealbench.datasets.attacks import TRAINING_TABLE, apply_attack
 from sealbench.datasets.dead_leaves import dead_leaves

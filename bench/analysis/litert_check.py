@@ -22,9 +22,9 @@ from sealbench.bench.errors import RunnerError
 from sealbench.bench.options import DEFAULT_THREADS
 from sealbench.bench.timing.process import TimedProcess, file_request
 from sealbench.bench.timing.rounds import SETTLE_MS
-from sealbench.converters.cards.card import card_names
 from sealbench.converters.command_line import require_at_least
 from sealbench.converters.export.precisions import PRECISIONS
+from sealbench.converters.families.registry import card_names
 from sealbench.reports.statistics.intervals import Interval, quantile_interval
 
 TOOL = "ai_edge_litert.tools.benchmark_litert_model"

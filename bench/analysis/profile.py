@@ -8,12 +8,11 @@ from pathlib import Path
 from sealbench.bench.analysis.graph_operations import read_operations
 from sealbench.bench.analysis.operation_times import LITERT, File, Row, measure, summarize
 from sealbench.bench.options import DEFAULT_THREADS
-from sealbench.converters.cards.card import get_variant, variant_names
 from sealbench.converters.cards.image_size import ImageSize
-from sealbench.converters.checkpoints.weights import SOURCES_HELP, find_weights
 from sealbench.converters.command_line import require_at_least, writable_folder
 from sealbench.converters.export.precisions import PRECISIONS, get_precision
-from sealbench.converters.families.watermark_model import LazyModel
+from sealbench.converters.families.watermark import get_variant, variant_names
+from sealbench.converters.families.weight_sources import SOURCES_HELP, find_weights
 from sealbench.converters.rewrites import CHOICES, choose_rewrites
 from sealbench.converters.store import ArtifactSpec, ArtifactStore
 from sealbench.reports.files import write_rows_csv
@@ -94,6 +93,8 @@ def prepare(options: argparse.Namespace) -> list[File]:
         writable_folder(options.out, "--out")
     weights = find_weights(variant, options.weights)
     size = ImageSize(variant.image_size, variant.image_size)
+    from sealbench.converters.families.watermark_model import LazyModel
+
     model, store = LazyModel(variant, weights), ArtifactStore()
     return [
         File(

@@ -13,8 +13,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sealbench.converters.cards.card import get_variant, variant_names
-from sealbench.converters.checkpoints.weights import find_weights, load_detector
+from sealbench.converters.families.watermark import get_variant, variant_names
+from sealbench.converters.families.weight_sources import find_weights
 from sealbench.converters.tflite.model_file import read_model_file
 from sealbench.converters.tflite.partitions import xnnpack_partitions
 
@@ -84,7 +84,9 @@ def inspect(path: Path, model_name: str | None, weights: str | None) -> dict[str
         },
     }
     if variant is not None and source is not None:
-        from sealbench.converters.tflite.weight_slopes import source_state, weight_slopes
+        from sealbench.converters.checkpoints.loading import load_detector
+        from sealbench.converters.rewrites.apply import source_state
+        from sealbench.converters.tflite.weight_slopes import weight_slopes
 
         state = source_state(load_detector(variant, source))
         found["slopes"] = [asdict(entry) for entry in weight_slopes(path, state)]

@@ -12,9 +12,10 @@ from types import FrameType
 import torch
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from sealbench.converters.cards.card import get_variant, variant_names
-from sealbench.converters.checkpoints.weights import find_weights, load_watermarker
+from sealbench.converters.checkpoints.loading import load_watermarker
 from sealbench.converters.command_line import require_at_least, writable_folder
+from sealbench.converters.families.watermark import get_variant, variant_names
+from sealbench.converters.families.weight_sources import find_weights
 from sealbench.converters.models.build import build_watermarker
 from sealbench.converters.training.checkpoint import TrainingError, load_checkpoint
 from sealbench.converters.training.data import CoverImages

@@ -10,8 +10,8 @@ from typing import Any
 
 PACKAGES = (
     "ai-edge-litert",
-    "ai-edge-quantizer",
     "litert-converter",
+    "litert-quantizer",
     "litert-torch",
     "matplotlib",
     "numpy",

@@ -9,7 +9,8 @@ from dataclasses import asdict
 
 import numpy as np
 
-from sealbench.converters.cards.card import Card, Variant
+from sealbench.converters.cards.card import Card
+from sealbench.converters.cards.watermark import Variant
 from sealbench.converters.store import ArtifactSpec
 from sealbench.datasets.images import resize
 from sealbench.datasets.messages import random_messages

@@ -282,7 +282,7 @@ class GroupBench:
 
         Shapes are PyTorch's, like (O, I, H, W) of a convolution.
         """
-        return self.family.source_state(self._model.network)
+        return self._model.source_state()
 
     def _heats(self, targets: Sequence[Target]) -> list[list[Target]]:
         """Targets that are timed side by side: all on as many threads, unless their files are too large together.

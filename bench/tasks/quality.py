@@ -11,7 +11,7 @@ from sealbench.bench.backends.engines import InterpreterEngine, TorchEngine
 from sealbench.bench.tasks import Run
 from sealbench.converters.cards.card import Card
 from sealbench.converters.families import Model
-from sealbench.converters.families.quality import UvqModel, as_quality, frame_size
+from sealbench.converters.families.quality import as_quality, frame_size
 from sealbench.datasets.sample import Sample
 from sealbench.datasets.video import SUFFIXES
 from sealbench.reports.run.directory import RunDirectory
@@ -58,6 +58,7 @@ class QualityTask:
     def prepare(self, dataset: str, samples: list[Sample], group: "Group", model: Model) -> "FrameSet":
         """The frames, and what a file takes of each when it is asked for."""
         from sealbench.bench.tasks.frame_set import frame_set
+        from sealbench.converters.families.uvq_model import UvqModel
 
         assert isinstance(model, UvqModel)
         return frame_set(dataset, samples, model.inputs)
@@ -68,8 +69,10 @@ class QualityTask:
 
     def reference(self, group: "Group", model: Model, threads: int) -> Run:
         """The network with the pixels last, as its file has them."""
-        from sealbench.converters.models.uvq.exporting import file_module
+        from sealbench.converters.export.uvq import file_module
+        from sealbench.converters.families.uvq_model import UvqModel
 
+        assert isinstance(model, UvqModel)
         return TorchEngine(file_module(model.network), threads)
 
     def runner(self, path: Path, target: "Target") -> Run:

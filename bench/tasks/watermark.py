@@ -12,7 +12,6 @@ from sealbench.bench.tasks import Run
 from sealbench.converters.cards.card import Card
 from sealbench.converters.families import Model
 from sealbench.converters.families.watermark import as_variant
-from sealbench.converters.families.watermark_model import LazyModel
 from sealbench.datasets.folder import MANIFEST
 from sealbench.datasets.sample import Sample
 from sealbench.reports.run.directory import RunDirectory
@@ -58,8 +57,10 @@ class WatermarkTask:
     def prepare(self, dataset: str, samples: list[Sample], group: "Group", model: Model) -> "ImageSet":
         """See `sealbench.bench.tasks.image_set.prepare`."""
         from sealbench.bench.tasks.image_set import prepare
+        from sealbench.converters.families.watermark_model import LazyModel
 
-        return prepare(dataset, samples, group, _lazy(model).watermarker)
+        assert isinstance(model, LazyModel)
+        return prepare(dataset, samples, group, model.watermarker)
 
     def attacked(self, inputs: "ImageSet", attack: str, group: "Group") -> "ImageSet":
         """See `sealbench.bench.tasks.image_set.attacked`."""
@@ -69,7 +70,10 @@ class WatermarkTask:
 
     def reference(self, group: "Group", model: Model, threads: int) -> Run:
         """The detector; the whole Watermarker resizes its images before it, as a file of that mode does."""
-        module = _lazy(model).watermarker() if group.mode == "resize" else model.network
+        from sealbench.converters.families.watermark_model import LazyModel
+
+        assert isinstance(model, LazyModel)
+        module = model.watermarker() if group.mode == "resize" else model.detector
         return TorchRunner(module, (group.size.height, group.size.width), as_variant(group.variant).nbits, threads)
 
     def runner(self, path: Path, target: "Target") -> Run:
@@ -109,11 +113,6 @@ class WatermarkTask:
         from sealbench.bench.tasks.bit_rows import recorded_outputs
 
         return recorded_outputs(samples, case, inputs)
-
-
-def _lazy(model: Model) -> LazyModel:
-    assert isinstance(model, LazyModel)
-    return model
 
 
 TASK = WatermarkTask()

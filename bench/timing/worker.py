@@ -125,10 +125,10 @@ def _reference_loader(what: dict[str, Any]) -> Callable[[], Callable[[], object]
 
     from sealbench.bench.targets import Group
     from sealbench.bench.tasks import task_of
-    from sealbench.converters.cards.card import get_card
     from sealbench.converters.cards.image_size import ImageSize
     from sealbench.converters.checkpoints.weights import Weights
     from sealbench.converters.families import family_of
+    from sealbench.converters.families.registry import get_card
 
     card, weights = get_card(what["variant"]), what["weights"]
     path = None if weights["path"] is None else Path(weights["path"])

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
-from sealbench.converters.cards.card import Variant, ViTCard
+from sealbench.converters.cards.watermark import Variant, ViTCard
 from sealbench.converters.errors import ImageSizeError
 
 LARGEST_SIDE = 8192  # beyond this a typing error is likelier than a detector's input

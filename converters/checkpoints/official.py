@@ -1,23 +1,23 @@
-"""The publishers' checkpoints: downloaded once, reduced to what is used of them, and held to what they were at first.
+"""The publishers' checkpoints: downloaded once, reduced to what is used, and compared with their first download.
 
 Below `$XDG_CACHE_HOME/sealbench/weights` each address has a folder with `tensors.safetensors`, the networks' tensors,
 and `extracted.json`, what they were taken from. The checkpoint itself, which may hold an optimizer's state of several
-times that size, is deleted once its tensors were written and read back equal. Publishers give no hashes, so the sha256
-of the first complete checkpoint of an address is pinned in `pins.json`: it stays the weights' fingerprint, and where a
-later download differs it is refused. Removing a folder makes room and keeps the pin.
+times that size, is deleted once its tensors were written and read back equal. Where the card has no sha256 of the
+checkpoint, that of the first download is pinned in `pins.json`: it stays the weights' fingerprint, and a later download
+that differs is refused. Removing a folder makes room and keeps the pin.
 """
 
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from filelock import FileLock
 
 from sealbench.converters.cache_folder import cache_folder
-from sealbench.converters.checkpoints.download import download
 from sealbench.converters.checkpoints.file_hashes import file_sha256, remembered_sha256
 from sealbench.converters.errors import DownloadError, WeightsError
 
@@ -37,29 +37,27 @@ class OfficialCheckpoint:
     sha256: str
 
 
-@dataclass(frozen=True)
-class _Record:
-    """What the tensors in a folder were taken from, and what they must be."""
+def fetch_official(address: str, sha256: str | None = None) -> OfficialCheckpoint:
+    """The checkpoint at `address`: from the cache, else downloaded, by one process at a time.
 
-    address: str
-    checkpoint_sha256: str
-    tensors_sha256: str
-
-
-def fetch_official(address: str) -> OfficialCheckpoint:
-    """The checkpoint at `address`: from the cache at once, else downloaded, by one process at a time.
+    Args:
+        address: https.
+        sha256: of the checkpoint, where the card has it; else that of an earlier download is expected.
 
     Raises:
-        DownloadError: it cannot be downloaded, or is not the file that was pinned.
+        DownloadError: it cannot be downloaded, or is not the file that is expected.
         WeightsError: it is no checkpoint, or the cache cannot be written.
     """
-    folder = cache_folder("weights") / _folder_name(address)
+    stem = re.sub(r"[^A-Za-z0-9._-]", "_", Path(urlsplit(address).path).stem)
+    folder = cache_folder("weights") / f"{stem}-{hashlib.sha256(address.encode()).hexdigest()[:12]}"
+    expected = sha256 or _read_pins(folder.parent / PINS).get(address)
     try:
-        if (found := _find(folder, address)) is not None:
+        if (found := _find(folder, address, expected)) is not None:
             return found
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):
-            return _find(folder, address) or _make(folder, address)  # another process made it while we waited
+            expected = sha256 or _read_pins(folder.parent / PINS).get(address)  # another process may have made it
+            return _find(folder, address, expected) or _make(folder, address, expected)
     except OSError as error:
         raise WeightsError(
             f"{folder}: the weights of {address} cannot be stored ({error.strerror or error}); make room there, or "
@@ -67,55 +65,59 @@ def fetch_official(address: str) -> OfficialCheckpoint:
         ) from error
 
 
-def _folder_name(address: str) -> str:
-    """The file's name for people, and a digest of the whole address: several are called checkpoint.pth."""
-    stem = re.sub(r"[^A-Za-z0-9._-]", "_", Path(urlsplit(address).path).stem)
-    return f"{stem}-{hashlib.sha256(address.encode()).hexdigest()[:12]}"
-
-
-def _find(folder: Path, address: str) -> OfficialCheckpoint | None:
-    """What is in the cache, if it is there, of the pinned checkpoint, and its bytes are those that were written."""
-    pinned = _read_pins(folder.parent / PINS).get(address)
+def _find(folder: Path, address: str, expected: str | None) -> OfficialCheckpoint | None:
+    """What is in the cache, if it is of the expected checkpoint and its bytes are those that were written."""
     try:
-        record = _Record(**json.loads((folder / RECORD).read_text(encoding="utf-8")))
-        if record.checkpoint_sha256 != pinned or remembered_sha256(folder / TENSORS) != record.tensors_sha256:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        if expected is None or record != _record(address, expected, remembered_sha256(folder / TENSORS)):
             return None
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError):
         return None
-    return OfficialCheckpoint(folder / TENSORS, pinned)
+    return OfficialCheckpoint(folder / TENSORS, expected)
 
 
-def _make(folder: Path, address: str) -> OfficialCheckpoint:
+def _make(folder: Path, address: str, expected: str | None) -> OfficialCheckpoint:
     from sealbench.converters.checkpoints.checkpoint_file import extract
 
     checkpoint, pins = folder / CHECKPOINT, folder.parent / PINS
-    pinned = _read_pins(pins).get(address)  # a damaged file is told before the download
-    download(address, checkpoint)
-    sha256 = file_sha256(checkpoint)
-    if pinned not in (None, sha256):
-        checkpoint.unlink()
-        raise DownloadError(
-            f"{address}: not the file that was downloaded before: found sha256 {sha256}, expected {pinned} as pinned "
-            f"in {pins}. It was deleted. If the publisher is known to have changed it, remove its line there and run "
-            "again; results with the two are results of two models"
-        )
+    _download(address, checkpoint, expected, pins)
+    sha256 = expected or file_sha256(checkpoint)
     try:
         extract(checkpoint, folder / TENSORS, {"address": address, "checkpoint_sha256": sha256})
     except WeightsError as error:
-        checkpoint.unlink()  # so that the next run asks again
+        checkpoint.unlink()  # so that the next run downloads it again
         raise WeightsError(
             f"{address}: what was downloaded from there is no checkpoint, and was deleted: {error}"
         ) from error
-    _pin(pins, address, sha256)  # only now: the page of a captive portal must not be pinned
-    record = _Record(address, sha256, file_sha256(folder / TENSORS))
-    _replace(folder / RECORD, json.dumps(asdict(record), indent=1))
+    with FileLock(f"{pins}.lock"):  # only now: the page of a captive portal must not be pinned
+        _replace(pins, _read_pins(pins) | {address: sha256})
+    _replace(folder / RECORD, _record(address, sha256, file_sha256(folder / TENSORS)))
     checkpoint.unlink()
     return OfficialCheckpoint(folder / TENSORS, sha256)
 
 
-def _pin(pins: Path, address: str, sha256: str) -> None:
-    with FileLock(f"{pins}.lock"):
-        _replace(pins, json.dumps(_read_pins(pins) | {address: sha256}, indent=1, sort_keys=True))
+def _download(address: str, path: Path, expected: str | None, pins: Path) -> None:
+    import pooch
+
+    from sealbench.converters.checkpoints.download import ResumingDownloader
+
+    pooch.get_logger().setLevel("WARNING")
+    downloader = ResumingDownloader(path.with_name(f"{path.name}.part"))
+    try:
+        pooch.retrieve(
+            address, expected and f"sha256:{expected}", fname=path.name, path=path.parent, downloader=downloader
+        )
+    except ValueError as error:  # pooch deleted what has another hash
+        raise DownloadError(
+            f"{address}: not the file that is expected ({error}). Its sha256 is in the card, or pinned in {pins}. If "
+            "the publisher is known to have changed the file, remove its line there and run again; results with the "
+            "two are results of two models"
+        ) from error
+
+
+def _record(address: str, checkpoint_sha256: str, tensors_sha256: str) -> dict[str, str]:
+    """What the tensors in a folder were taken from, and what they must be."""
+    return {"address": address, "checkpoint_sha256": checkpoint_sha256, "tensors_sha256": tensors_sha256}
 
 
 def _read_pins(pins: Path) -> dict[str, str]:
@@ -124,19 +126,19 @@ def _read_pins(pins: Path) -> dict[str, str]:
     Raises:
         WeightsError: the file is damaged; it is not ignored, for then any file would be taken as the right one.
     """
-    if not pins.exists():
-        return {}
     try:
         content = json.loads(pins.read_text(encoding="utf-8"))
         return {str(address): str(sha256) for address, sha256 in content.items()}
+    except OSError:
+        return {}
     except (ValueError, AttributeError) as error:
         raise WeightsError(
-            f"{pins}: expected a JSON object of sha256 by address ({error}); mend or remove it"
+            f"{pins}: expected a JSON object of sha256 by address ({error}); fix or remove it"
         ) from error
 
 
-def _replace(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all."""
+def _replace(path: Path, content: Mapping[str, str]) -> None:
+    """Write a JSON file so that it is there whole or not at all."""
     partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
+    partial.write_text(json.dumps(content, indent=1, sort_keys=True), encoding="utf-8")
     partial.replace(path)

@@ -6,7 +6,7 @@ The one in use is not repeated here: it is what `sealbench.converters.export.pre
 
 from dataclasses import dataclass, field, replace
 
-from sealbench.converters.export.calibration import CALIBRATION_SAMPLES
+from sealbench.converters.export.calibration_inputs import CALIBRATION_SAMPLES
 from sealbench.converters.export.precisions import (
     FLOAT_BATCH_MATMUL,
     FLOAT_INPUT_AND_OUTPUT,

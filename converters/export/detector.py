@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from sealbench.converters.cards.card import Variant
 from sealbench.converters.cards.image_size import ImageSize
+from sealbench.converters.cards.watermark import Variant
 from sealbench.converters.export.float32 import write_float32
 
 

@@ -18,9 +18,7 @@ from torch import Tensor, nn
 from sealbench.converters.export.float32 import write_float32
 from sealbench.converters.models.jnd import luminance
 from sealbench.converters.models.unet import MessageProcessor, UNetEmbedder
-
-# Names in the file's signature: an app hands its inputs over by name and cannot swap them.
-IMAGE, MESSAGE, WATERMARK = "image", "message", "watermark"
+from sealbench.converters.tflite.embedder import IMAGE, MESSAGE, WATERMARK
 
 
 class MessagePlane(nn.Module):

@@ -1,6 +1,6 @@
 """The precisions: one entry each, recipes as plain data. Imports no quantizer.
 
-A recipe is a list of rules in the JSON form that ai-edge-quantizer reads; later rules win over earlier ones, and an
+A recipe is a list of rules in the JSON form that litert-quantizer reads; later rules win over earlier ones, and an
 operation that a rule's algorithm cannot quantize keeps what the rules before gave it. To add a precision, add an entry
 here: nothing else changes. `docs/quantization-candidates.md` shows what these recipes were chosen from.
 """

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sealbench.converters.export.calibration_inputs import CalibrationInputs
 from sealbench.converters.export.precisions import Rule, needs_calibration, uses_gptq
 from sealbench.converters.export.quiet import quiet_unless_failing
 from sealbench.converters.export.shared_zero_points import shared_zero_points
@@ -17,9 +18,6 @@ from sealbench.converters.export.shared_zero_points import shared_zero_points
 _MODULE_PATH = re.compile(r"[^/;]*\.(?=[A-Za-z_])")
 _WRAPPERS = re.compile(r"(?:^|(?<=;))ChannelsLast/(?:detector/)*")
 _PARENT_CLASS = re.compile(r"(?:^|(?<=[/;]))_?[A-Za-z0-9]+_(?=[^/;]*/)")
-
-CalibrationInputs = np.ndarray | Sequence[tuple[np.ndarray, ...]]
-"""Images (n, H, W, 3) float32 in [0, 1] at a file's size, or for each sample what a file takes, in its order."""
 
 
 def quantize(
@@ -43,7 +41,7 @@ def quantize(
     if needs_calibration(recipe) and calibration_images is None:
         raise ValueError("the recipe needs calibration images; see converters/export/calibration.py")
     with quiet_unless_failing():
-        from ai_edge_quantizer import quantizer
+        from litert_quantizer import quantizer
 
         from sealbench.converters.export.quantizer_patch import patch_quantizer
 
@@ -64,8 +62,8 @@ def calibrate(float32_path: Path, recipe: Sequence[Rule], images: CalibrationInp
     Of ranges they are the smallest and the largest value of all images. The quantizer's own choice is a moving average
     in which the first image weighs 0.95: so the ranges of one image, too narrow for the next.
     """
-    from ai_edge_quantizer import calibrator, recipe_manager
-    from ai_edge_quantizer.utils import qsv_utils
+    from litert_quantizer import calibrator, recipe_manager
+    from litert_quantizer.utils import qsv_utils
 
     rules = recipe_manager.RecipeManager()
     rules.load_quantization_recipe(list(recipe))
@@ -94,7 +92,7 @@ def _fit_blocks(job: Any, recipe: Sequence[Rule]) -> list[Rule]:
 
     The quantizer fails on them; of chunkyseal, with its 362, 724 and 1448 channels, they are most.
     """
-    from ai_edge_quantizer.utils import tfl_flatbuffer_utils as flatbuffer
+    from litert_quantizer.utils import tfl_flatbuffer_utils as flatbuffer
 
     rules: list[Rule] = []
     for rule in recipe:

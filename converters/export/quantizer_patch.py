@@ -1,4 +1,4 @@
-"""Mends two faults of ai-edge-quantizer 0.10.0.
+"""Patches two faults of litert-quantizer 0.11.0.
 
 It cannot quantize a weight of rank above 2 and more than 32 MiB. Cause: `uniform_quantize_tensor.uniform_quantize` goes
 through such a tensor in chunks. It first reshapes the tensor to two dimensions, but broadcasts the scale, which has the
@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-MENDED_VERSION = "0.10.0"
+PATCHED_VERSION = "0.11.0"
 CHUNK_BYTES = 32 * 1024 * 1024  # the package chunks what is larger
 OF_ZEROS = (
     2e-10  # scales up to this are those of nothing but zeros: the package raises ranges to 1e-9, over 7 in 4 bits
@@ -32,17 +32,17 @@ SCALE_OF_ZEROS = 2**-14  # the smallest normal 16-bit float
 
 
 def patch_quantizer() -> None:
-    """Put the mended functions in the package's place; once, and only in the version it was written for.
+    """Replace the package's functions by patched ones; once, and only in the version it was written for.
 
-    With another version nothing is changed and a warning says so: that version may be mended already, or need more.
+    With another version nothing is changed and a warning says so: that version may be fixed already, or need more.
     """
-    from ai_edge_quantizer.algorithms.uniform_quantize import uniform_quantize_tensor as package
+    from litert_quantizer.algorithms.uniform_quantize import uniform_quantize_tensor as package
 
-    version = importlib.metadata.version("ai-edge-quantizer")
-    if version != MENDED_VERSION:
+    version = importlib.metadata.version("litert-quantizer")
+    if version != PATCHED_VERSION:
         warnings.warn(
-            f"ai-edge-quantizer {version} is installed; the mends for large weights and zeros were written for "
-            f"{MENDED_VERSION} and are left out (see converters/export/quantizer_patch.py)",
+            f"litert-quantizer {version} is installed; the patches for large weights and zeros were written for "
+            f"{PATCHED_VERSION} and are not applied (see converters/export/quantizer_patch.py)",
             stacklevel=2,
         )
         return
@@ -53,7 +53,7 @@ def patch_quantizer() -> None:
 
 
 def slice_by_slice(quantize: Callable[..., np.ndarray], with_rank: Callable[..., Any]) -> Callable[..., np.ndarray]:
-    """The package's `uniform_quantize`, mended: a tensor of any shape to integers of the same shape.
+    """The package's `uniform_quantize`, patched: a tensor of any shape to integers of the same shape.
 
     Args:
         quantize: the function as it is.
@@ -61,7 +61,7 @@ def slice_by_slice(quantize: Callable[..., np.ndarray], with_rank: Callable[...,
     """
 
     @functools.wraps(quantize)
-    def mended(tensor_data: np.ndarray, quantization_params: Any, is_blockwise_quant: bool = False) -> np.ndarray:
+    def patched(tensor_data: np.ndarray, quantization_params: Any, is_blockwise_quant: bool = False) -> np.ndarray:
         # Blocks exist for weights of rank 2 alone, which the package chunks as it should.
         if tensor_data.ndim <= 2 or tensor_data.nbytes <= CHUNK_BYTES or is_blockwise_quant:
             return quantize(tensor_data, quantization_params, is_blockwise_quant)
@@ -79,22 +79,22 @@ def slice_by_slice(quantize: Callable[..., np.ndarray], with_rank: Callable[...,
             result[part] = quantized
         return result
 
-    return mended
+    return patched
 
 
 def no_scale_of_zero(scales: Callable[..., Any]) -> Callable[..., Any]:
-    """The package's `tensor_zp_scale_from_min_max`, mended.
+    """The package's `tensor_zp_scale_from_min_max`, patched.
 
     Args:
         scales: the function as it is.
     """
 
     @functools.wraps(scales)
-    def mended(*arguments: Any, **keywords: Any) -> Any:
+    def patched(*arguments: Any, **keywords: Any) -> Any:
         zero_point, scale = scales(*arguments, **keywords)
         return zero_point, np.where(scale <= OF_ZEROS, scale.dtype.type(SCALE_OF_ZEROS), scale)
 
-    return mended
+    return patched
 
 
 def _rows(values: np.ndarray, part: slice) -> np.ndarray:

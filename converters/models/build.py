@@ -8,7 +8,7 @@ map's constants are made on the CPU whatever the default.
 
 from torch import nn
 
-from sealbench.converters.cards.card import ConvNeXtCard, Variant, ViTCard
+from sealbench.converters.cards.watermark import ConvNeXtCard, Variant, ViTCard
 from sealbench.converters.models.convnext import ConvNeXtDetector
 from sealbench.converters.models.jnd import JND, FullStrength
 from sealbench.converters.models.unet import Style, UNetEmbedder

@@ -1,17 +1,13 @@
 """Exact rewrites of a detector before its export: the same function, written so that the kernels run it faster.
 
-A rewrite changes no result by more than float32 rounds (1e-5 of the logits is what the tests allow). Imports no torch.
+A rewrite changes no result by more than float32 rounds (1e-5 of the logits is what the tests allow). Imports no torch;
+`apply.py` holds the functions.
 """
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from sealbench.converters.cards.card import Card
 from sealbench.converters.errors import UnknownNameError
-
-if TYPE_CHECKING:
-    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -21,32 +17,12 @@ class Rewrite:
     Attributes:
         name: as on the command line and in an artifact's provenance.
         architectures: those in which it finds something to rewrite.
-        apply: rewrites a detector in place; parameters it does not change stay the same objects.
         description: one line for help texts and reports.
     """
 
     name: str
     architectures: tuple[str, ...]
-    apply: "Callable[[nn.Module], nn.Module]"
     description: str
-
-
-def _fold_norms(detector: "nn.Module") -> "nn.Module":
-    from sealbench.converters.rewrites.fold_norms import fold_norms
-
-    return fold_norms(detector)
-
-
-def _slice_padding(detector: "nn.Module") -> "nn.Module":
-    from sealbench.converters.rewrites.slice_padding import slice_padding
-
-    return slice_padding(detector)
-
-
-def _split_depthwise(detector: "nn.Module") -> "nn.Module":
-    from sealbench.converters.rewrites.split_depthwise import split_depthwise
-
-    return split_depthwise(detector)
 
 
 # In the order in which they are applied.
@@ -54,19 +30,16 @@ _REWRITES = (
     Rewrite(
         "fold_norms",
         ("convnext", "vit"),
-        _fold_norms,
         "gains and shifts of normalizations folded into the layers that read them",
     ),
     Rewrite(
         "slice_padding",
         ("convnext", "vit"),
-        _slice_padding,
         "reflection padding as slices put together, so that the whole graph stays in XNNPACK",
     ),
     Rewrite(
         "split_depthwise",
         ("convnext",),
-        _split_depthwise,
         "a depthwise convolution of more than 25 taps as the sum of some of at most 25",
     ),
 )
@@ -103,28 +76,3 @@ def choose_rewrites(choice: str, variant: Card) -> tuple[str, ...]:
     if choice == "auto":
         return _PAYS.get(architecture, ())
     return (choice,) if architecture in REWRITES[choice].architectures else ()
-
-
-def apply_rewrites(detector: "nn.Module", names: Sequence[str]) -> "nn.Module":
-    """A rewritten copy of a detector; the detector itself is untouched.
-
-    Parameters and buffers that no rewrite changes are shared with it, not copied.
-
-    Args:
-        detector: any module.
-        names: of rewrites; they are applied in the order of `REWRITES`, whatever the order here.
-
-    Raises:
-        UnknownNameError: there is no such rewrite.
-    """
-    from copy import deepcopy
-
-    for name in names:
-        if name not in REWRITES:
-            raise UnknownNameError("rewrite", name, tuple(REWRITES))
-    shared = {id(tensor): tensor for tensor in (*detector.parameters(), *detector.buffers())}
-    rewritten = deepcopy(detector, shared)
-    for rewrite in REWRITES.values():
-        if rewrite.name in names:
-            rewritten = rewrite.apply(rewritten)
-    return rewritten

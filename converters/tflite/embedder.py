@@ -7,12 +7,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sealbench.converters.cards.card import Variant
+from sealbench.converters.cards.watermark import Variant
 from sealbench.converters.errors import ConverterError, ModelFileError
-from sealbench.converters.export.embedder import IMAGE, MESSAGE, WATERMARK
 from sealbench.converters.models.build import build_watermarker
 from sealbench.converters.models.watermarker import Watermarker
 from sealbench.converters.tflite.model_file import read_model_file
+
+# Names in the file's signature: an app hands its inputs over by name and cannot swap them.
+IMAGE, MESSAGE, WATERMARK = "image", "message", "watermark"
 
 
 class TFLiteEmbedder(nn.Module):

@@ -9,15 +9,11 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sealbench.converters.tflite.model_file import ModelReader, damage_told, mapped
 from sealbench.converters.tflite.weights import QuantizedWeight, quantized_weights
-
-if TYPE_CHECKING:
-    from torch import nn
 
 # Below this correlation a weight counts as not found. Honest 4-bit weights were seen at 0.987 and above; of the wrong
 # ones, a sample of SAMPLE values correlates by 1 / sqrt(SAMPLE), 0.016, and nine by 0.33.
@@ -66,7 +62,8 @@ def weight_slopes(
 
     Args:
         path: the `.tflite` file.
-        state: float32 source weights by name, in PyTorch's shapes, of the detector as exported; see `source_state`.
+        state: float32 source weights by name, in PyTorch's shapes, of the detector as exported; see
+            `sealbench.converters.rewrites.apply.source_state`.
         image_scale: factor by which the network multiplies its images before the first convolution.
 
     Returns:
@@ -82,28 +79,6 @@ def weight_slopes(
         squeezed = np.squeeze(value * np.float32(image_scale) if folded and reads_image else value)
         sources.setdefault(_sides(squeezed.shape), []).append((name, squeezed))
     return tuple(_held_against(weight, sources) for weight in quantized_weights(path))
-
-
-def source_state(detector: "nn.Module") -> dict[str, np.ndarray]:
-    """The weights that a file made of a detector may hold: its own, and those of its rewritten forms.
-
-    The export multiplies the gain of some large LayerNorms into the linear layer that follows, as a rewrite does.
-
-    Args:
-        detector: as it was loaded, before rewrites.
-
-    Returns:
-        Tensors by name, float32, in PyTorch's shapes, without copies of what no rewrite changes.
-    """
-    from sealbench.converters.rewrites import REWRITES, apply_rewrites
-
-    original = detector.state_dict()
-    rewritten = apply_rewrites(detector, tuple(REWRITES)).state_dict()
-    state = {name: tensor.detach().cpu().numpy() for name, tensor in original.items()}
-    for name, tensor in rewritten.items():
-        if name not in original or tensor.data_ptr() != original[name].data_ptr():
-            state[f"{name} rewritten"] = tensor.detach().cpu().numpy()
-    return state
 
 
 def slope_error(slopes: Sequence[WeightSlope]) -> float:

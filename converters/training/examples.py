@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from sealbench.converters.cards.card import get_variant, variant_names
-from sealbench.converters.checkpoints.weights import find_weights, load_watermarker
+from sealbench.converters.checkpoints.loading import load_watermarker
 from sealbench.converters.embedding import embed_pictures
 from sealbench.converters.errors import ConverterError
+from sealbench.converters.families.watermark import get_variant, variant_names
+from sealbench.converters.families.weight_sources import find_weights
 from sealbench.datasets.errors import DatasetError
 from sealbench.datasets.images import write_png
 from sealbench.datasets.messages import random_messages

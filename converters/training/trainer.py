@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from sealbench.converters.cards.card import Variant
+from sealbench.converters.cards.watermark import Variant
 from sealbench.converters.models.jnd import luminance
 from sealbench.converters.models.watermarker import Watermarker
 from sealbench.converters.training.augment import apply_attack, round_to_8_bits

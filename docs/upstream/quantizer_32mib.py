@@ -1,6 +1,6 @@
-"""ai-edge-quantizer refuses a convolution whose weights are larger than 32 MiB.
+"""litert-quantizer refuses a convolution whose weights are larger than 32 MiB.
 
-Needs torch, litert-torch and ai-edge-quantizer: python quantizer_32mib.py
+Needs torch, litert-torch and litert-quantizer: python quantizer_32mib.py
 """
 
 import contextlib
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import litert_torch
 import torch
-from ai_edge_quantizer import quantizer, recipe
+from litert_quantizer import quantizer, recipe
 from torch import nn
 
 
@@ -34,7 +34,7 @@ def quantize(module: nn.Module, sample: torch.Tensor) -> str:
 
 def main() -> None:
     """Try a convolution below 32 MiB, one above, and a matrix above."""
-    for package in ("ai-edge-quantizer", "litert-torch", "torch"):
+    for package in ("litert-quantizer", "litert-torch", "torch"):
         print(f"{package} {importlib.metadata.version(package)}")
     for name, module, sample in (
         ("3 x 3, 896 to 896 channels", nn.Conv2d(896, 896, 3), torch.zeros(1, 896, 4, 4)),

@@ -5,9 +5,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sealbench.converters.cards.card import Blending, ConvNeXtCard, EmbedderCard, Variant
 from sealbench.converters.cards.image_size import ImageSize
-from sealbench.converters.checkpoints.weights import find_weights, load_watermarker
+from sealbench.converters.cards.watermark import Blending, ConvNeXtCard, EmbedderCard, Variant
+from sealbench.converters.checkpoints.loading import load_watermarker
+from sealbench.converters.families.weight_sources import find_weights
 
 if TYPE_CHECKING:
     from sealbench.converters.models.watermarker import Watermarker

@@ -10,13 +10,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sealbench.converters.cards.card import Blending, ConvNeXtCard, EmbedderCard, Variant
 from sealbench.converters.cards.image_size import ImageSize
-from sealbench.converters.checkpoints.weights import find_weights, load_watermarker
+from sealbench.converters.cards.watermark import Blending, ConvNeXtCard, EmbedderCard, Variant
+from sealbench.converters.checkpoints.loading import load_watermarker
 from sealbench.converters.export.calibration import calibration_images
 from sealbench.converters.export.detector import export_float32
 from sealbench.converters.export.precisions import PRECISIONS
 from sealbench.converters.export.quantize import quantize
+from sealbench.converters.families.weight_sources import find_weights
 from sealbench.converters.models.watermarker import Watermarker
 from sealbench.converters.training.data import CoverImages
 from tests.converters.made_checkpoints import TWINS, State, unseeded_state

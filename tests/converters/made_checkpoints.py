@@ -6,8 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sealbench.converters.cards.card import Variant
-from sealbench.converters.checkpoints.weights import find_weights, load_watermarker
+from sealbench.converters.cards.watermark import Variant
+from sealbench.converters.checkpoints.loading import load_watermarker
+from sealbench.converters.families.weight_sources import find_weights
 from sealbench.converters.models.watermarker import Watermarker
 
 State = dict[str, Tensor]

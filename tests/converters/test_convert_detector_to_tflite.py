@@ -10,19 +10,19 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from sealbench import converters
-from sealbench.converters.cards.card import variant_names
-from sealbench.converters.checkpoints.weights import BUNDLED
 from sealbench.converters.command_line import check_folder, copy_whole, exit_code, writable_folder
 from sealbench.converters.convert_detector_to_tflite import main
 from sealbench.converters.convert_embedder_to_tflite import main as convert_embedder
 from sealbench.converters.errors import StoreError
 from sealbench.converters.export.precisions import PRECISIONS
+from sealbench.converters.families.watermark import variant_names
+from sealbench.converters.families.weight_sources import BUNDLED
 from sealbench.converters.store import ArtifactStore
 from sealbench.converters.tflite.model_file import check_detector_signature, read_model_file
 from sealbench.datasets.errors import DatasetError
 
 SCRIPT = Path(converters.__path__[0]) / "convert_detector_to_tflite.py"
-HEAVY = ("torch", "litert_torch", "ai_edge_quantizer", "ai_edge_litert", "safetensors", "numpy")
+HEAVY = ("torch", "litert_torch", "litert_quantizer", "ai_edge_litert", "safetensors", "numpy")
 
 
 def command(arguments: Sequence[str], folder: Path, *interpreter_options: str) -> "subprocess.CompletedProcess[str]":
@@ -130,7 +130,7 @@ def test_a_photograph_that_is_not_installed_is_told_in_one_line(capsys: pytest.C
     def convert(options: argparse.Namespace) -> Path:
         raise DatasetError("astronaut: the package that brings it is not installed")
 
-    assert exit_code(convert, argparse.Namespace()) == 2
+    assert exit_code(convert, lambda _: argparse.Namespace(), None) == 2
     assert capsys.readouterr().err == "error: astronaut: the package that brings it is not installed\n"
 
 

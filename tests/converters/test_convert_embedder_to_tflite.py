@@ -20,7 +20,7 @@ def test_help_starts_without_torch() -> None:
     assert done.returncode == 0
     for option in ("--model_name", "--quantize", "--weights", "--output_dir"):
         assert option in done.stdout
-    assert not re.search(r"\|\s+(torch|litert_torch|ai_edge_quantizer)\n", done.stderr)
+    assert not re.search(r"\|\s+(torch|litert_torch|litert_quantizer)\n", done.stderr)
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from sealbench.converters import store as store_module
 from sealbench.converters.cache_folder import cache_folder
-from sealbench.converters.cards.card import Blending, ConvNeXtCard, Variant
 from sealbench.converters.cards.image_size import ImageSize
+from sealbench.converters.cards.watermark import Blending, ConvNeXtCard, Variant
 from sealbench.converters.checkpoints.file_hashes import file_sha256
 from sealbench.converters.checkpoints.weights import Weights
 from sealbench.converters.errors import ImageSizeError, StoreError
@@ -35,8 +35,9 @@ from torch import nn
 from sealbench.converters.cards.image_size import ImageSize
 from sealbench.converters.export.precisions import get_precision
 from sealbench.converters.store import ArtifactSpec, ArtifactStore
-from sealbench.converters.cards.card import Blending, ConvNeXtCard, EmbedderCard, Variant
+from sealbench.converters.cards.watermark import Blending, ConvNeXtCard, EmbedderCard, Variant
 from sealbench.converters.checkpoints.weights import Weights
+from sealbench.converters.families.watermark_model import LazyModel
 
 root, log, way = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
 variant = Variant("tiny", "watermark", 16, 32, ConvNeXtCard((1, 1), (8, 16), 4),
@@ -56,9 +57,12 @@ class Detector(nn.Module):
         return self.linear(images.mean(dim=(2, 3)))
 
 
-class Model:
+class Model(LazyModel):
+    def __init__(self):
+        self._variant = variant
+
     @property
-    def network(self):
+    def detector(self):
         with log.open("a") as file:
             file.write(f"{os.getpid()}\\n")
         return Detector().eval()
@@ -89,7 +93,8 @@ class MeanDetector(nn.Module):
 class MeanModel(LazyModel):
     """Gives a detector and counts how often it was asked for one."""
 
-    def __init__(self) -> None:
+    def __init__(self, variant: Variant) -> None:
+        super().__init__(variant, WEIGHTS)
         self.calls = 0
 
     @property
@@ -111,7 +116,7 @@ def start(root: Path, log: Path, way: str) -> "subprocess.Popen[str]":
 def filled(tmp_path_factory: pytest.TempPathFactory, tiny: Variant) -> tuple[ArtifactStore, Artifact]:
     """A store that holds the float32 file, so that the tests with a quantized one need no export."""
     store = ArtifactStore(tmp_path_factory.mktemp("store"))
-    model = MeanModel()
+    model = MeanModel(tiny)
     artifact = store.get(spec_of(tiny), model)
     assert model.calls == 1
     return store, artifact
@@ -156,7 +161,7 @@ def test_whatever_shapes_the_bytes_changes_the_key(tiny: Variant, monkeypatch: p
     ]
     keys = [spec.key] + [other.key for other in others]
     versions = store_module.tool_versions()
-    for tool in ("ai-edge-quantizer", "litert-converter", "litert-torch", "torch"):
+    for tool in ("litert-quantizer", "litert-converter", "litert-torch", "torch"):
         newer = versions | {tool: "99.0"}
         with monkeypatch.context() as patch:
             patch.setattr(store_module, "tool_versions", lambda newer=newer: newer)
@@ -188,7 +193,7 @@ def test_root_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_too_small_an_image_is_refused_before_anything_is_made(tiny: Variant, tmp_path: Path) -> None:
-    store, model = ArtifactStore(tmp_path / "store"), MeanModel()
+    store, model = ArtifactStore(tmp_path / "store"), MeanModel(tiny)
     with pytest.raises(ImageSizeError, match="at least 16 pixels"):
         store.get(spec_of(tiny, "int8", side=15), model)
     assert model.calls == 0
@@ -201,7 +206,7 @@ def test_too_small_an_image_is_refused_before_anything_is_made(tiny: Variant, tm
 @pytest.mark.convert
 def test_a_second_request_converts_nothing(tiny: Variant, filled: tuple[ArtifactStore, Artifact]) -> None:
     store, float32 = filled
-    model = MeanModel()
+    model = MeanModel(tiny)
     assert not float32.reused
     assert float32.convert_s > 0
     assert float32.size_bytes == float32.path.stat().st_size
@@ -222,13 +227,13 @@ def test_a_second_request_converts_nothing(tiny: Variant, filled: tuple[Artifact
 def test_an_artifact_tells_where_it_comes_from(tiny: Variant, filled: tuple[ArtifactStore, Artifact]) -> None:
     store, _ = filled
     spec = spec_of(tiny, "int8_weight_only")
-    artifact = store.get(spec, MeanModel())
+    artifact = store.get(spec, MeanModel(tiny))
     provenance = json.loads((artifact.path.parent / PROVENANCE).read_text())
     assert provenance["weights_fingerprint"] == "0" * 64
     assert provenance["precision"] == "int8_weight_only"
     assert provenance["sha256"] == artifact.sha256
     assert provenance["card"]["name"] == "tiny"
-    assert set(provenance["tools"]) >= {"ai-edge-quantizer", "litert-torch", "torch"}
+    assert set(provenance["tools"]) >= {"litert-quantizer", "litert-torch", "torch"}
     assert {path.name for path in artifact.path.parent.iterdir()} == {PROVENANCE, spec.file_name}
     model = read_model_file(artifact.path)
     check_detector_signature(model, 16, 32, 32)
@@ -261,13 +266,13 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_artifact_is_made_anew(tiny: Variant, filled: tuple[ArtifactStore, Artifact], damage: str) -> None:
     store, _ = filled
-    good = store.get(spec_of(tiny, "fp16"), MeanModel())
+    good = store.get(spec_of(tiny, "fp16"), MeanModel(tiny))
     DAMAGES[damage](good.path)
-    mended = store.get(spec_of(tiny, "fp16"), MeanModel())
+    mended = store.get(spec_of(tiny, "fp16"), MeanModel(tiny))
     assert not mended.reused
     assert (mended.path, mended.sha256) == (good.path, good.sha256)
     assert file_sha256(mended.path) == good.sha256
-    assert store.get(spec_of(tiny, "fp16"), MeanModel()).reused
+    assert store.get(spec_of(tiny, "fp16"), MeanModel(tiny)).reused
 
 
 @pytest.mark.convert
@@ -279,7 +284,7 @@ def test_remains_of_a_conversion_are_not_taken(tiny: Variant, filled: tuple[Arti
         folder.mkdir()
         (folder / spec.file_name).write_bytes(float32.path.read_bytes()[:1000])
         (folder / source.file_name).write_bytes(float32.path.read_bytes()[:1000])
-    model = MeanModel()
+    model = MeanModel(tiny)
     artifact = store.get(spec, model)
     assert model.calls == 1
     assert not artifact.reused
@@ -293,9 +298,6 @@ class Failing(nn.Module):
 
 
 class FailingModel(LazyModel):
-    def __init__(self) -> None:
-        pass
-
     @property
     def detector(self) -> nn.Module:
         return Failing().eval()
@@ -305,7 +307,7 @@ class FailingModel(LazyModel):
 def test_a_failing_conversion_leaves_nothing(tiny: Variant, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     store = ArtifactStore(tmp_path / "store")
     with pytest.raises(Exception, match=r"no logits for \(1, 3, 32, 32\)"):
-        store.get(spec_of(tiny, "int8"), FailingModel())
+        store.get(spec_of(tiny, "int8"), FailingModel(tiny, WEIGHTS))
     assert [path for path in store.root.iterdir() if path.is_dir()] == []
     assert list(store.root.rglob("*.tflite")) == []
 

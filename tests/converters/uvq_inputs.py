@@ -7,9 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sealbench.converters.models.uvq.exporting import INPUT_SHAPES
-from sealbench.converters.models.uvq.loading import load_network
-from sealbench.converters.models.uvq.networks import AggregationNet
+from sealbench.converters.checkpoints.uvq import load_network
+from sealbench.converters.models.uvq.shapes import INPUT_SHAPES
 
 
 @cache
@@ -26,5 +25,5 @@ def signed(picture: np.ndarray) -> Tensor:
 def features(seed: int = 0) -> tuple[Tensor, Tensor]:
     """Random features of both kinds, as AggregationNet takes them."""
     generator = torch.Generator().manual_seed(seed)
-    content, distortion = (torch.randn(shape, generator=generator) for shape in INPUT_SHAPES[AggregationNet])
+    content, distortion = (torch.randn(shape, generator=generator) for shape in INPUT_SHAPES["aggregation"])
     return content, distortion

@@ -7,8 +7,8 @@ shapes: nothing but its values tells one from the other.
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-FEATURE_CHANNELS = 128
-STRIDE = 32  # sides of the features are those of the image divided by this, rounded up
+from sealbench.converters.models.uvq.shapes import FEATURE_CHANNELS
+
 NORM_EPS = 1e-3  # TensorFlow's default, which the released weights were trained with
 
 _STEM_CHANNELS = 32

@@ -3,7 +3,8 @@
 import numpy as np
 import torch
 
-from sealbench.converters.models.uvq.networks import FRAME, ContentNet, DistortionNet, content_view, patch_views
+from sealbench.converters.models.uvq.networks import ContentNet, DistortionNet, content_view, patch_views
+from sealbench.converters.models.uvq.shapes import FRAME
 
 
 def signed(frame: np.ndarray) -> np.ndarray:

@@ -7,13 +7,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from sealbench.converters.models.uvq.efficientnet import FEATURE_CHANNELS, STRIDE, EfficientTrunk
+from sealbench.converters.models.uvq.efficientnet import EfficientTrunk
+from sealbench.converters.models.uvq.shapes import CONTENT_SIDE, FEATURE_CHANNELS, FEATURE_SIDE, GRID, PATCH, STRIDE
 
-FRAME = (1080, 1920)  # height and width in pixels
-CONTENT_SIDE = 256
-GRID = 3  # patches a side
-PATCH = (FRAME[0] // GRID, FRAME[1] // GRID)  # (360, 640)
-FEATURE_SIDE = CONTENT_SIDE // STRIDE  # 8, of the content features and of each patch's
 SCORES = (1.0, 5.0)
 
 # A patch gives 12 x 20 positions; the maximum over windows of this size leaves FEATURE_SIDE of them a side.

@@ -6,9 +6,9 @@ from sealbench.bench.analysis.candidates import Row, Workshop, measure, print_ro
 from sealbench.bench.commands import main as sealbench
 from sealbench.bench.targets import Group
 from sealbench.converters.cards.image_size import ImageSize
-from sealbench.converters.checkpoints.weights import find_weights
 from sealbench.converters.export.candidates import candidates
 from sealbench.converters.export.precisions import PRECISIONS, get_precision
+from sealbench.converters.families.weight_sources import find_weights
 from tests.bench.tiny import SIZE, TINY
 
 

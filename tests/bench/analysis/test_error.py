@@ -12,8 +12,8 @@ from sealbench.bench.analysis.layer_errors import LayerError
 from sealbench.bench.commands import main as sealbench
 from sealbench.bench.targets import Group, Target
 from sealbench.converters.cards.image_size import ImageSize
-from sealbench.converters.checkpoints.weights import find_weights
 from sealbench.converters.export.precisions import get_precision
+from sealbench.converters.families.weight_sources import find_weights
 from sealbench.converters.tflite.model_file import ModelReader, mapped
 from sealbench.reports.statistics.error_terms import TOTAL
 from tests.bench.tiny import SIZE, TINY

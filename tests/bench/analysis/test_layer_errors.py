@@ -14,7 +14,7 @@ from sealbench.bench.analysis.reference_kernels import ReferenceKernels
 from sealbench.bench.backends.runners import LiteRTRunner
 from sealbench.bench.errors import RunnerError
 from sealbench.converters.errors import ModelFileError
-from sealbench.converters.export.calibration import CALIBRATION_SAMPLES
+from sealbench.converters.export.calibration_inputs import CALIBRATION_SAMPLES
 from sealbench.converters.export.precisions import get_precision
 from sealbench.converters.export.quantize import quantize
 from tests.bench.tiny import NBITS, SIZE, tiny_tflite

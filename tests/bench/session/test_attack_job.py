@@ -7,9 +7,10 @@ import pytest
 from sealbench.bench.backends.runners import TorchRunner
 from sealbench.bench.targets import Group
 from sealbench.bench.tasks.image_set import attacked, prepare
-from sealbench.converters.cards.card import get_variant
 from sealbench.converters.cards.image_size import ImageSize
-from sealbench.converters.checkpoints.weights import find_weights, load_watermarker
+from sealbench.converters.checkpoints.loading import load_watermarker
+from sealbench.converters.families.watermark import get_variant
+from sealbench.converters.families.weight_sources import find_weights
 from sealbench.datasets.attacks import apply_attack, attack_seed
 from sealbench.datasets.photographs import photo_samples
 from sealbench.datasets.sample import Sample

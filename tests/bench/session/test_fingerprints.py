@@ -7,10 +7,11 @@ import pytest
 
 from sealbench.bench.session.environment import describe_environment
 from sealbench.bench.session.fingerprints import preprocessing_fingerprint, recipe_fingerprint
-from sealbench.converters.cards.card import get_card, get_variant
 from sealbench.converters.cards.image_size import ImageSize
 from sealbench.converters.checkpoints.weights import Weights
 from sealbench.converters.export.precisions import get_precision
+from sealbench.converters.families.registry import get_card
+from sealbench.converters.families.watermark import get_variant
 from sealbench.converters.store import ArtifactSpec
 from tests.bench.tiny import TINY
 

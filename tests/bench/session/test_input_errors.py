@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sealbench.converters.checkpoints.weights import BUNDLED
+from sealbench.converters.families.weight_sources import BUNDLED
 from sealbench.datasets.images import write_png
 from tests.bench.main_job import main_job
 

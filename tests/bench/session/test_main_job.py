@@ -12,9 +12,10 @@ import pandas as pd
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from sealbench.converters.cards.card import get_variant
-from sealbench.converters.checkpoints.weights import find_weights, load_watermarker
+from sealbench.converters.checkpoints.loading import load_watermarker
 from sealbench.converters.embedding import embed_pictures
+from sealbench.converters.families.watermark import get_variant
+from sealbench.converters.families.weight_sources import find_weights
 from sealbench.datasets.images import write_png
 from sealbench.datasets.messages import format_bits, random_messages
 from sealbench.datasets.photographs import photo_samples

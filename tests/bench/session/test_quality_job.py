@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from sealbench.converters.cards.card import get_card
-from sealbench.converters.checkpoints.weights import find_weights
+from sealbench.converters.checkpoints.uvq import load_network
 from sealbench.converters.export.precisions import get_precision
 from sealbench.converters.export.quantize import quantize
+from sealbench.converters.export.uvq import export_uvq_float32
 from sealbench.converters.families import family_of
-from sealbench.converters.models.uvq.loading import load_network
+from sealbench.converters.families.registry import get_card
+from sealbench.converters.families.weight_sources import find_weights
 from sealbench.converters.models.uvq.networks import AggregationNet
 from sealbench.converters.store import ArtifactSpec, ArtifactStore
 from tests.bench.main_job import main_job
@@ -71,7 +72,7 @@ def test_aggregation_is_calibrated_with_both_of_its_inputs(tmp_path: Path) -> No
     network = load_network("aggregation")
     assert isinstance(network, AggregationNet)
     family = family_of(card)
-    family.export(network, card, family.default_size(card), "simple", tmp_path / "float32.tflite")
+    export_uvq_float32(network, tmp_path / "float32.tflite")
     rng = np.random.default_rng(0)
     content = rng.random((1, 8, 8, 128), dtype=np.float32)
     distortion = rng.random((1, 24, 24, 128), dtype=np.float32)

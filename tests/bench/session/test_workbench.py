@@ -12,11 +12,11 @@ from sealbench.bench.session.workbench import GroupBench
 from sealbench.bench.targets import Group, Target
 from sealbench.bench.timing.process import Start, Warm
 from sealbench.bench.timing.rounds import Turn
-from sealbench.converters.cards.card import get_card
 from sealbench.converters.cards.image_size import ImageSize
-from sealbench.converters.checkpoints.weights import find_weights
 from sealbench.converters.errors import ConverterError
 from sealbench.converters.export.precisions import get_precision
+from sealbench.converters.families.registry import get_card
+from sealbench.converters.families.weight_sources import find_weights
 from sealbench.converters.store import Artifact, ArtifactStore
 from sealbench.reports.gates.judge import Gate
 from sealbench.reports.run.directory import RunDirectory

@@ -13,9 +13,9 @@ from sealbench.bench.targets import Group
 from sealbench.bench.timing.process import ALLOCATION, TimedProcess, file_request, reference_request, turns_of
 from sealbench.bench.timing.rounds import take_turns
 from sealbench.bench.timing.worker import peak_memory_mb, slowed
-from sealbench.converters.cards.card import get_card
 from sealbench.converters.cards.image_size import ImageSize
-from sealbench.converters.checkpoints.weights import find_weights
+from sealbench.converters.families.registry import get_card
+from sealbench.converters.families.weight_sources import find_weights
 from tests.bench.tiny import tiny_tflite
 
 pytestmark = [pytest.mark.convert, pytest.mark.main_job]

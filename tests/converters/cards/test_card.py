@@ -7,17 +7,11 @@ from typing import Any
 import pytest
 
 from sealbench.converters.cards import card as variants
-from sealbench.converters.cards.card import (
-    Blending,
-    ConvNeXtCard,
-    EmbedderCard,
-    Variant,
-    ViTCard,
-    get_variant,
-    variant_names,
-)
+from sealbench.converters.cards.watermark import Blending, ConvNeXtCard, EmbedderCard, Variant, ViTCard, watermark_cards
 from sealbench.converters.errors import UnknownNameError
 from sealbench.converters.export.precisions import PRECISIONS, get_precision
+from sealbench.converters.families.registry import cards
+from sealbench.converters.families.watermark import get_variant, variant_names
 
 CARD = """
 task = "watermark"
@@ -101,7 +95,7 @@ def test_unknown_architecture_lists_the_known_ones(tmp_path: Path, monkeypatch: 
     (tmp_path / "mixer.toml").write_text(CARD.format(architecture="mixer", detector="stem_stride = 4"))
     monkeypatch.setattr(variants, "CARDS", tmp_path)
     with pytest.raises(UnknownNameError, match="unknown architecture 'mixer'; known: convnext, vit"):
-        get_variant("mixer")
+        watermark_cards()
 
 
 @pytest.mark.parametrize(
@@ -118,9 +112,8 @@ def test_transformer_for_another_image_size_is_refused() -> None:
         dataclasses.replace(get_variant("videoseal_0.0"), image_size=512)
 
 
-def test_every_card_can_be_read_and_hashed() -> None:
-    cards = {get_variant(name) for name in variant_names()}
-    assert {card.name for card in cards} == set(variant_names())
+def test_every_card_is_of_a_family_and_can_be_hashed() -> None:
+    assert {card.name for card in set(cards().values())} == {path.stem for path in variants.CARDS.glob("*.toml")}
 
 
 def test_unknown_variant_lists_the_known_ones() -> None:
@@ -149,7 +142,7 @@ def test_card_with_wrong_keys_is_refused(
     (tmp_path / f"{name}.toml").write_text(CARD.format(architecture="convnext", detector=line))
     monkeypatch.setattr(variants, "CARDS", tmp_path)
     with pytest.raises(ValueError, match=told):
-        get_variant(name)
+        watermark_cards()
 
 
 def test_unknown_precision_lists_the_known_ones() -> None:

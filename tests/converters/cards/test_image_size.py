@@ -5,9 +5,10 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from sealbench.converters.cards.card import ConvNeXtCard, Variant, ViTCard, get_variant, variant_names
 from sealbench.converters.cards.image_size import LARGEST_SIDE, ImageSize, check_image_size
+from sealbench.converters.cards.watermark import ConvNeXtCard, Variant, ViTCard
 from sealbench.converters.errors import ImageSizeError
+from sealbench.converters.families.watermark import get_variant, variant_names
 from sealbench.converters.models.build import build_detector
 
 SIDES = st.integers(1, LARGEST_SIDE)

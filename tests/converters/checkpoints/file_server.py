@@ -78,6 +78,10 @@ class _Handler(BaseHTTPRequestHandler):
         if isinstance(fault, int):
             self._head(request, fault, {"Content-Length": "0"})
             return
+        if fault == "nothing is left":
+            size = len(files.content)
+            self._head(request, 416, {"Content-Range": f"bytes */{size}", "Content-Length": "0"})
+            return
         known = fault == "ignore If-Range" or (
             request.if_range and request.if_range in (files.etag, files.last_modified)
         )

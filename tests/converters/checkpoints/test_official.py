@@ -18,11 +18,12 @@ from safetensors import safe_open
 from torch import Tensor
 
 from sealbench.converters.cache_folder import cache_folder
-from sealbench.converters.cards.card import Variant
+from sealbench.converters.cards.watermark import Variant
 from sealbench.converters.checkpoints import download as download_module
+from sealbench.converters.checkpoints.loading import load_detector, load_watermarker
 from sealbench.converters.checkpoints.official import CHECKPOINT, PINS, RECORD, TENSORS
-from sealbench.converters.checkpoints.weights import find_weights, load_detector, load_watermarker
 from sealbench.converters.errors import DownloadError, WeightsError
+from sealbench.converters.families.weight_sources import find_weights
 from sealbench.converters.models.watermarker import Watermarker
 from tests.converters.checkpoints.file_server import FileServer, serving
 
@@ -137,8 +138,8 @@ def test_importing_and_finding_need_no_torch(published: Variant) -> None:
     find_weights(published, "official")
     program = f"""
 import sys
-from sealbench.converters.cards.card import *
-from sealbench.converters.checkpoints.weights import find_weights
+from sealbench.converters.cards.watermark import *
+from sealbench.converters.families.weight_sources import find_weights
 card = Variant("tiny", "watermark", 16, 32, None, None, None, official_weights={published.official_weights!r})
 assert find_weights(card, "official").kind == "official"
 assert "torch" not in sys.modules and "rich" not in sys.modules
@@ -166,7 +167,7 @@ print(fetch_official({published.official_weights!r}).sha256)
     assert len(server.requests) == 1
 
 
-def test_a_dropped_download_goes_on_in_the_next_run(published: Variant, server: FileServer) -> None:
+def test_a_dropped_download_is_resumed_by_the_next_run(published: Variant, server: FileServer) -> None:
     half = len(server.content) // 2
     server.faults = [("cut", half), *[503] * (download_module.TRIES - 1)]
     with pytest.raises(DownloadError, match=f"{half} bytes are kept"):
@@ -178,7 +179,7 @@ def test_a_dropped_download_goes_on_in_the_next_run(published: Variant, server: 
     ]
 
 
-def test_an_interrupted_extraction_goes_on_without_another_download(published: Variant, server: FileServer) -> None:
+def test_an_interrupted_extraction_needs_no_other_download(published: Variant, server: FileServer) -> None:
     find_weights(published, "official")
     folder = only_folder()
     shutil.rmtree(folder)
@@ -218,10 +219,9 @@ def test_another_file_than_the_pinned_one_is_refused(
     with pytest.raises(DownloadError) as caught:
         find_weights(published, "official")
     pins = cache_folder("weights") / PINS
-    assert f"{server.address}: not the file that was downloaded before: found sha256 {second}, expected " in str(
-        caught.value
-    )
-    assert f"expected {first.fingerprint} as pinned in {pins}" in str(caught.value)
+    message = str(caught.value)
+    assert message.startswith(f"{server.address}: not the file that is expected (")
+    assert all(part in message for part in (second, first.fingerprint, f"pinned in {pins}"))
     assert names(only_folder()) == set()
     assert pinned() == {server.address: first.fingerprint}
 
@@ -286,6 +286,16 @@ def test_a_program_in_a_downloaded_checkpoint_is_not_run(
     assert not proof.exists()
 
 
+def test_the_cards_hash_is_expected_of_the_first_download(published: Variant, server: FileServer) -> None:
+    right = dataclasses.replace(published, official_sha256=hashlib.sha256(server.content).hexdigest())
+    wrong = dataclasses.replace(published, official_sha256="0" * 64)
+    with pytest.raises(DownloadError, match=f"not the file that is expected .*{'0' * 64}"):
+        find_weights(wrong, "official")
+    assert names(only_folder()) == set()
+    assert find_weights(right, "official") == find_weights(published, "official")
+    assert find_weights(right, "seeded") == find_weights(published, "seeded")  # the hash changes no value
+
+
 def test_a_variant_that_nobody_publishes_is_told(tiny: Variant) -> None:
     with pytest.raises(
         WeightsError,
@@ -296,7 +306,7 @@ def test_a_variant_that_nobody_publishes_is_told(tiny: Variant) -> None:
 
 def test_a_missing_file_is_told_with_the_way_out(published: Variant, server: FileServer) -> None:
     server.faults = [404]
-    with pytest.raises(DownloadError, match=r"checkpoint\.pth: could not be downloaded \(HTTP 404 .*--weights PATH"):
+    with pytest.raises(DownloadError, match=r"checkpoint\.pth: could not be downloaded \(404 .*--weights PATH"):
         find_weights(published, "official")
 
 

@@ -13,11 +13,13 @@ import pytest
 import torch
 from safetensors.torch import save_file, save_model
 
-from sealbench.converters.cards.card import ConvNeXtCard, Variant
-from sealbench.converters.checkpoints import weights as weights_module
+from sealbench.converters.cards.watermark import ConvNeXtCard, Variant
 from sealbench.converters.checkpoints.checkpoint_file import read_state
-from sealbench.converters.checkpoints.weights import Weights, find_weights, load_watermarker
+from sealbench.converters.checkpoints.loading import load_watermarker
+from sealbench.converters.checkpoints.weights import Weights
 from sealbench.converters.errors import WeightsError
+from sealbench.converters.families import weight_sources
+from sealbench.converters.families.weight_sources import find_weights
 from sealbench.converters.models.watermarker import Watermarker
 from tests.converters.made_checkpoints import TWINS, State, assert_holds, load, official_layout
 
@@ -236,7 +238,7 @@ def test_sources(tiny: Variant, state: State, tmp_path: Path, monkeypatch: pytes
     with pytest.raises(WeightsError, match="tiny: no weights are bundled; use seeded, or the path of a checkpoint"):
         find_weights(tiny, "bundled")
 
-    monkeypatch.setattr(weights_module, "BUNDLED", tmp_path)
+    monkeypatch.setattr(weight_sources, "BUNDLED", tmp_path)
     shipped = dataclasses.replace(tiny, bundled_weights="tiny.pth")
     assert find_weights(shipped) == find_weights(shipped, "bundled")
     assert (find_weights(shipped).kind, find_weights(shipped).path) == ("bundled", path)
@@ -266,7 +268,7 @@ def test_fingerprint_of_seeded_weights_follows_the_card_and_the_seeding(
     assert find_weights(other, "seeded").fingerprint != fingerprint
     for constant in ("SEED", "SEEDING_VERSION"):
         with monkeypatch.context() as patch:
-            patch.setattr(weights_module, constant, 99)
+            patch.setattr(weight_sources, constant, 99)
             assert find_weights(tiny, "seeded").fingerprint != fingerprint
 
 

@@ -7,9 +7,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from sealbench.converters.cards.card import Variant, ViTCard, get_variant, variant_names
-from sealbench.converters.checkpoints.weights import find_weights, load_detector, load_watermarker
+from sealbench.converters.cards.watermark import Variant, ViTCard
+from sealbench.converters.checkpoints.loading import load_detector, load_watermarker
 from sealbench.converters.errors import WeightsError
+from sealbench.converters.families.watermark import get_variant, variant_names
+from sealbench.converters.families.weight_sources import find_weights
 from sealbench.converters.models.build import build_detector, build_embedder
 from tests.converters.made_checkpoints import State, assert_holds, load, official_layout, unseeded_state
 

@@ -1,8 +1,9 @@
 import numpy as np
 
-from sealbench.converters.cards.card import Variant
 from sealbench.converters.cards.image_size import ImageSize
-from sealbench.converters.export.calibration import CALIBRATION_SAMPLES, calibration_fingerprint, calibration_images
+from sealbench.converters.cards.watermark import Variant
+from sealbench.converters.export.calibration import calibration_images
+from sealbench.converters.export.calibration_inputs import CALIBRATION_SAMPLES, calibration_fingerprint
 from sealbench.converters.models.watermarker import Watermarker
 from sealbench.datasets.photographs import photo_samples
 

@@ -4,15 +4,17 @@ import numpy as np
 import pytest
 import torch
 
-from sealbench.converters.cards.card import Variant, get_variant
 from sealbench.converters.cards.image_size import ImageSize
-from sealbench.converters.checkpoints.weights import find_weights, load_watermarker
+from sealbench.converters.cards.watermark import Variant
+from sealbench.converters.checkpoints.loading import load_watermarker
 from sealbench.converters.embedding import embed_pictures
 from sealbench.converters.errors import ConverterError, ModelFileError
 from sealbench.converters.export.detector import export_float32
 from sealbench.converters.export.embedder import ChannelsLastEmbedder, MessagePlane, export_embedder_float32
 from sealbench.converters.export.precisions import get_precision
 from sealbench.converters.export.quantize import quantize
+from sealbench.converters.families.watermark import get_variant
+from sealbench.converters.families.weight_sources import find_weights
 from sealbench.converters.models.build import build_embedder
 from sealbench.converters.models.seeding import initialize
 from sealbench.converters.models.watermarker import Watermarker

@@ -12,17 +12,18 @@ import torch
 from ai_edge_litert.interpreter import Interpreter
 from torch import Tensor, nn
 
-from sealbench.converters.cards.card import ConvNeXtCard, Variant
 from sealbench.converters.cards.image_size import ImageSize
-from sealbench.converters.checkpoints.weights import find_weights, load_watermarker
+from sealbench.converters.cards.watermark import ConvNeXtCard, Variant
+from sealbench.converters.checkpoints.loading import load_watermarker
 from sealbench.converters.export.calibration import calibration_images
 from sealbench.converters.export.candidates import IN_USE, candidates
 from sealbench.converters.export.detector import export_float32, wrap_detector
 from sealbench.converters.export.precisions import PRECISIONS, dynamic, get_precision, static
 from sealbench.converters.export.quantize import calibrate, quantize, short_name
 from sealbench.converters.export.quiet import quiet_unless_failing
+from sealbench.converters.families.weight_sources import find_weights
 from sealbench.converters.models.watermarker import Watermarker
-from sealbench.converters.rewrites import apply_rewrites
+from sealbench.converters.rewrites.apply import apply_rewrites
 from sealbench.converters.tflite.model_file import read_model_file
 
 Run = Callable[[Path, Tensor], np.ndarray[Any, np.dtype[np.float32]]]

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sealbench.converters.export.quantizer_patch import CHUNK_BYTES, MENDED_VERSION, patch_quantizer, slice_by_slice
+from sealbench.converters.export.quantizer_patch import CHUNK_BYTES, PATCHED_VERSION, patch_quantizer, slice_by_slice
 
 # The smallest of its kind that is above the limit: 3 x 3 convolutions of 16 channels to many.
 CHANNELS = CHUNK_BYTES // (4 * 9 * 16) + 1
@@ -14,7 +14,7 @@ CHANNELS = CHUNK_BYTES // (4 * 9 * 16) + 1
 @pytest.fixture
 def package(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The quantizer's module with its own function, whatever ran before."""
-    from ai_edge_quantizer.algorithms.uniform_quantize import uniform_quantize_tensor
+    from litert_quantizer.algorithms.uniform_quantize import uniform_quantize_tensor
 
     function = uniform_quantize_tensor.uniform_quantize
     monkeypatch.setattr(uniform_quantize_tensor, "uniform_quantize", getattr(function, "__wrapped__", function))
@@ -26,7 +26,7 @@ def weights() -> np.ndarray:
 
 
 def parameters(package: Any, tensor: np.ndarray, bits: int, axis: int, flat: bool) -> Any:
-    from ai_edge_quantizer import qtyping
+    from litert_quantizer import qtyping
 
     others = tuple(i for i in range(tensor.ndim) if i != axis)
     scale = np.abs(tensor).max(axis=others, keepdims=True) / (2 ** (bits - 1) - 1)
@@ -56,7 +56,7 @@ def test_a_large_convolution_is_quantized_as_a_small_one(package: Any, bits: int
 
 
 def test_the_fault_is_still_there(package: Any) -> None:
-    """When this fails the package is mended, and `converters/export/quantizer_patch.py` can go."""
+    """When this fails the package is fixed, and `converters/export/quantizer_patch.py` can go."""
     tensor = weights()
     assert tensor.nbytes > CHUNK_BYTES >= tensor[1:].nbytes
     with pytest.raises(ValueError, match="more dimensions than allowed"):
@@ -64,7 +64,7 @@ def test_the_fault_is_still_there(package: Any) -> None:
 
 
 def test_one_scale_for_the_tensor(package: Any) -> None:
-    from ai_edge_quantizer import qtyping
+    from litert_quantizer import qtyping
 
     tensor = weights()
     one = np.full((1, 1, 1, 1), 0.05, np.float32)
@@ -82,10 +82,10 @@ def test_small_tensors_and_matrices_go_the_packages_own_way() -> None:
         seen.append(tensor.shape)
         return np.zeros(tensor.shape, np.int8)
 
-    mended = slice_by_slice(whole, lambda tensor, params: pytest.fail("was not to be sliced"))
-    mended(np.zeros((2, 3, 3, 4), np.float32), None)
-    mended(np.zeros((CHUNK_BYTES // 16 + 1, 4), np.float32), None)
-    mended(np.zeros((CHANNELS, 3, 3, 16), np.float32), None, True)
+    patched = slice_by_slice(whole, lambda tensor, params: pytest.fail("was not to be sliced"))
+    patched(np.zeros((2, 3, 3, 4), np.float32), None)
+    patched(np.zeros((CHUNK_BYTES // 16 + 1, 4), np.float32), None)
+    patched(np.zeros((CHANNELS, 3, 3, 16), np.float32), None, True)
     assert seen == [(2, 3, 3, 4), (CHUNK_BYTES // 16 + 1, 4), (CHANNELS, 3, 3, 16)]
 
 
@@ -99,9 +99,9 @@ def test_patching_twice_is_patching_once(package: Any) -> None:
 
 
 def test_another_version_is_left_alone_and_said(package: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert importlib.metadata.version("ai-edge-quantizer") == MENDED_VERSION
+    assert importlib.metadata.version("litert-quantizer") == PATCHED_VERSION
     original = package.uniform_quantize
-    monkeypatch.setattr(importlib.metadata, "version", lambda name: "0.11.0")
-    with pytest.warns(UserWarning, match=r"0\.11\.0 is installed.*quantizer_patch"):
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "0.12.0")
+    with pytest.warns(UserWarning, match=r"0\.12\.0 is installed.*quantizer_patch"):
         patch_quantizer()
     assert package.uniform_quantize is original

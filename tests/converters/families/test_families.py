@@ -7,23 +7,27 @@ import numpy as np
 import pytest
 import torch
 
-from sealbench.converters.cards.card import QualityVariant, card_names, get_card, get_variant, variant_names
 from sealbench.converters.cards.image_size import ImageSize
-from sealbench.converters.checkpoints.weights import find_weights
+from sealbench.converters.cards.quality import QualityVariant
+from sealbench.converters.checkpoints.uvq import load_network
 from sealbench.converters.errors import ImageSizeError, WeightsError, WrongTaskError
+from sealbench.converters.export.calibration_inputs import CALIBRATION_FRAMES, calibration_frames
 from sealbench.converters.families import family_of, quality
-from sealbench.converters.families.quality import CALIBRATION_FRAMES, UvqModel
+from sealbench.converters.families.registry import card_names, get_card
+from sealbench.converters.families.uvq_model import UvqModel
+from sealbench.converters.families.watermark import get_variant, variant_names
+from sealbench.converters.families.weight_sources import find_weights
 from sealbench.converters.models.uvq import settling
 from sealbench.converters.models.uvq.efficientnet import ConvNorm
 from sealbench.converters.models.uvq.folding import folded_state
 from sealbench.converters.models.uvq.inputs import content_input, distortion_input, signed
-from sealbench.converters.models.uvq.loading import load_network
-from sealbench.converters.models.uvq.networks import FRAME, content_view, patch_views
+from sealbench.converters.models.uvq.networks import content_view, patch_views
+from sealbench.converters.models.uvq.shapes import FRAME
 from sealbench.datasets.distortions import LADDERS
 
 ROOT = Path(__file__).parents[3]
 TASKS = {"watermark", "quality"}
-OWN = ("converters/families", "bench/tasks", "converters/cards/card.py")
+OWN = ("converters/families", "bench/tasks", "converters/cards/watermark.py", "converters/cards/quality.py")
 
 
 def test_no_other_module_asks_which_task_it_is() -> None:
@@ -54,7 +58,7 @@ def test_a_network_takes_one_size() -> None:
     assert family.default_size(card) == ImageSize(256, 256)
     family.check_size(card, ImageSize(256, 256), "simple")
     for size, mode in ((ImageSize(256, 257), "simple"), (ImageSize(256, 256), "resize")):
-        with pytest.raises(ImageSizeError, match="it looks at 256 alone"):
+        with pytest.raises(ImageSizeError, match="it takes 256 only"):
             family.check_size(card, size, mode)
 
 
@@ -79,9 +83,11 @@ def test_a_folder_holds_the_networks_by_their_names(tmp_path: Path) -> None:
     assert (weights.kind, weights.path) == ("file", tmp_path)
     model = family_of(chain).model(chain, weights)
     model.check()
+    network = model.network
+    assert isinstance(network, torch.nn.Module)
     state = torch.load(tmp_path / "distortion_net.pth", weights_only=True)
     for name, value in state.items():
-        assert torch.equal(model.network.state_dict()[f"distortion_net.{name}"], value)
+        assert torch.equal(network.state_dict()[f"distortion_net.{name}"], value)
     # The two trunks fit each other: only their names tell them apart, and a swap is another model.
     (tmp_path / "content_net.pth").rename(tmp_path / "swap")
     (tmp_path / "distortion_net.pth").rename(tmp_path / "content_net.pth")
@@ -112,7 +118,7 @@ def test_seeded_values_of_other_pictures_are_other_values(monkeypatch: pytest.Mo
 
 def test_calibration_has_distorted_frames() -> None:
     """Ranges of sharp frames alone would be too narrow: most frames that are judged are distorted."""
-    steps = [sample.attack for sample in quality._calibration_frames()]
+    steps = [sample.attack for sample in calibration_frames()]
     assert len(steps) == CALIBRATION_FRAMES == len(set(steps))
     assert {step.partition(":")[0] for step in steps} == {"none", *LADDERS}
 

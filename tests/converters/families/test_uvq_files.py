@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 
+from sealbench.converters.checkpoints.uvq import NETWORKS, load_chain, load_network
 from sealbench.converters.convert_to_tflite_int8 import main
 from sealbench.converters.errors import UnknownNameError, WeightsError
-from sealbench.converters.models.uvq.loading import NETWORKS, load_chain, load_network
 from sealbench.converters.tflite.model_file import read_model_file
 from sealbench.converters.tflite.partitions import xnnpack_partitions
 from tests.converters.model_inputs import pattern

@@ -3,8 +3,10 @@ import dataclasses
 import pytest
 import torch
 
-from sealbench.converters.cards.card import ConvNeXtCard, Variant, ViTCard, get_variant
-from sealbench.converters.checkpoints.weights import find_weights, load_watermarker
+from sealbench.converters.cards.watermark import ConvNeXtCard, Variant, ViTCard
+from sealbench.converters.checkpoints.loading import load_watermarker
+from sealbench.converters.families.watermark import get_variant
+from sealbench.converters.families.weight_sources import find_weights
 from sealbench.converters.models.build import build_detector
 from sealbench.converters.models.seeding import initialize
 from sealbench.converters.models.vit import regroup, relative_table

@@ -7,8 +7,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from sealbench.converters.cards.card import Blending, EmbedderCard, Variant
-from sealbench.converters.checkpoints.weights import find_weights, load_watermarker
+from sealbench.converters.cards.watermark import Blending, EmbedderCard, Variant
+from sealbench.converters.checkpoints.loading import load_watermarker
+from sealbench.converters.families.weight_sources import find_weights
 from sealbench.converters.models.build import build_embedder, build_watermarker
 from sealbench.converters.models.jnd import JND
 from sealbench.converters.models.seeding import initialize

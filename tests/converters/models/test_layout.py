@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from sealbench.converters.cards.card import get_variant
+from sealbench.converters.families.watermark import get_variant
 from sealbench.converters.models.build import build_detector, build_embedder, build_watermarker
 from sealbench.converters.models.watermarker import Watermarker
 

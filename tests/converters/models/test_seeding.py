@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from sealbench.converters.cards.card import Variant, get_variant
+from sealbench.converters.cards.watermark import Variant
+from sealbench.converters.families.watermark import get_variant
 from sealbench.converters.models.build import build_detector, build_embedder, build_watermarker
 from sealbench.converters.models.seeding import initialize
 

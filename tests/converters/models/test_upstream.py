@@ -15,7 +15,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sealbench.converters.cards.card import ConvNeXtCard, Variant, get_variant
+from sealbench.converters.cards.watermark import ConvNeXtCard, Variant
+from sealbench.converters.families.watermark import get_variant
 from sealbench.converters.models.build import build_detector, build_embedder, build_watermarker
 from sealbench.converters.models.jnd import JND
 from sealbench.converters.models.seeding import initialize

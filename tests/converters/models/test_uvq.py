@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch import nn
 
+from sealbench.converters.checkpoints.uvq import NETWORKS, load_chain, load_network
+from sealbench.converters.export.uvq import PixelsLast
 from sealbench.converters.models.seeding import initialize
 from sealbench.converters.models.uvq.efficientnet import SameConv2d, same_padding
-from sealbench.converters.models.uvq.exporting import PixelsLast
-from sealbench.converters.models.uvq.loading import NETWORKS, load_chain, load_network
 from sealbench.converters.models.uvq.networks import (
     AggregationNet,
     ContentNet,

@@ -16,7 +16,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sealbench.converters.models.uvq.loading import NETWORKS, load_chain, load_network
+from sealbench.converters.checkpoints.uvq import NETWORKS, load_chain, load_network
 from sealbench.converters.models.uvq.networks import (
     UvqChain,
     content_view,

@@ -7,12 +7,15 @@ import pytest
 import torch
 from torch import nn
 
-from sealbench.converters.cards.card import Variant, get_variant, variant_names
-from sealbench.converters.checkpoints.weights import find_weights, load_watermarker
+from sealbench.converters.cards.watermark import Variant
+from sealbench.converters.checkpoints.loading import load_watermarker
 from sealbench.converters.errors import UnknownNameError
+from sealbench.converters.families.watermark import get_variant, variant_names
+from sealbench.converters.families.weight_sources import find_weights
 from sealbench.converters.models.build import build_detector
 from sealbench.converters.models.seeding import initialize
-from sealbench.converters.rewrites import CHOICES, REWRITES, apply_rewrites, choose_rewrites
+from sealbench.converters.rewrites import CHOICES, REWRITES, choose_rewrites
+from sealbench.converters.rewrites.apply import apply_rewrites
 
 
 def large_depthwise(detector: nn.Module) -> list[str]:

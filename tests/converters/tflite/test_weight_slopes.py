@@ -11,21 +11,21 @@ from ai_edge_litert import schema_py_generated as schema
 from safetensors.torch import load_file, save_file
 
 from sealbench.bench.commands import main as sealbench
-from sealbench.converters.cards.card import ConvNeXtCard, Variant
 from sealbench.converters.cards.image_size import ImageSize
-from sealbench.converters.checkpoints.weights import BUNDLED, find_weights, load_watermarker
+from sealbench.converters.cards.watermark import ConvNeXtCard, Variant
+from sealbench.converters.checkpoints.loading import load_watermarker
 from sealbench.converters.errors import ModelFileError
 from sealbench.converters.export.detector import export_float32
 from sealbench.converters.export.precisions import Rule, dynamic, half_float, weight_only
 from sealbench.converters.export.quiet import quiet_unless_failing
-from sealbench.converters.rewrites import apply_rewrites
+from sealbench.converters.families.weight_sources import BUNDLED, find_weights
+from sealbench.converters.rewrites.apply import apply_rewrites, source_state
 from sealbench.converters.tflite.model_file import ModelReader, mapped, read_model_file
 from sealbench.converters.tflite.partitions import xnnpack_partitions
 from sealbench.converters.tflite.weight_slopes import (
     WeightSlope,
     channel_slope_error,
     slope_error,
-    source_state,
     unmatched_pct,
     weight_slopes,
 )
@@ -67,7 +67,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, tiny: Variant) -> Made:
     )
     for name, recipe in RECIPES.items():
         with quiet_unless_failing():
-            from ai_edge_quantizer import quantizer
+            from litert_quantizer import quantizer
 
             job = quantizer.Quantizer(str(files["float32"]), list(recipe))
             job.quantize().export_model(str(files[name]), overwrite=True)

@@ -8,7 +8,7 @@ import torch
 
 from sealbench.bench.commands import main as sealbench
 from sealbench.bench.commands import train as command
-from sealbench.converters.cards.card import Variant
+from sealbench.converters.cards.watermark import Variant
 from sealbench.converters.training.data import CoverImages
 from sealbench.converters.training.trainer import CHECKPOINT, StepResult, Trainer
 from tests.converters.training.small_training import SMALL

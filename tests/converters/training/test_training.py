@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from sealbench.converters.cards.card import Variant, get_variant
-from sealbench.converters.checkpoints.weights import find_weights, load_watermarker
+from sealbench.converters.cards.watermark import Variant
+from sealbench.converters.checkpoints.loading import load_watermarker
+from sealbench.converters.families.watermark import get_variant
+from sealbench.converters.families.weight_sources import find_weights
 from sealbench.converters.models.build import build_watermarker
 from sealbench.converters.training import data
 from sealbench.converters.training import trainer as training
