@@ -20,7 +20,7 @@ from sealbench.reports.run.reader import BITS, load_samples
 from sealbench.reports.schema.formatting import precision_name
 from sealbench.reports.schema.records import NO_ATTACK
 from sealbench.reports.statistics.bits import agreeing_bits, correct_bits
-from sealbench.reports.statistics.flips import harmful_flips, healing_flips, mcnemar_pvalue
+from sealbench.reports.statistics.flips import negative_flips, positive_flips, mcnemar_pvalue
 from sealbench.reports.statistics.intervals import Interval, proportion_interval
 
 ALPHA = 0.05
@@ -85,7 +85,7 @@ def finds(
         other = np.where(swapped, logits[drawn], reference[drawn])
         planted = correct_bits(file, messages[drawn]) & (random.random(file.shape) < lost)
         file = np.where(planted, np.where(messages[drawn] > 0, -1.0, 1.0), file)
-        counts = [int(flips(file, other, messages[drawn]).sum()) for flips in (harmful_flips, healing_flips)]
+        counts = [int(flips(file, other, messages[drawn]).sum()) for flips in (negative_flips, positive_flips)]
         found += mcnemar_pvalue(*counts) < ALPHA
     return found
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sealbench.bench.tasks.image_set import ImageSet
 
 READING = ("bit_accuracy", "word_accuracy", "log10_pvalue", "tpr_at_fpr_1e-6")
-FLIPS = ("harmful_flips", "healing_flips", "mcnemar_pvalue", "bit_accuracy_ratio_pct")
+FLIPS = ("negative_flips", "positive_flips", "mcnemar_pvalue", "bit_accuracy_ratio_pct")
 
 
 def record_reading(record: Recorder, logits: np.ndarray, images: "ImageSet") -> None:
@@ -43,11 +43,11 @@ def record_agreement(record: Recorder, logits: np.ndarray, reference: np.ndarray
 def record_flips(record: Recorder, logits: np.ndarray, reference: np.ndarray, images: "ImageSet") -> None:
     """Record FLIPS: bits lost and won against the message, and whether that is more than chance or than a percent."""
     n = len(images.ids)
-    harmful = int(flips.harmful_flips(logits, reference, images.messages).sum())
-    healing = int(flips.healing_flips(logits, reference, images.messages).sum())
-    record("harmful_flips", harmful, n)
-    record("healing_flips", healing, n)
-    record("mcnemar_pvalue", flips.mcnemar_pvalue(harmful, healing), n)
+    negative = int(flips.negative_flips(logits, reference, images.messages).sum())
+    positive = int(flips.positive_flips(logits, reference, images.messages).sum())
+    record("negative_flips", negative, n)
+    record("positive_flips", positive, n)
+    record("mcnemar_pvalue", flips.mcnemar_pvalue(negative, positive), n)
     ratio, interval = flips.accuracy_ratio_pct(logits, reference, images.messages, images.sources)
     record("bit_accuracy_ratio_pct", ratio, n, interval)
 

@@ -19,7 +19,7 @@ WORST_IMAGE_COLUMNS = (
     "rank",
     "sample",
     "flips",
-    "harmful_flips",
+    "negative_flips",
     "wrong_bits",
     "logits_rmse",
     "message",
@@ -54,7 +54,7 @@ def worst_images(bits: pd.DataFrame, attack_seed: Callable[[str], int] | None = 
         rows[image]
         .assign(
             flips=((rows["logit"] > 0) != (rows["reference_logit"] > 0)) | undecided,
-            harmful_flips=wrong & reference_right,
+            negative_flips=wrong & reference_right,
             wrong_bits=wrong,
             logits_rmse=error.fillna(float("inf")),
             message=rows["message"].map("{:.0f}".format),
@@ -63,7 +63,7 @@ def worst_images(bits: pd.DataFrame, attack_seed: Callable[[str], int] | None = 
         .agg(
             {
                 "flips": "sum",
-                "harmful_flips": "sum",
+                "negative_flips": "sum",
                 "wrong_bits": "sum",
                 "logits_rmse": "mean",
                 "message": "".join,

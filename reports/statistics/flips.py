@@ -4,8 +4,8 @@ Shapes: n images, nbits bits. `logits` of the file and `reference` of PyTorch ar
 (n, nbits) of 0 and 1. What is compared with is PyTorch, not the float32 file: then the float32 file has a ledger of its
 own, and every row of samples/bits.csv, which holds both logits, recomputes it.
 
-A NaN is no decision. Of the file it is a wrong bit, and a harmful flip where the reference is right; of the reference
-it heals nothing. The measures in percent are NaN as soon as either has one, so that they pass no gate.
+A NaN is no decision. Of the file it is a wrong bit, and a negative flip where the reference is right; of the reference
+it is no positive flip. The measures in percent are NaN as soon as either has one, so that they pass no gate.
 """
 
 import math
@@ -25,7 +25,7 @@ from sealbench.reports.statistics.intervals import (
 RISK_PERCENTILE = 99
 
 
-def harmful_flips(logits: np.ndarray, reference: np.ndarray, messages: np.ndarray) -> np.ndarray:
+def negative_flips(logits: np.ndarray, reference: np.ndarray, messages: np.ndarray) -> np.ndarray:
     """Bits that the reference reads right and the file wrong: (n, nbits) bool.
 
     Raises:
@@ -34,8 +34,8 @@ def harmful_flips(logits: np.ndarray, reference: np.ndarray, messages: np.ndarra
     return correct_bits(reference, messages) & ~correct_bits(logits, messages)
 
 
-def healing_flips(logits: np.ndarray, reference: np.ndarray, messages: np.ndarray) -> np.ndarray:
-    """Bits that the reference reads wrong and the file right: (n, nbits) bool; errors as `harmful_flips`."""
+def positive_flips(logits: np.ndarray, reference: np.ndarray, messages: np.ndarray) -> np.ndarray:
+    """Bits that the reference reads wrong and the file right: (n, nbits) bool; errors as `negative_flips`."""
     return ~correct_bits(reference, messages) & correct_bits(logits, messages) & ~np.isnan(reference)
 
 
@@ -48,21 +48,21 @@ def neutral_flips(logits: np.ndarray, reference: np.ndarray) -> np.ndarray:
     return ~agreeing_bits(logits, reference)
 
 
-def mcnemar_pvalue(harmful: int, healing: int) -> float:
-    """McNemar's test of a loss: P(X >= harmful), X binomial(harmful + healing, 1/2); 1 where nothing flipped.
+def mcnemar_pvalue(negative: int, positive: int) -> float:
+    """McNemar's test of a loss: P(X >= negative), X binomial(negative + positive, 1/2); 1 where nothing flipped.
 
     The exact test (Fagerland, Lydersen and Laake 2013, doi:10.1186/1471-2288-13-91), one-sided: a file that reads more
     bits than PyTorch is no fault. It takes the flips for independent. Those of one picture are not, so its p-value
     is too small where a few pictures have most flips: it finds losses; the interval of `accuracy_ratio_pct` judges.
 
     Args:
-        harmful, healing: how many bits flipped; 0 or more.
+        negative, positive: how many bits flipped; 0 or more.
 
     Returns:
         The p-value, in (0, 1].
     """
-    flips = harmful + healing
-    return float(stats.binomtest(harmful, flips, alternative="greater").pvalue) if flips else 1.0
+    flips = negative + positive
+    return float(stats.binomtest(negative, flips, alternative="greater").pvalue) if flips else 1.0
 
 
 def accuracy_ratio_pct(
@@ -72,8 +72,8 @@ def accuracy_ratio_pct(
 
     A difference of paired bits has less noise than two accuracies. The ratio R / S of two means is linear in them to
     first order, so that its interval is that of the mean over images of (r - s * R / S) / S, resampled by pictures.
-    No bootstrap sees what did not happen: each end is at least as far away as the exact interval of that many harmful
-    (below) or healing (above) flips among as many independent bits would put it.
+    No bootstrap sees what did not happen: each end is at least as far away as the exact interval of that many negative
+    (below) or positive (above) flips among as many independent bits would put it.
 
     Simulated (`tests/reports/statistics/test_flips.py`) with 200 images of 32 bits, a loss of 0.5 % of the bits, and
     half of that as the standard deviation between pictures, it covers the true ratio 0.96 of the time with 24 and with
@@ -88,7 +88,7 @@ def accuracy_ratio_pct(
         infinite or NaN where the reference reads no bit right.
 
     Raises:
-        ValueError: as `harmful_flips`, or there are not as many sources as images.
+        ValueError: as `negative_flips`, or there are not as many sources as images.
     """
     right, reference_right = correct_bits(logits, messages), correct_bits(reference, messages)  # (n, nbits) each
     if np.isnan(logits).any() or np.isnan(reference).any():
@@ -103,7 +103,8 @@ def accuracy_ratio_pct(
     if around_zero is None:
         return 100 * ratio, None
     below, above = (
-        room_above(flips(logits, reference, messages)) / reference_accuracy for flips in (harmful_flips, healing_flips)
+        room_above(flips(logits, reference, messages)) / reference_accuracy
+        for flips in (negative_flips, positive_flips)
     )
     low, high = min(around_zero.low, -below), max(around_zero.high, above)
     return 100 * ratio, Interval(100 * (ratio + low), 100 * (ratio + high))

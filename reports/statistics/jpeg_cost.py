@@ -7,7 +7,7 @@ import numpy as np
 
 from sealbench.datasets.attacks import CURVE_POINTS
 from sealbench.reports.statistics.bits import correct_bits
-from sealbench.reports.statistics.flips import harmful_flips, healing_flips, room_above
+from sealbench.reports.statistics.flips import negative_flips, positive_flips, room_above
 from sealbench.reports.statistics.intervals import FEWEST_PICTURES, Interval, clustered_mean_interval
 
 
@@ -67,6 +67,6 @@ def jpeg_quality_cost(
     points = (steps[-1] - steps[0]) / rise
     above, below = (
         points * room_above(np.stack([flips(*pair, messages) for pair in zip(logits, reference, strict=True)]))
-        for flips in (harmful_flips, healing_flips)
+        for flips in (negative_flips, positive_flips)
     )
     return cost, Interval(cost + min(around_zero.low, -below), cost + max(around_zero.high, above))

@@ -32,7 +32,7 @@ def test_half_a_percent_is_found_at_200_images_among_flips_that_are_no_loss() ->
 
 
 def test_no_loss_is_rarely_called_one_even_where_the_file_itself_loses() -> None:
-    file, reference, messages = logits(0.01)  # nearly all of its flips are harmful: places change, so that none are
+    file, reference, messages = logits(0.01)  # nearly all of its flips are negative: places change, so that none are
     assert finds(file, reference, messages, lost=0.0, images=200, trials=TRIALS, seed=0) <= 0.09 * TRIALS
 
 

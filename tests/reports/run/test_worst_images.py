@@ -35,16 +35,16 @@ def test_worst_first_with_what_it_takes_to_see_it_again() -> None:
         frame(
             rows("fine", (2.0, -2.0, -0.5)),
             rows("weak", (1.0, -1.0, -0.5)),
-            rows("healed", (2.0, -2.0, 0.5)),
+            rows("gained", (2.0, -2.0, 0.5)),
             rows("lost", (-2.0, -2.0, -0.5)),
             rows("undecided", (math.nan, -2.0, -0.5)),
         )
     )
     assert tuple(worst.columns) == WORST_IMAGE_COLUMNS
-    assert worst["sample"].tolist() == ["undecided", "lost", "healed", "weak", "fine"]
+    assert worst["sample"].tolist() == ["undecided", "lost", "gained", "weak", "fine"]
     assert worst["rank"].tolist() == [1, 2, 3, 4, 5]
     assert worst["flips"].tolist() == [1, 1, 1, 0, 0]
-    assert worst["harmful_flips"].tolist() == [1, 1, 0, 0, 0]
+    assert worst["negative_flips"].tolist() == [1, 1, 0, 0, 0]
     assert worst["wrong_bits"].tolist() == [2, 2, 0, 1, 1]
     assert worst["logits_rmse"].tolist() == pytest.approx(
         [math.inf, math.sqrt(16 / 3), math.sqrt(1 / 3), math.sqrt(2 / 3), 0.0]

@@ -52,7 +52,7 @@ def test_metrics_by_hand() -> None:
     assert value("bit_accuracy_delta", sums) == pytest.approx(100 * (10 - 11) / 12)  # PyTorch loses bit 1 of b
     assert value("bit_accuracy_ratio_pct", sums) == pytest.approx(100 * 10 / 11)
     assert value("bit_agreement", sums) == pytest.approx(9 / 12)
-    assert (value("harmful_flips", sums), value("healing_flips", sums)) == (2, 1)
+    assert (value("negative_flips", sums), value("positive_flips", sums)) == (2, 1)
     assert value("neutral_flips", sums) == 3
     assert value("word_accuracy", sums) == pytest.approx(2 / 3)
     errors = np.array([0.5, 2, 0, 1, 0, 2, 0, 1, 0, 0, 0, 0])
@@ -80,7 +80,7 @@ def test_nan_is_wrong_and_makes_its_errors_unknown() -> None:
     sums = bit_sums(bits(broken), PICTURES)
     assert value("bit_accuracy", sums) == pytest.approx(9 / 12)
     assert value("bit_agreement", sums) == pytest.approx(8 / 12)
-    assert value("harmful_flips", sums) == 3
+    assert value("negative_flips", sums) == 3
     assert math.isnan(value("logits_mae", sums))
     assert list(np.isnan(sums["absolute_error"])) == [False, True]
 
