@@ -16,11 +16,12 @@ import numpy as np
 from sealbench.converters.command_line import require_at_least
 from sealbench.reports.errors import ReportError
 from sealbench.reports.run.directory import DEFAULT_ROOT
-from sealbench.reports.run.reader import BITS, load_samples
+from sealbench.reports.run.samples import load_samples
 from sealbench.reports.schema.formatting import precision_name
 from sealbench.reports.schema.records import NO_ATTACK
+from sealbench.reports.schema.tables import BITS
 from sealbench.reports.statistics.bits import agreeing_bits, correct_bits
-from sealbench.reports.statistics.flips import negative_flips, positive_flips, mcnemar_pvalue
+from sealbench.reports.statistics.flips import mcnemar_pvalue, negative_flips, positive_flips
 from sealbench.reports.statistics.intervals import Interval, proportion_interval
 
 ALPHA = 0.05

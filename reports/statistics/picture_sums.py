@@ -13,13 +13,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from sealbench.reports.schema.records import SCORE_SUMS
+from sealbench.reports.schema.tables import CONFIDENCE_BIT, PLAIN_SUFFIX, SCORE_SUMS
 
 Sums = Mapping[str, np.ndarray]
 """By name (pictures,) float64."""
 
-PLAIN_SUFFIX = "/plain"
-CONFIDENCE_BIT = -1
 _DECISION_LOG10 = -6 + 1e-9  # log10 of the false positive rate of `tpr_at_fpr_1e-6`, and room for rounding
 
 
