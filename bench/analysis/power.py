@@ -86,8 +86,10 @@ def finds(
         other = np.where(swapped, logits[drawn], reference[drawn])
         planted = correct_bits(file, messages[drawn]) & (random.random(file.shape) < lost)
         file = np.where(planted, np.where(messages[drawn] > 0, -1.0, 1.0), file)
-        counts = [int(flips(file, other, messages[drawn]).sum()) for flips in (negative_flips, positive_flips)]
-        found += mcnemar_pvalue(*counts) < ALPHA
+        negative, positive = (
+            int(flips(file, other, messages[drawn]).sum()) for flips in (negative_flips, positive_flips)
+        )
+        found += mcnemar_pvalue(negative, positive) < ALPHA
     return found
 
 

@@ -8,6 +8,8 @@ import pandas as pd
 from sealbench.reports.run.samples import load_samples
 from sealbench.reports.schema.records import NO_ATTACK
 from sealbench.reports.schema.tables import BITS, SAMPLE_CASE_COLUMNS, WORST_IMAGES
+from sealbench.reports.statistics.bits import agreeing_bits, correct_bits
+from sealbench.reports.statistics.flips import negative_flips
 
 MOST_IMAGES = 10
 _FILE = [*SAMPLE_CASE_COLUMNS, "attack"]
@@ -31,17 +33,15 @@ def worst_images(bits: pd.DataFrame, attack_seed: Callable[[str], int] | None = 
         a number as text, "" without an attack or where nobody knows it.
     """
     rows = bits[bits["message"].notna() & (bits["backend"] != "torch")]
-    undecided = rows["logit"].isna()
-    wrong = ((rows["logit"] > 0) != (rows["message"] > 0)) | undecided
-    reference_right = ((rows["reference_logit"] > 0) == (rows["message"] > 0)) & rows["reference_logit"].notna()
+    logits, reference, messages = (rows[name].to_numpy() for name in ("logit", "reference_logit", "message"))
     error = (rows["logit"] - rows["reference_logit"]) ** 2
     image = [*_FILE, "sample"]
     per_image = (
         rows[image]
         .assign(
-            flips=((rows["logit"] > 0) != (rows["reference_logit"] > 0)) | undecided,
-            negative_flips=wrong & reference_right,
-            wrong_bits=wrong,
+            flips=~agreeing_bits(logits, reference),
+            negative_flips=negative_flips(logits, reference, messages),
+            wrong_bits=~correct_bits(logits, messages),
             logits_rmse=error.fillna(float("inf")),
             message=rows["message"].map("{:.0f}".format),
         )

@@ -1,8 +1,8 @@
 """Which bits a file decides otherwise than the PyTorch reference, and what that costs, paired by image and bit.
 
 Shapes: n images, nbits bits. `logits` of the file and `reference` of PyTorch are (n, nbits) float, `messages` is
-(n, nbits) of 0 and 1. What is compared with is PyTorch, not the float32 file: then the float32 file has a ledger of its
-own, and every row of samples/bits.csv, which holds both logits, recomputes it.
+(n, nbits) of 0 and 1; flips of single bits are also found in flat rows, as samples/bits.csv has them. Flips are counted
+against PyTorch, not against the float32 file: so the float32 file has flips of its own.
 
 A NaN is no decision. Of the file it is a wrong bit, and a negative flip where the reference is right; of the reference
 it is no positive flip. The measures in percent are NaN as soon as either has one, so that they pass no gate.
@@ -10,11 +10,12 @@ it is no positive flip. The measures in percent are NaN as soon as either has on
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from scipy import stats
 
-from sealbench.reports.statistics.bits import agreeing_bits, correct_bits
+from sealbench.reports.statistics.bits import agreeing_bits, check_pair, correct_bits
 from sealbench.reports.statistics.intervals import (
     FEWEST_PICTURES,
     Interval,
@@ -26,43 +27,45 @@ RISK_PERCENTILE = 99
 
 
 def negative_flips(logits: np.ndarray, reference: np.ndarray, messages: np.ndarray) -> np.ndarray:
-    """Bits that the reference reads right and the file wrong: (n, nbits) bool.
+    """Bits that the reference reads right and the file wrong: bool of the same shape, (n, nbits) or any other.
 
     Raises:
-        ValueError: the shapes differ, there are no images, or a message holds something else than 0 and 1.
+        ValueError: the shapes differ, or a message holds something else than 0 and 1.
     """
     return correct_bits(reference, messages) & ~correct_bits(logits, messages)
 
 
 def positive_flips(logits: np.ndarray, reference: np.ndarray, messages: np.ndarray) -> np.ndarray:
-    """Bits that the reference reads wrong and the file right: (n, nbits) bool; errors as `negative_flips`."""
+    """Bits that the reference reads wrong and the file right, as `negative_flips`; errors too."""
     return ~correct_bits(reference, messages) & correct_bits(logits, messages) & ~np.isnan(reference)
 
 
 def neutral_flips(logits: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Bits that are decided otherwise on images without a watermark, where none is right: (n, nbits) bool.
+    """Bits that are decided otherwise on images without a watermark, where none is right: bool of the same shape.
 
     Raises:
-        ValueError: the shapes differ, or there are no images.
+        ValueError: the shapes differ.
     """
     return ~agreeing_bits(logits, reference)
 
 
-def mcnemar_pvalue(negative: int, positive: int) -> float:
-    """McNemar's test of a loss: P(X >= negative), X binomial(negative + positive, 1/2); 1 where nothing flipped.
+def mcnemar_pvalue(lost: int, gained: int, alternative: Literal["greater", "two-sided"] = "greater") -> float:
+    """McNemar's exact test of paired bits (Fagerland, Lydersen and Laake 2013, doi:10.1186/1471-2288-13-91).
 
-    The exact test (Fagerland, Lydersen and Laake 2013, doi:10.1186/1471-2288-13-91), one-sided: a file that reads more
-    bits than PyTorch is no fault. It takes the flips for independent. Those of one picture are not, so its p-value
-    is too small where a few pictures have most flips: it finds losses; the interval of `accuracy_ratio_pct` judges.
+    Under the null hypothesis a changed bit is lost or gained with probability 1/2. The test takes changes for
+    independent. Those of one picture are not, so its p-value is too small where a few pictures have most of them: it
+    finds losses; the interval of `accuracy_ratio_pct` judges.
 
     Args:
-        negative, positive: how many bits flipped; 0 or more.
+        lost, gained: how many bits changed from right to wrong, and from wrong to right; 0 or more.
+        alternative: "greater" of a file and PyTorch: P(X >= lost), X binomial(lost + gained, 1/2), as a file that reads
+            more bits than PyTorch has no fault. "two-sided" of two runs, either of which may be the better one.
 
     Returns:
-        The p-value, in (0, 1].
+        The p-value, in (0, 1]; 1 where nothing changed.
     """
-    flips = negative + positive
-    return float(stats.binomtest(negative, flips, alternative="greater").pvalue) if flips else 1.0
+    changed = lost + gained
+    return float(stats.binomtest(lost, changed, alternative=alternative).pvalue) if changed else 1.0
 
 
 def accuracy_ratio_pct(
@@ -88,8 +91,9 @@ def accuracy_ratio_pct(
         infinite or NaN where the reference reads no bit right.
 
     Raises:
-        ValueError: as `negative_flips`, or there are not as many sources as images.
+        ValueError: as `negative_flips`, there are no images, or not as many sources as images.
     """
+    check_pair(logits, reference)
     right, reference_right = correct_bits(logits, messages), correct_bits(reference, messages)  # (n, nbits) each
     if np.isnan(logits).any() or np.isnan(reference).any():
         return math.nan, Interval(math.nan, math.nan)
@@ -121,7 +125,7 @@ def bits_at_risk(logits: np.ndarray, reference: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: the shapes differ, or there are no images.
     """
-    agreeing_bits(logits, reference)  # checks the shapes
+    check_pair(logits, reference)
     with np.errstate(invalid="ignore"):
         errors = np.abs(np.asarray(logits, np.float64) - reference)
     if not np.isfinite(errors).all():

@@ -62,6 +62,9 @@ def test_mcnemar_is_the_binomial_tail() -> None:
     assert flips.mcnemar_pvalue(0, 0) == 1.0
     assert flips.mcnemar_pvalue(5, 0) == pytest.approx(1 / 32)
     assert flips.mcnemar_pvalue(3, 1) == pytest.approx(5 / 16)
+    for lost, gained in ((6, 0), (0, 6)):
+        assert flips.mcnemar_pvalue(lost, gained, "two-sided") == pytest.approx(2 / 2**6)
+    assert flips.mcnemar_pvalue(0, 0, "two-sided") == 1.0
     assert flips.mcnemar_pvalue(1, 7) == pytest.approx(255 / 256)  # a gain is no loss
 
 
