@@ -15,31 +15,20 @@ from sealbench.reports.gates.judge import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_NOT
 from sealbench.reports.render.metric_table import END, main, metric_table, write_table
 from sealbench.reports.render.run import render
 from sealbench.reports.render.tables import VERDICT_COLUMNS
-from sealbench.reports.run.directory import PLOTS, RENDERED, WORST_IMAGES, RunDirectory
-from sealbench.reports.run.reader import (
+from sealbench.reports.run.directory import PLOTS, RENDERED, RunDirectory
+from sealbench.reports.run.reader import ENVIRONMENT, GATES
+from sealbench.reports.schema.metrics import METRICS
+from sealbench.reports.schema.records import CASE_COLUMNS
+from sealbench.reports.schema.tables import (
     BITS,
     DURATIONS,
-    ENVIRONMENT,
     ERROR_TERMS,
-    GATES,
     LATENCY,
     LAYER_ERRORS,
     PLAN,
     RESULTS,
     SCORES,
-)
-from sealbench.reports.run.worst_images import WORST_IMAGE_COLUMNS
-from sealbench.reports.schema.metrics import METRICS
-from sealbench.reports.schema.records import (
-    BIT_COLUMNS,
-    CASE_COLUMNS,
-    DURATION_COLUMNS,
-    LATENCY_COLUMNS,
-    LAYER_COLUMNS,
-    PLAN_COLUMNS,
-    RESULT_COLUMNS,
-    SCORE_COLUMNS,
-    TERM_COLUMNS,
+    WORST_IMAGES,
 )
 from tests.documents import ROOT
 from tests.reports.synthetic import RUN_ID, bit_rows, healthy_rows, plan_of
@@ -47,17 +36,17 @@ from tests.reports.synthetic import RUN_ID, bit_rows, healthy_rows, plan_of
 PAGE = ROOT / "docs" / "data-contract.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 COLUMNS = {
-    RESULTS: RESULT_COLUMNS,
-    PLAN: PLAN_COLUMNS,
+    RESULTS: RESULTS.names,
+    PLAN: PLAN.names,
     "verdicts.csv": VERDICT_COLUMNS,
     "summary.csv": (*CASE_COLUMNS, "dataset", "verdict"),
-    BITS: BIT_COLUMNS,
-    SCORES: SCORE_COLUMNS,
-    LATENCY: LATENCY_COLUMNS,
-    DURATIONS: DURATION_COLUMNS,
-    ERROR_TERMS: TERM_COLUMNS,
-    LAYER_ERRORS: LAYER_COLUMNS,
-    WORST_IMAGES: WORST_IMAGE_COLUMNS,
+    BITS: BITS.names,
+    SCORES: SCORES.names,
+    LATENCY: LATENCY.names,
+    DURATIONS: DURATIONS.names,
+    ERROR_TERMS: ERROR_TERMS.names,
+    LAYER_ERRORS: LAYER_ERRORS.names,
+    WORST_IMAGES: WORST_IMAGES.names,
 }
 
 
@@ -95,7 +84,7 @@ def test_no_file_is_left_out(tmp_path: Path) -> None:
     run.write_environment({})
     run.keep_gates(ROOT / "reports" / "gates" / "gates.toml")
     run.append(healthy_rows())
-    run.append_bits(bit_rows(images=1))
+    run.append_rows(BITS, bit_rows(images=1))
     run.finish()
     render(tmp_path, load_gates())
     left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}

@@ -32,6 +32,7 @@ from sealbench.datasets.images import write_png
 from sealbench.datasets.photographs import photo_samples
 from sealbench.reports.gates.judge import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS, load_gates
 from sealbench.reports.run.directory import RunDirectory
+from sealbench.reports.schema.tables import BITS
 from tests.documents import PAGES, ROOT, Code, Command, Link, anchors_of, code_of, commands_of, links_of
 from tests.reports.synthetic import RUN_ID, bit_rows, healthy_rows, plan_of
 
@@ -114,7 +115,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
         run = RunDirectory.open(RUN_ID, run_dir=folder / name)
         run.write_plan(plan_of(healthy_rows()))
         run.append(healthy_rows())
-        run.append_bits(bit_rows(images=2))
+        run.append_rows(BITS, bit_rows(images=2))
     return folder
 
 

@@ -16,11 +16,12 @@ import numpy as np
 from sealbench.converters.command_line import require_at_least
 from sealbench.reports.errors import ReportError
 from sealbench.reports.run.directory import DEFAULT_ROOT
-from sealbench.reports.run.reader import BITS, load_samples
+from sealbench.reports.run.samples import load_samples
 from sealbench.reports.schema.formatting import precision_name
 from sealbench.reports.schema.records import NO_ATTACK
+from sealbench.reports.schema.tables import BITS
 from sealbench.reports.statistics.bits import agreeing_bits, correct_bits
-from sealbench.reports.statistics.flips import harmful_flips, healing_flips, mcnemar_pvalue
+from sealbench.reports.statistics.flips import mcnemar_pvalue, negative_flips, positive_flips
 from sealbench.reports.statistics.intervals import Interval, proportion_interval
 
 ALPHA = 0.05
@@ -85,8 +86,10 @@ def finds(
         other = np.where(swapped, logits[drawn], reference[drawn])
         planted = correct_bits(file, messages[drawn]) & (random.random(file.shape) < lost)
         file = np.where(planted, np.where(messages[drawn] > 0, -1.0, 1.0), file)
-        counts = [int(flips(file, other, messages[drawn]).sum()) for flips in (harmful_flips, healing_flips)]
-        found += mcnemar_pvalue(*counts) < ALPHA
+        negative, positive = (
+            int(flips(file, other, messages[drawn]).sum()) for flips in (negative_flips, positive_flips)
+        )
+        found += mcnemar_pvalue(negative, positive) < ALPHA
     return found
 
 

@@ -8,8 +8,7 @@ from sealbench.reports.errors import ReportError
 from sealbench.reports.gates.judge import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS, Gate
 from sealbench.reports.run.baselines import save_baseline
 from sealbench.reports.run.comparability import refusals
-from sealbench.reports.run.loaded_run import load_environment
-from sealbench.reports.run.reader import load_results
+from sealbench.reports.run.reader import load_environment, load_results
 from sealbench.reports.schema.records import CASE_COLUMNS, Expectation
 
 _OF_TARGET = ("dataset", "attack", "metric")

@@ -49,6 +49,7 @@ from sealbench.reports.errors import ReportError
 from sealbench.reports.gates.judge import judge, load_gates
 from sealbench.reports.run.reader import load_results
 from sealbench.reports.schema.records import NO_ATTACK
+from sealbench.reports.schema.tables import DURATIONS
 
 if TYPE_CHECKING:
     from sealbench.bench.session.workbench import GroupBench
@@ -251,7 +252,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     result = yield
     seconds = time.perf_counter() - started
     step = step_of(item, state.options)
-    state.run.append_duration((*astuple(step), round(seconds, 3)))
+    state.run.append_rows(DURATIONS, [(*astuple(step), round(seconds, 3))])
     state.progress.finished(step, seconds)
     if item.nodeid in state.ends and not target.is_reference:
         rows = [row for row in load_results(state.run.path) if row.case == target.case]  # those before a --resume, too

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sealbench.bench.errors import OptionError
-from sealbench.bench.tasks.bit_rows import CASE_COLUMNS
 from sealbench.reports.run.comparability import MACHINE
 from sealbench.reports.run.directory import RunDirectory
 from sealbench.reports.run.reader import ENVIRONMENT, is_run, load_results
 from sealbench.reports.schema.records import NO_ATTACK, Expectation, Measurement
+from sealbench.reports.schema.tables import BITS, LATENCY, SAMPLE_CASE_COLUMNS, SCORES
 
 # What must be the same for the old rows and the new ones to be of one run.
 SAME = ("weights", "data", "attacks", "samples", "threads", "artifacts", "preprocessing", "packages", *MACHINE)
@@ -88,7 +88,7 @@ def resume(run_dir: Path, promises: Sequence[Promise], environment: Mapping[str,
     finished = finished_tests(promises, measured)
     kept = {expectation for p in promises if p.test in finished for expectation in p.expectations}
     outputs = {
-        (*(getattr(expectation.case, name) for name in CASE_COLUMNS), expectation.dataset, expectation.attack)
+        (*(getattr(expectation.case, name) for name in SAMPLE_CASE_COLUMNS), expectation.dataset, expectation.attack)
         for expectation in kept
         if expectation.dataset and expectation.metric not in IMAGE_METRICS
     }
@@ -99,12 +99,10 @@ def resume(run_dir: Path, promises: Sequence[Promise], environment: Mapping[str,
         for case in (expectation.case for expectation in p.expectations)
     }
     run = RunDirectory.resume(run_dir)
-    run.keep_only(
-        measurement=lambda row: row.expectation in kept,
-        bit_row=lambda row: _place(row, row["attack"]) in outputs,
-        score_row=lambda row: _place(row, NO_ATTACK) in outputs,  # `attack` is a step of its frames there
-        latency_row=lambda row: (row["variant"], row["image_size"]) in timed,
-    )
+    run.keep_measurements(lambda row: row.expectation in kept)
+    run.keep_samples(BITS, lambda row: _place(row, row["attack"]) in outputs)
+    run.keep_samples(SCORES, lambda row: _place(row, NO_ATTACK) in outputs)  # `attack` is a step of its frames there
+    run.keep_samples(LATENCY, lambda row: (row["variant"], row["image_size"]) in timed)
     return run
 
 
@@ -134,7 +132,7 @@ def commits(run_dir: Path, now: str | None) -> str | None:
 
 def _place(row: Mapping[str, str], attack: str) -> tuple[str, ...]:
     """Case, dataset and attack of a raw row."""
-    return (*(row[name] for name in CASE_COLUMNS), row["sample"].partition("/")[0], attack)
+    return (*(row[name] for name in SAMPLE_CASE_COLUMNS), row["sample"].partition("/")[0], attack)
 
 
 def can_resume(run_dir: Path) -> bool:

@@ -20,6 +20,7 @@ from sealbench.converters.store import Artifact, ArtifactSpec, ArtifactStore
 from sealbench.reports.gates.judge import Gate
 from sealbench.reports.run.directory import RunDirectory
 from sealbench.reports.schema.records import NO_ATTACK
+from sealbench.reports.schema.tables import LATENCY
 
 # Files whose weights take more bytes than this while they run, the float32 file among them, are not timed side by side:
 # each interpreter holds a copy of its weights, packed for its kernels.
@@ -218,7 +219,8 @@ class GroupBench:
                     while running:
                         running.popitem()[1].close()
                     continue
-                self._run.append_latency(_latency_row(by_name[s.name], s) for s in timed if s.name in by_name)
+                rows = (_latency_row(by_name[s.name], s) for s in timed if s.name in by_name)
+                self._run.append_rows(LATENCY, rows)
                 samples += timed
         known = {sample.name for sample in samples}  # in another heat, as PyTorch and float32 may be
         failures |= {name: error for name, error in died.items() if name not in known}

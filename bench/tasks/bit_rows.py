@@ -2,20 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
+from sealbench.bench.tasks.image_set import ImageSet
 from sealbench.reports.schema.records import Case
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from sealbench.bench.tasks.image_set import ImageSet
-
-CONFIDENCE_BIT = -1  # the number under which channel 0 stands in the column `bit`
-PLAIN_SUFFIX = "/plain"
-CASE_COLUMNS = ("variant", "precision", "backend", "image_size", "rewrites")
+from sealbench.reports.schema.tables import CONFIDENCE_BIT, PLAIN_SUFFIX, SAMPLE_CASE_COLUMNS
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +29,7 @@ class Outputs:
         return self.watermarked if self.plain is None else np.concatenate([self.watermarked, self.plain])
 
 
-def bit_rows(case: Case, images: "ImageSet", outputs: Outputs, reference: Outputs) -> list[tuple[object, ...]]:
+def bit_rows(case: Case, images: ImageSet, outputs: Outputs, reference: Outputs) -> list[tuple[object, ...]]:
     """Rows of bits.csv: watermarked images with their message, then plain ones, which have none."""
     head = (case.variant, case.precision, case.backend, images.attack)
     rows: list[tuple[object, ...]] = []
@@ -54,11 +47,11 @@ def bit_rows(case: Case, images: "ImageSet", outputs: Outputs, reference: Output
     return rows
 
 
-def recorded_outputs(bits: "pd.DataFrame", case: Case, images: "ImageSet") -> Outputs | None:
+def recorded_outputs(bits: pd.DataFrame, case: Case, images: ImageSet) -> Outputs | None:
     """The outputs that an interrupted run has recorded of a case, to the last digit.
 
     Args:
-        bits: what `sealbench.reports.run.reader.load_samples` gives of BITS.
+        bits: what `sealbench.reports.run.samples.load_samples` returns for BITS.
         case: of the target.
         images: the image set that it was run on, attacked or not.
 
@@ -66,7 +59,7 @@ def recorded_outputs(bits: "pd.DataFrame", case: Case, images: "ImageSet") -> Ou
         The outputs, or None if they are not all there.
     """
     mine = bits[bits["attack"] == images.attack]
-    for column in CASE_COLUMNS:
+    for column in SAMPLE_CASE_COLUMNS:
         mine = mine[mine[column] == getattr(case, column)]
     channels = 1 + images.messages.shape[1]
     found = []
@@ -79,6 +72,6 @@ def recorded_outputs(bits: "pd.DataFrame", case: Case, images: "ImageSet") -> Ou
     return Outputs(found[0], found[1] if len(found) > 1 else None)
 
 
-def _names(images: "ImageSet", suffix: str) -> Sequence[str]:
+def _names(images: ImageSet, suffix: str) -> Sequence[str]:
     """The column `sample` of an image set, one name an image."""
     return [f"{images.name}/{name}{suffix}" for name in images.ids]

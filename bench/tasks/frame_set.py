@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from sealbench.bench.options import dataset_name
 from sealbench.datasets.distortions import distorted_samples
@@ -13,12 +13,8 @@ from sealbench.datasets.folder import folder_samples
 from sealbench.datasets.images import resize
 from sealbench.datasets.sample import Sample
 from sealbench.datasets.video import video_samples
-from sealbench.reports.schema.records import SCORE_SUMS, Case
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-CASE_COLUMNS = ("variant", "precision", "backend", "image_size", "rewrites")
+from sealbench.reports.schema.records import Case
+from sealbench.reports.schema.tables import SAMPLE_CASE_COLUMNS, SCORE_SUMS
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,16 +137,16 @@ def score_rows(case: Case, frames: FrameSet, outputs: Outputs) -> list[tuple[obj
     ]
 
 
-def recorded_outputs(samples: "pd.DataFrame", case: Case, frames: FrameSet) -> Outputs | None:
+def recorded_outputs(samples: pd.DataFrame, case: Case, frames: FrameSet) -> Outputs | None:
     """The outputs that an interrupted run has recorded of a case, to the last digit, or None if not all are there.
 
     Args:
-        samples: what `sealbench.reports.run.reader.load_samples` gives of SCORES.
+        samples: what `sealbench.reports.run.samples.load_samples` returns for SCORES.
         case: of the target.
         frames: that it was run on.
     """
     mine = samples
-    for column in CASE_COLUMNS:
+    for column in SAMPLE_CASE_COLUMNS:
         mine = mine[mine[column] == getattr(case, column)]
     names = [f"{frames.name}/{name}" for name in frames.ids]
     mine = mine[mine["sample"].isin(names)]

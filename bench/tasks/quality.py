@@ -15,8 +15,8 @@ from sealbench.converters.families.quality import as_quality, frame_size
 from sealbench.datasets.sample import Sample
 from sealbench.datasets.video import SUFFIXES
 from sealbench.reports.run.directory import RunDirectory
-from sealbench.reports.run.reader import SCORES, load_samples
 from sealbench.reports.schema.records import Case
+from sealbench.reports.schema.tables import SCORES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,10 +106,12 @@ class QualityTask:
         """Rows of samples/scores.csv."""
         from sealbench.bench.tasks.frame_set import score_rows
 
-        run.append_scores(score_rows(case, inputs, outputs))
+        run.append_rows(SCORES, score_rows(case, inputs, outputs))
 
     def load(self, run_dir: Path) -> "pd.DataFrame":
-        """See `sealbench.reports.run.reader.load_samples` of SCORES."""
+        """See `sealbench.reports.run.samples.load_samples` of SCORES."""
+        from sealbench.reports.run.samples import load_samples
+
         return load_samples(run_dir, SCORES)
 
     def recorded(self, samples: "pd.DataFrame", case: Case, inputs: "FrameSet") -> "Outputs | None":

@@ -15,8 +15,8 @@ from sealbench.converters.families.watermark import as_variant
 from sealbench.datasets.folder import MANIFEST
 from sealbench.datasets.sample import Sample
 from sealbench.reports.run.directory import RunDirectory
-from sealbench.reports.run.reader import BITS, load_samples
 from sealbench.reports.schema.records import Case
+from sealbench.reports.schema.tables import BITS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,10 +102,12 @@ class WatermarkTask:
         """Rows of samples/bits.csv."""
         from sealbench.bench.tasks.bit_rows import bit_rows
 
-        run.append_bits(bit_rows(case, inputs, outputs, reference))
+        run.append_rows(BITS, bit_rows(case, inputs, outputs, reference))
 
     def load(self, run_dir: Path) -> "pd.DataFrame":
-        """See `sealbench.reports.run.reader.load_samples` of BITS."""
+        """See `sealbench.reports.run.samples.load_samples` of BITS."""
+        from sealbench.reports.run.samples import load_samples
+
         return load_samples(run_dir, BITS)
 
     def recorded(self, samples: "pd.DataFrame", case: Case, inputs: "ImageSet") -> "Outputs | None":

@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from sealbench.reports.schema.samples import LatencySample
+
 _NS_PER_MS = 1e6
 _NS_PER_S = 1e9
 SETTLE_MS = 20
@@ -19,25 +21,6 @@ ROUNDS = (20, 100)
 WARM_UP_CALLS, WARM_UP_S = 3, 1
 # Where the fewest rounds would take longer than this, there are fewer still.
 SLOW_S, SLOW_ROUNDS = 60, 6
-
-
-@dataclass(frozen=True)
-class LatencySample:
-    """One timed call.
-
-    Attributes:
-        name: what was called.
-        round: 0 for the first round; the calls of one round belong together.
-        position: 0 for the call that went first in its round.
-        latency_ms: wall-clock time in milliseconds.
-        waited_ms: see `Turn`.
-    """
-
-    name: str
-    round: int
-    position: int
-    latency_ms: float
-    waited_ms: float = math.nan
 
 
 @dataclass(frozen=True)

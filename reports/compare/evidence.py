@@ -18,22 +18,15 @@ from sealbench.reports.gates.slowdown import judge_slowdown
 from sealbench.reports.run.comparability import MACHINE_UNITS
 from sealbench.reports.run.loaded_run import LoadedRun
 from sealbench.reports.schema.records import Case, Measurement
-from sealbench.reports.statistics.picture_sums import (
-    BINARY,
-    CONFIDENCE_BIT,
-    STATISTICS,
-    Sums,
-    bit_sums,
-    mark_bits,
-    score_sums,
+from sealbench.reports.schema.tables import CONFIDENCE_BIT, SAMPLE_CASE_COLUMNS
+from sealbench.reports.statistics.changes import (
+    difference_interval,
+    paired_difference_interval,
+    quantile_ratio_interval,
 )
-from sealbench.reports.statistics.resampling import (
-    Ends,
-    difference_ends,
-    mcnemar_pvalue,
-    paired_ends,
-    quantile_ratio_ends,
-)
+from sealbench.reports.statistics.flips import mcnemar_pvalue
+from sealbench.reports.statistics.intervals import Interval
+from sealbench.reports.statistics.picture_sums import BINARY, STATISTICS, Sums, bit_sums, mark_bits, score_sums
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,8 +44,7 @@ REFERENCE_TOLERANCE = 0.01
 """Of the mean magnitude of PyTorch's logits: where two runs differ by more, they read other images or weights."""
 _QUANTILES = {"latency_ms": 0.5, "latency_p90_ms": 0.9, "latency_p99_ms": 0.99}
 _COUNTED = ("nan_count", "tied_bits")
-_BIT_FILE = ("variant", "precision", "backend", "image_size", "rewrites")
-_LATENCY_FILE = (*_BIT_FILE, "threads")
+_LATENCY_FILE = (*SAMPLE_CASE_COLUMNS, "threads")
 
 
 @dataclass(frozen=True)
@@ -132,7 +124,7 @@ class SamplePairs:
         if not all(len(rounds) for rounds in times):
             return None
         values = [float(np.quantile(rounds, quantile)) for rounds in times]
-        ends = quantile_ratio_ends(times[0], times[1], quantile)
+        ends = quantile_ratio_interval(times[0], times[1], quantile)
         if ends is None or not _recorded(values, before, after):
             return None
         return _ratio_evidence("rounds", values[1] / values[0], ends, ABSOLUTE_TIME_NOISE)
@@ -173,7 +165,7 @@ def _bits_side_by_side(
     """The bits of a case in both runs; None where they are not of the same images, or there are none."""
     frames = []
     for run, row in zip(runs, (before, after), strict=True):
-        mine = _of_case(run.bits, row.case, _BIT_FILE)
+        mine = _of_case(run.bits, row.case, SAMPLE_CASE_COLUMNS)
         mine = mine[(mine["attack"] == row.attack) & mine["sample"].str.startswith(f"{row.dataset}/")]
         frames.append(mine.sort_values(["sample", "bit"], kind="stable"))
     first, second = frames
@@ -209,7 +201,7 @@ def _scores_side_by_side(runs: tuple[LoadedRun, LoadedRun], before: Measurement,
     """The frames of a case in both runs; None where they are not the same, or there are none."""
     frames = []
     for run, row in zip(runs, (before, after), strict=True):
-        mine = _of_case(run.scores, row.case, _BIT_FILE)
+        mine = _of_case(run.scores, row.case, SAMPLE_CASE_COLUMNS)
         frames.append(mine[mine["sample"].str.startswith(f"{row.dataset}/")].sort_values("sample", kind="stable"))
     first, second = frames
     if first.empty or list(first["sample"]) != list(second["sample"]):
@@ -228,12 +220,12 @@ def _paired(pair: _Pair, before: Measurement, after: Measurement) -> Evidence | 
         values = [float(statistic.of(*(column.sum() for column in columns))) for columns in sums]
     if not _recorded(values, before, after):
         return None
-    ends = paired_ends(statistic.of, sums[0], sums[1])
+    ends = paired_difference_interval(statistic.of, sums[0], sums[1])
     change = after.value - before.value
     words, sure = "", ends is not None and not ends.low <= 0 <= ends.high
     if before.metric in BINARY:
         lost, gained = pair.lost_and_gained[BINARY[before.metric]]
-        pvalue = mcnemar_pvalue(lost, gained)
+        pvalue = mcnemar_pvalue(lost, gained, "two-sided")
         words = f"{lost} bits lost, {gained} gained, McNemar p = {pvalue:.2g}"
         # Both must see it: flips of one picture are not independent, and few pictures make a narrow interval.
         sure = pvalue < SIGNIFICANCE and (sure or ends is None)
@@ -254,23 +246,25 @@ def _recorded(values: Sequence[float], before: Measurement, after: Measurement) 
 def _by_intervals(before: Measurement, after: Measurement) -> Evidence | NoEvidence:
     """The change by the recorded intervals of two measurements that know nothing of each other."""
     ends = [
-        Ends(row.ci_low, row.ci_high) for row in (before, after) if row.ci_low is not None and row.ci_high is not None
+        Interval(row.ci_low, row.ci_high)
+        for row in (before, after)
+        if row.ci_low is not None and row.ci_high is not None
     ]
     if len(ends) < 2:
         return NoEvidence("a single value without an interval: nothing says how much of the change is noise")
     if before.unit == "x" and min(before.value, after.value, *ends[0], *ends[1]) > 0:
-        logs = [Ends(math.log(low), math.log(high)) for low, high in ends]
-        found = difference_ends(math.log(before.value), logs[0], math.log(after.value), logs[1])
-        ratio = Ends(math.exp(found.low), math.exp(found.high))
+        logs = [Interval(math.log(low), math.log(high)) for low, high in ends]
+        found = difference_interval(math.log(before.value), logs[0], math.log(after.value), logs[1])
+        ratio = Interval(math.exp(found.low), math.exp(found.high))
         return _ratio_evidence("intervals", after.value / before.value, ratio, RATIO_NOISE)
-    found = difference_ends(before.value, ends[0], after.value, ends[1])
+    found = difference_interval(before.value, ends[0], after.value, ends[1])
     sure = not found.low <= 0 <= found.high
     return Evidence("intervals", after.value - before.value, found.low, found.high, ratio=False, real=sure)
 
 
-def _ratio_evidence(kind: str, ratio: float, ends: Ends, noise: float) -> Evidence:
+def _ratio_evidence(kind: str, ratio: float, ends: Interval, noise: float) -> Evidence:
     """A ratio by the rule for slow-downs, which is asked in both directions: is one more than noise above the other?"""
-    inverse = Ends(1 / ends.high, 1 / ends.low if ends.low else math.inf)
+    inverse = Interval(1 / ends.high, 1 / ends.low if ends.low else math.inf)
     verdicts = {judge_slowdown(low, high, noise) for low, high in (ends, inverse)}
     open_words = f"not sure: the interval reaches beyond {100 * noise:g} %" if Verdict.INCONCLUSIVE in verdicts else ""
     real = Verdict.FAIL in verdicts

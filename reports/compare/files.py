@@ -17,13 +17,12 @@ from sealbench.reports.compare.tables import (
     shown_changes,
     whole_cases,
 )
-from sealbench.reports.files import remove, write_atomically
+from sealbench.reports.files import os_errors_as_report_errors, remove, write_atomically
 from sealbench.reports.gates.judge import Gate
 from sealbench.reports.render.page.templates import embedded, page
 from sealbench.reports.render.plots.style import png
 from sealbench.reports.run.comparability import Difference, allowed_differences
 from sealbench.reports.run.loaded_run import LoadedRun, load_run
-from sealbench.reports.run.reader import told
 from sealbench.reports.schema.formatting import format_value
 
 COMPARISON_DPI = 110
@@ -84,7 +83,7 @@ def write_comparison(comparison: Comparison, folder: Path) -> list[Path]:
     Raises:
         ReportError: A file cannot be written.
     """
-    with told(folder):
+    with os_errors_as_report_errors(folder):
         (folder / "plots").mkdir(parents=True, exist_ok=True)
     changes = comparison.changes
     text = compare_markdown(comparison.before, comparison.after, changes, comparison.differences)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from sealbench.reports.compare.files import COMPARISON_DPI
 from sealbench.reports.compare.history import HEADLINES, Point
-from sealbench.reports.files import csv_text, write_atomically
+from sealbench.reports.files import csv_text, os_errors_as_report_errors, write_atomically
 from sealbench.reports.render.page.templates import embedded, page
 from sealbench.reports.render.plots.style import (
     Model,
@@ -25,7 +25,6 @@ from sealbench.reports.render.plots.style import (
     style_of,
 )
 from sealbench.reports.render.tables import CONSOLE_WIDTH
-from sealbench.reports.run.reader import told
 from sealbench.reports.schema.formatting import case_label, format_value, plain_text
 from sealbench.reports.schema.metrics import METRICS
 from sealbench.reports.schema.records import CASE_COLUMNS, Case
@@ -177,7 +176,7 @@ def write_history(points: Sequence[Point], notes: Sequence[str], folder: Path) -
     Raises:
         ReportError: A file cannot be written.
     """
-    with told(folder):
+    with os_errors_as_report_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     files = [write_atomically(folder / "history.csv", history_csv(points))]
     figure = history_figure(points)

@@ -76,7 +76,7 @@ UNGATED = (
         "Logits have another scale in every model; logits_mae_rel_pct is judged, which has none.",
     ),
     Ungated(
-        ("word_accuracy", "log10_pvalue", "tpr_at_fpr_1e-6", "harmful_flips", "healing_flips", "mcnemar_pvalue"),
+        ("word_accuracy", "log10_pvalue", "tpr_at_fpr_1e-6", "negative_flips", "positive_flips", "mcnemar_pvalue"),
         {},
         "It follows from the bits, which are judged by bit_accuracy_delta and bit_accuracy_ratio_pct.",
     ),

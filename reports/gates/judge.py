@@ -17,6 +17,7 @@ from sealbench.reports.errors import GateError
 from sealbench.reports.run.reader import GATES
 from sealbench.reports.schema.formatting import exact_enough, interval_text
 from sealbench.reports.schema.metrics import METRICS, reason_not_applicable
+from sealbench.reports.schema.old_names import current_metric
 from sealbench.reports.schema.records import Case, Expectation, Measurement
 
 DEFAULT_GATES = Path(__file__).with_name("gates.toml")
@@ -299,7 +300,7 @@ def _gate_from_table(table: object, place: str) -> Gate:
     if missing:
         raise GateError(f"{place}: {missing[0]!r} is missing, expected {', '.join(GATE_KEYS)}")
     try:
-        return Gate(**{"where": {}, **table})
+        return Gate(**{"where": {}, **table, "metric": current_metric(table["metric"])})
     except GateError as error:
         raise GateError(f"{place} ({table['metric']}): {error}") from error
     except TypeError as error:  # e.g. a list where a name is expected: it cannot be looked up

@@ -11,12 +11,14 @@ from sealbench.reports.errors import ReportError
 from sealbench.reports.gates.judge import GateResult
 from sealbench.reports.gates.standings import Standing, standings
 from sealbench.reports.render.plots.style import Model, model_of
-from sealbench.reports.run.reader import BITS, ERROR_TERMS, LATENCY, LAYER_ERRORS, SAMPLE_TABLES, SCORES, load_samples
+from sealbench.reports.run.samples import load_samples
+from sealbench.reports.schema.columns import Table
 from sealbench.reports.schema.records import Case, Measurement
+from sealbench.reports.schema.tables import BITS, ERROR_TERMS, LATENCY, LAYER_ERRORS, SCORES
 
 
-def _empty(name: str) -> pd.DataFrame:
-    return pd.DataFrame(columns=list(SAMPLE_TABLES[name]))
+def _empty(table: Table) -> pd.DataFrame:
+    return pd.DataFrame(columns=list(table.names))
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,12 +89,12 @@ def load_record(
     """
     problems = []
 
-    def read(name: str) -> pd.DataFrame:
+    def read(table: Table) -> pd.DataFrame:
         try:
-            return load_samples(run_dir, name)
+            return load_samples(run_dir, table)
         except (ReportError, ValueError) as error:  # pandas' own parse errors are ValueErrors
             problems.append(f"the samples cannot be read: {error}")
-            return _empty(name)
+            return _empty(table)
 
     record = RunRecord(measurements, results, *map(read, (BITS, SCORES, LATENCY, ERROR_TERMS, LAYER_ERRORS)))
     return record, problems

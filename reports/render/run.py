@@ -15,8 +15,9 @@ from sealbench.reports.render.plots.figures import FIGURES, write_plots
 from sealbench.reports.render.plots.robustness import robustness_markdown
 from sealbench.reports.render.record import RunRecord, load_record
 from sealbench.reports.render.tables import summary_frame, write_summary_csv, write_verdicts_csv
-from sealbench.reports.run.reader import PLAN, load_plan, load_results
+from sealbench.reports.run.reader import load_plan, load_results
 from sealbench.reports.schema.records import Expectation, Measurement
+from sealbench.reports.schema.tables import PLAN
 
 _MOST_NAMES = 8
 

@@ -10,25 +10,13 @@ import shutil
 from pathlib import Path
 
 from sealbench.reports.errors import ReportError
-from sealbench.reports.run.reader import (
-    BITS,
-    ENVIRONMENT,
-    GATES,
-    IMAGES,
-    LATENCY,
-    PLAN,
-    RESULTS,
-    SCORES,
-    is_run,
-    load_plan,
-    load_results,
-    packed_name,
-    told,
-)
+from sealbench.reports.files import os_errors_as_report_errors, packed_name
+from sealbench.reports.run.reader import ENVIRONMENT, GATES, is_run, load_plan, load_results
+from sealbench.reports.schema.tables import BITS, IMAGES, LATENCY, PLAN, RESULTS, SCORES
 
 DEFAULT_BASELINES = Path("sealbench-baselines")
 """Below the current folder."""
-KEPT = (RESULTS, PLAN, ENVIRONMENT, GATES, BITS, SCORES, LATENCY, IMAGES)
+KEPT = tuple(map(str, (RESULTS, PLAN, ENVIRONMENT, GATES, BITS, SCORES, LATENCY, IMAGES)))
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 
 
@@ -101,7 +89,7 @@ def save_baseline(run_dir: Path, name: str, root: Path = DEFAULT_BASELINES) -> s
         raise ReportError(f"baseline {name} was not saved: {run_dir} is that baseline itself")
     temporary, old = root / f".{name}.{os.getpid()}.new", root / f".{name}.{os.getpid()}.old"
     replaced = ""
-    with told(target):
+    with os_errors_as_report_errors(target):
         root.mkdir(parents=True, exist_ok=True)
         _copy(run_dir, temporary)
         if target.exists():

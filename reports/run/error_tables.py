@@ -3,13 +3,13 @@
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple
+from dataclasses import asdict
 from pathlib import Path
 
 from sealbench.reports.errors import ReportError
-from sealbench.reports.files import csv_text, write_atomically
-from sealbench.reports.run.reader import ENVIRONMENT, ERROR_TERMS, LAYER_ERRORS, SAMPLE_TABLES, load_results, table_rows
+from sealbench.reports.run.reader import ENVIRONMENT, load_results
 from sealbench.reports.schema.records import CASE_COLUMNS, Case
+from sealbench.reports.schema.tables import ERROR_TERMS, LAYER_ERRORS, case_cells
 
 
 def check_holds(run_dir: Path, case: Case, fingerprint: str) -> None:
@@ -54,23 +54,17 @@ def keep_errors(
         run_dir: A run's folder.
         case: Of the file.
         images: How many it was analysed on.
-        terms: By step, with the columns of TERM_COLUMNS after `images`.
-        layers: By layer in the order of the graph, with the columns of LAYER_COLUMNS after `images`.
+        terms: By step, with the columns of ERROR_TERMS after `images`.
+        layers: By layer in the order of the graph, with the columns of LAYER_ERRORS after `images`.
 
     Raises:
         ReportError: An earlier table is damaged, or a table cannot be written.
     """
-    own = tuple(map(str, astuple(case)))
-    for name, rows in ((ERROR_TERMS, terms), (LAYER_ERRORS, layers)):
-        path, columns = run_dir / name, SAMPLE_TABLES[name]
-        kept = [
-            tuple(row.values())
-            for _, row in (table_rows(path, columns) if path.is_file() else ())
-            if tuple(row[column] for column in CASE_COLUMNS) != own
-        ]
-        values = columns[len(CASE_COLUMNS) + 1 :]
-        added = [(*astuple(case), images, *(row[column] for column in values)) for row in rows]
-        write_atomically(path, csv_text([columns, *kept, *added]))
+    own = tuple(map(str, case_cells(case)))
+    for table, rows in ((ERROR_TERMS, terms), (LAYER_ERRORS, layers)):
+        kept = [row for _, row in table.read(run_dir) if tuple(row[name] for name in CASE_COLUMNS) != own]
+        coordinates = {**asdict(case), "images": images}
+        table.write(run_dir, [*kept, *({**coordinates, **row} for row in rows)])
 
 
 def severity(isolated_pct: float) -> float:
@@ -79,4 +73,4 @@ def severity(isolated_pct: float) -> float:
 
 
 def _text(case: Case) -> str:
-    return " ".join(str(part) for part in astuple(case))
+    return " ".join(str(part) for part in case_cells(case))

@@ -1,29 +1,17 @@
 """A whole run as it lies on disk: what two runs are compared by, and what a history is made of."""
 
-from __future__ import annotations
-
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sealbench.reports.errors import ReportError
-from sealbench.reports.run.reader import (
-    BITS,
-    ENVIRONMENT,
-    LATENCY,
-    SCORES,
-    load_images,
-    load_results,
-    load_samples,
-    told,
-)
+import pandas as pd
+
+from sealbench.reports.run.reader import load_environment, load_images, load_results
+from sealbench.reports.run.samples import load_samples
 from sealbench.reports.schema.records import Measurement
-
-if TYPE_CHECKING:
-    import pandas as pd
+from sealbench.reports.schema.tables import BITS, LATENCY, SCORES
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,29 +68,3 @@ def load_run(run_dir: Path) -> LoadedRun:
     """
     measurements = tuple(load_results(run_dir))
     return LoadedRun(run_dir, load_environment(run_dir), measurements)
-
-
-def load_environment(run_dir: Path) -> Mapping[str, Any]:
-    """Read environment.json.
-
-    Args:
-        run_dir: A run's folder.
-
-    Returns:
-        What it holds.
-
-    Raises:
-        ReportError: The file is missing, or no JSON object.
-    """
-    path = run_dir / ENVIRONMENT
-    if not path.is_file():
-        raise ReportError(f"{path} is missing: nothing says of what weights, images and machine this run is")
-    with told(path):
-        content = path.read_bytes()
-    try:
-        found = json.loads(content)
-    except ValueError as error:
-        raise ReportError(f"{path} is no JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise ReportError(f"{path}: found {type(found).__name__}, expected an object with the run's fingerprints")
-    return found

@@ -1,30 +1,18 @@
 """The images that each file reads worst, with what is needed to look at them again."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from sealbench.reports.files import csv_text, write_atomically
+import pandas as pd
+
+from sealbench.reports.run.samples import load_samples
 from sealbench.reports.schema.records import NO_ATTACK
-
-if TYPE_CHECKING:
-    import pandas as pd
+from sealbench.reports.schema.tables import BITS, SAMPLE_CASE_COLUMNS, WORST_IMAGES
+from sealbench.reports.statistics.bits import agreeing_bits, correct_bits
+from sealbench.reports.statistics.flips import negative_flips
 
 MOST_IMAGES = 10
-_FILE = ["variant", "precision", "backend", "image_size", "rewrites", "attack"]
-WORST_IMAGE_COLUMNS = (
-    *_FILE,
-    "rank",
-    "sample",
-    "flips",
-    "harmful_flips",
-    "wrong_bits",
-    "logits_rmse",
-    "message",
-    "attack_seed",
-)
+_FILE = [*SAMPLE_CASE_COLUMNS, "attack"]
 
 
 def worst_images(bits: pd.DataFrame, attack_seed: Callable[[str], int] | None = None) -> pd.DataFrame:
@@ -40,22 +28,20 @@ def worst_images(bits: pd.DataFrame, attack_seed: Callable[[str], int] | None = 
         attack_seed: Gives the seed of an image's attacks by its name in the dataset.
 
     Returns:
-        Columns WORST_IMAGE_COLUMNS, at most MOST_IMAGES rows for each file and attack, rank 1 the worst. `message` has
+        The columns of WORST_IMAGES, at most MOST_IMAGES rows for each file and attack, rank 1 the worst. `message` has
         a digit for each bit; `logits_rmse` is against the reference, infinite where a logit is NaN; `attack_seed` is
         a number as text, "" without an attack or where nobody knows it.
     """
     rows = bits[bits["message"].notna() & (bits["backend"] != "torch")]
-    undecided = rows["logit"].isna()
-    wrong = ((rows["logit"] > 0) != (rows["message"] > 0)) | undecided
-    reference_right = ((rows["reference_logit"] > 0) == (rows["message"] > 0)) & rows["reference_logit"].notna()
+    logits, reference, messages = (rows[name].to_numpy() for name in ("logit", "reference_logit", "message"))
     error = (rows["logit"] - rows["reference_logit"]) ** 2
     image = [*_FILE, "sample"]
     per_image = (
         rows[image]
         .assign(
-            flips=((rows["logit"] > 0) != (rows["reference_logit"] > 0)) | undecided,
-            harmful_flips=wrong & reference_right,
-            wrong_bits=wrong,
+            flips=~agreeing_bits(logits, reference),
+            negative_flips=negative_flips(logits, reference, messages),
+            wrong_bits=~correct_bits(logits, messages),
             logits_rmse=error.fillna(float("inf")),
             message=rows["message"].map("{:.0f}".format),
         )
@@ -63,7 +49,7 @@ def worst_images(bits: pd.DataFrame, attack_seed: Callable[[str], int] | None = 
         .agg(
             {
                 "flips": "sum",
-                "harmful_flips": "sum",
+                "negative_flips": "sum",
                 "wrong_bits": "sum",
                 "logits_rmse": "mean",
                 "message": "".join,
@@ -79,22 +65,21 @@ def worst_images(bits: pd.DataFrame, attack_seed: Callable[[str], int] | None = 
     ]
     per_image["rank"] = per_image.groupby(_FILE, sort=False).cumcount() + 1
     worst = per_image[per_image["rank"] <= MOST_IMAGES].sort_values([*_FILE, "rank"], kind="stable")
-    return worst[list(WORST_IMAGE_COLUMNS)].reset_index(drop=True)
+    return worst[list(WORST_IMAGES.names)].reset_index(drop=True)
 
 
-def write_worst_images(bits: pd.DataFrame, path: Path, attack_seed: Callable[[str], int] | None = None) -> Path:
-    """Write the table.
+def write_worst_images(run_dir: Path, attack_seed: Callable[[str], int] | None = None) -> Path:
+    """Write the table of a run.
 
     Args:
-        bits: What `load_samples` gives of BITS.
-        path: Where to.
+        run_dir: The run's folder.
         attack_seed: See `worst_images`.
 
     Returns:
-        The path.
+        The file.
 
     Raises:
-        ReportError: The file cannot be written.
+        ReportError: The samples cannot be read, or the file cannot be written.
     """
-    rows = worst_images(bits, attack_seed).itertuples(index=False, name=None)
-    return write_atomically(path, csv_text([WORST_IMAGE_COLUMNS, *rows]))
+    rows = worst_images(load_samples(run_dir, BITS), attack_seed)
+    return WORST_IMAGES.write(run_dir, rows.itertuples(index=False, name=None))

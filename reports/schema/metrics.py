@@ -113,14 +113,14 @@ _ALL = (
         needs_trained=True,
     ),
     _metric(
-        "harmful_flips",
+        "negative_flips",
         "count",
         "lower",
         "Number of bits that the PyTorch reference reads right and the file wrong, over all watermarked images.",
         needs_trained=True,
     ),
     _metric(
-        "healing_flips",
+        "positive_flips",
         "count",
         "neither",
         "Number of bits that the PyTorch reference reads wrong and the file right, over all watermarked images.",
@@ -136,7 +136,7 @@ _ALL = (
         "mcnemar_pvalue",
         "probability",
         "higher",
-        "McNemar's exact one-sided test of more harmful than healing flips; takes flips for independent, which those "
+        "McNemar's exact one-sided test of more negative than positive flips; takes flips for independent, which those "
         "of one picture are not.",
         needs_trained=True,
     ),

@@ -100,70 +100,9 @@ class Measurement:
         """The promise that this measurement keeps."""
         return Expectation(self.case, self.dataset, self.attack, self.metric)
 
-    @property
-    def cells(self) -> tuple[object, ...]:
-        """Its row of results.csv, in the order of RESULT_COLUMNS."""
-        return tuple(getattr(self.case if name in CASE_COLUMNS else self, name) for name in RESULT_COLUMNS)
-
 
 CASE_COLUMNS = tuple(field.name for field in fields(Case))
-RESULT_COLUMNS = (
-    "run_id",
-    *(name for name in CASE_COLUMNS if name != "rewrites"),
-    "dataset",
-    "attack",
-    "metric",
-    "value",
-    "unit",
-    "ci_low",
-    "ci_high",
-    "n",
-    "rewrites",  # younger than the others
-)
-PLAN_COLUMNS = (*CASE_COLUMNS, "dataset", "attack", "metric")
-BIT_COLUMNS = (
-    "variant",
-    "precision",
-    "backend",
-    "attack",
-    "sample",
-    "bit",
-    "message",
-    "reference_logit",
-    "logit",
-    "image_size",
-    "rewrites",
-)
-SCORE_SUMS = ("values", "nonfinite", "error_ss", "reference_ss", "found_ss", "product")
-"""Sums over the values of one output: how many there are and are not finite; squares of the errors, of PyTorch's
-values and of the file's; products of these two."""
-SCORE_COLUMNS = (
-    "variant",
-    "precision",
-    "backend",
-    "attack",
-    "sample",
-    "score",
-    "reference_score",
-    *SCORE_SUMS,
-    "image_size",
-    "rewrites",
-)
-IMAGE_COLUMNS = ("dataset", "image", "picture")
-DURATION_COLUMNS = ("variant", "suite", "precision", "samples", "seconds")
-TERM_COLUMNS = (*CASE_COLUMNS, "images", "term", "rms", "mae", "share_pct")
-LAYER_COLUMNS = (*CASE_COLUMNS, "images", "layer", "operation", "stored", "isolated_pct", "gain", "accumulated_pct")
-LATENCY_COLUMNS = (
-    "variant",
-    "precision",
-    "image_size",
-    "backend",
-    "threads",
-    "round",
-    "position",
-    "latency_ms",
-    "rewrites",
-)
+"""What tells one case from another."""
 
 
 def measurement(

@@ -1,7 +1,8 @@
 """The accuracy metrics, as pure functions of arrays.
 
 Shapes: n images, nbits bits. `logits` and `reference` are (n, nbits) float, the bit logits without channel 0;
-`messages` is (n, nbits) of 0 and 1. Sums are taken in float64.
+`messages` is (n, nbits) of 0 and 1. Sums are taken in float64. `correct_bits` and `agreeing_bits` also take flat rows
+like those of samples/bits.csv.
 
 A decided bit is `logit > 0`. A NaN is no decision: it is never right, never agrees (not even with a NaN) and never
 matches a key, and any error it takes part in is NaN. Look at `nan_count` beside every metric.
@@ -29,33 +30,43 @@ def split_outputs(outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def correct_bits(logits: np.ndarray, messages: np.ndarray) -> np.ndarray:
-    """Which bits are right: (n, nbits) bool.
+    """Which bits are right: bool of the same shape, (n, nbits) or any other.
 
     Raises:
-        ValueError: the shapes differ, there are no images, or a message holds something else than 0 and 1.
+        ValueError: the shapes differ, or a message holds something else than 0 and 1.
     """
-    _check_pair(logits, messages)
+    _check_shape(logits, messages)
     _check_binary(messages)
     return ((logits > 0) == (messages > 0)) & ~np.isnan(logits)
 
 
 def agreeing_bits(logits: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Which bits are decided as the reference decides them: (n, nbits) bool.
+    """Which bits are decided as the reference decides them: bool of the same shape, (n, nbits) or any other.
 
     Raises:
-        ValueError: the shapes differ, or there are no images.
+        ValueError: the shapes differ.
     """
-    _check_pair(logits, reference)
+    _check_shape(logits, reference)
     return ((logits > 0) == (reference > 0)) & ~np.isnan(logits) & ~np.isnan(reference)
 
 
 def bit_accuracy(logits: np.ndarray, messages: np.ndarray) -> float:
-    """Share of bits that are right, over all images; errors as `correct_bits`."""
+    """Share of bits that are right, over all images.
+
+    Raises:
+        ValueError: as `correct_bits`, or there are no images.
+    """
+    check_pair(logits, messages)
     return float(correct_bits(logits, messages).mean())
 
 
 def bit_agreement(logits: np.ndarray, reference: np.ndarray) -> float:
-    """Share of bits equal to the reference's own; errors as `agreeing_bits`."""
+    """Share of bits equal to the reference's own.
+
+    Raises:
+        ValueError: the shapes differ, or there are no images.
+    """
+    check_pair(logits, reference)
     return float(agreeing_bits(logits, reference).mean())
 
 
@@ -97,14 +108,19 @@ def confidence_differences(confidence: np.ndarray, reference: np.ndarray) -> np.
         confidence, reference: (n,) logits.
 
     Raises:
-        ValueError: the shapes differ, or there are no images.
+        ValueError: the shapes differ.
     """
-    _check_pair(confidence, reference, dimensions=1)
+    _check_shape(confidence, reference)
     return np.abs(special.expit(np.asarray(confidence, np.float64)) - special.expit(np.asarray(reference, np.float64)))
 
 
 def confidence_delta(confidence: np.ndarray, reference: np.ndarray) -> float:
-    """Mean of `confidence_differences`."""
+    """Mean of `confidence_differences`.
+
+    Raises:
+        ValueError: the shapes differ, or there are no images.
+    """
+    check_pair(confidence, reference, dimensions=1)
     return float(confidence_differences(confidence, reference).mean())
 
 
@@ -180,6 +196,21 @@ def nan_count(outputs: np.ndarray) -> int:
     return int(np.count_nonzero(~np.isfinite(outputs)))
 
 
+def check_pair(first: np.ndarray, second: np.ndarray, dimensions: int = 2) -> None:
+    """Refuse two arrays that are not of the same images.
+
+    Args:
+        first, second: expected of one shape.
+        dimensions: how many; 2 for (n, nbits).
+
+    Raises:
+        ValueError: the shapes differ or have another number of dimensions, or there are no images.
+    """
+    if first.shape != second.shape or first.ndim != dimensions or not first.size:
+        expected = "(n, nbits)" if dimensions == 2 else "(n,)"
+        raise ValueError(f"found arrays of shape {first.shape} and {second.shape}; expected both {expected}, n > 0")
+
+
 @lru_cache(maxsize=16)
 def _log_tails(nbits: int) -> np.ndarray:
     """Natural logarithm of P(X >= k), X binomial(nbits, 1/2), for k = 0 to nbits: (nbits + 1,), not writable."""
@@ -191,7 +222,7 @@ def _log_tails(nbits: int) -> np.ndarray:
 
 def _difference(logits: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Logits - reference in float64; equal infinities give NaN, as nobody knows how far they are apart."""
-    _check_pair(logits, reference)
+    check_pair(logits, reference)
     with np.errstate(invalid="ignore"):
         return np.asarray(logits, np.float64) - np.asarray(reference, np.float64)
 
@@ -203,11 +234,10 @@ def _decibel(signal: float, noise: float) -> float:
         return float(10 * np.log10(np.float64(signal) / np.float64(noise)))
 
 
-def _check_pair(first: np.ndarray, second: np.ndarray, dimensions: int = 2) -> None:
+def _check_shape(first: np.ndarray, second: np.ndarray) -> None:
     # Without this check NumPy would broadcast a single message over all images, and the mean would look fine.
-    if first.shape != second.shape or first.ndim != dimensions or not first.size:
-        expected = "(n, nbits)" if dimensions == 2 else "(n,)"
-        raise ValueError(f"found arrays of shape {first.shape} and {second.shape}; expected both {expected}, n > 0")
+    if first.shape != second.shape:
+        raise ValueError(f"found arrays of shape {first.shape} and {second.shape}; expected one shape")
 
 
 def _check_binary(messages: np.ndarray) -> None:

@@ -1,20 +1,21 @@
 """Which bits a file decides otherwise than the PyTorch reference, and what that costs, paired by image and bit.
 
 Shapes: n images, nbits bits. `logits` of the file and `reference` of PyTorch are (n, nbits) float, `messages` is
-(n, nbits) of 0 and 1. What is compared with is PyTorch, not the float32 file: then the float32 file has a ledger of its
-own, and every row of samples/bits.csv, which holds both logits, recomputes it.
+(n, nbits) of 0 and 1; flips of single bits are also found in flat rows, as samples/bits.csv has them. Flips are counted
+against PyTorch, not against the float32 file: so the float32 file has flips of its own.
 
-A NaN is no decision. Of the file it is a wrong bit, and a harmful flip where the reference is right; of the reference
-it heals nothing. The measures in percent are NaN as soon as either has one, so that they pass no gate.
+A NaN is no decision. Of the file it is a wrong bit, and a negative flip where the reference is right; of the reference
+it is no positive flip. The measures in percent are NaN as soon as either has one, so that they pass no gate.
 """
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from scipy import stats
 
-from sealbench.reports.statistics.bits import agreeing_bits, correct_bits
+from sealbench.reports.statistics.bits import agreeing_bits, check_pair, correct_bits
 from sealbench.reports.statistics.intervals import (
     FEWEST_PICTURES,
     Interval,
@@ -25,44 +26,46 @@ from sealbench.reports.statistics.intervals import (
 RISK_PERCENTILE = 99
 
 
-def harmful_flips(logits: np.ndarray, reference: np.ndarray, messages: np.ndarray) -> np.ndarray:
-    """Bits that the reference reads right and the file wrong: (n, nbits) bool.
+def negative_flips(logits: np.ndarray, reference: np.ndarray, messages: np.ndarray) -> np.ndarray:
+    """Bits that the reference reads right and the file wrong: bool of the same shape, (n, nbits) or any other.
 
     Raises:
-        ValueError: the shapes differ, there are no images, or a message holds something else than 0 and 1.
+        ValueError: the shapes differ, or a message holds something else than 0 and 1.
     """
     return correct_bits(reference, messages) & ~correct_bits(logits, messages)
 
 
-def healing_flips(logits: np.ndarray, reference: np.ndarray, messages: np.ndarray) -> np.ndarray:
-    """Bits that the reference reads wrong and the file right: (n, nbits) bool; errors as `harmful_flips`."""
+def positive_flips(logits: np.ndarray, reference: np.ndarray, messages: np.ndarray) -> np.ndarray:
+    """Bits that the reference reads wrong and the file right, as `negative_flips`; errors too."""
     return ~correct_bits(reference, messages) & correct_bits(logits, messages) & ~np.isnan(reference)
 
 
 def neutral_flips(logits: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Bits that are decided otherwise on images without a watermark, where none is right: (n, nbits) bool.
+    """Bits that are decided otherwise on images without a watermark, where none is right: bool of the same shape.
 
     Raises:
-        ValueError: the shapes differ, or there are no images.
+        ValueError: the shapes differ.
     """
     return ~agreeing_bits(logits, reference)
 
 
-def mcnemar_pvalue(harmful: int, healing: int) -> float:
-    """McNemar's test of a loss: P(X >= harmful), X binomial(harmful + healing, 1/2); 1 where nothing flipped.
+def mcnemar_pvalue(lost: int, gained: int, alternative: Literal["greater", "two-sided"] = "greater") -> float:
+    """McNemar's exact test of paired bits (Fagerland, Lydersen and Laake 2013, doi:10.1186/1471-2288-13-91).
 
-    The exact test (Fagerland, Lydersen and Laake 2013, doi:10.1186/1471-2288-13-91), one-sided: a file that reads more
-    bits than PyTorch is no fault. It takes the flips for independent. Those of one picture are not, so its p-value
-    is too small where a few pictures have most flips: it finds losses; the interval of `accuracy_ratio_pct` judges.
+    Under the null hypothesis a changed bit is lost or gained with probability 1/2. The test takes changes for
+    independent. Those of one picture are not, so its p-value is too small where a few pictures have most of them: it
+    finds losses; the interval of `accuracy_ratio_pct` judges.
 
     Args:
-        harmful, healing: how many bits flipped; 0 or more.
+        lost, gained: how many bits changed from right to wrong, and from wrong to right; 0 or more.
+        alternative: "greater" of a file and PyTorch: P(X >= lost), X binomial(lost + gained, 1/2), as a file that reads
+            more bits than PyTorch has no fault. "two-sided" of two runs, either of which may be the better one.
 
     Returns:
-        The p-value, in (0, 1].
+        The p-value, in (0, 1]; 1 where nothing changed.
     """
-    flips = harmful + healing
-    return float(stats.binomtest(harmful, flips, alternative="greater").pvalue) if flips else 1.0
+    changed = lost + gained
+    return float(stats.binomtest(lost, changed, alternative=alternative).pvalue) if changed else 1.0
 
 
 def accuracy_ratio_pct(
@@ -72,8 +75,8 @@ def accuracy_ratio_pct(
 
     A difference of paired bits has less noise than two accuracies. The ratio R / S of two means is linear in them to
     first order, so that its interval is that of the mean over images of (r - s * R / S) / S, resampled by pictures.
-    No bootstrap sees what did not happen: each end is at least as far away as the exact interval of that many harmful
-    (below) or healing (above) flips among as many independent bits would put it.
+    No bootstrap sees what did not happen: each end is at least as far away as the exact interval of that many negative
+    (below) or positive (above) flips among as many independent bits would put it.
 
     Simulated (`tests/reports/statistics/test_flips.py`) with 200 images of 32 bits, a loss of 0.5 % of the bits, and
     half of that as the standard deviation between pictures, it covers the true ratio 0.96 of the time with 24 and with
@@ -88,8 +91,9 @@ def accuracy_ratio_pct(
         infinite or NaN where the reference reads no bit right.
 
     Raises:
-        ValueError: as `harmful_flips`, or there are not as many sources as images.
+        ValueError: as `negative_flips`, there are no images, or not as many sources as images.
     """
+    check_pair(logits, reference)
     right, reference_right = correct_bits(logits, messages), correct_bits(reference, messages)  # (n, nbits) each
     if np.isnan(logits).any() or np.isnan(reference).any():
         return math.nan, Interval(math.nan, math.nan)
@@ -103,7 +107,8 @@ def accuracy_ratio_pct(
     if around_zero is None:
         return 100 * ratio, None
     below, above = (
-        room_above(flips(logits, reference, messages)) / reference_accuracy for flips in (harmful_flips, healing_flips)
+        room_above(flips(logits, reference, messages)) / reference_accuracy
+        for flips in (negative_flips, positive_flips)
     )
     low, high = min(around_zero.low, -below), max(around_zero.high, above)
     return 100 * ratio, Interval(100 * (ratio + low), 100 * (ratio + high))
@@ -120,7 +125,7 @@ def bits_at_risk(logits: np.ndarray, reference: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: the shapes differ, or there are no images.
     """
-    agreeing_bits(logits, reference)  # checks the shapes
+    check_pair(logits, reference)
     with np.errstate(invalid="ignore"):
         errors = np.abs(np.asarray(logits, np.float64) - reference)
     if not np.isfinite(errors).all():

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sealbench.datasets.attacks import CURVE_POINTS
 from sealbench.reports.statistics.bits import correct_bits
-from sealbench.reports.statistics.flips import harmful_flips, healing_flips, room_above
+from sealbench.reports.statistics.flips import negative_flips, positive_flips, room_above
 from sealbench.reports.statistics.intervals import FEWEST_PICTURES, Interval, clustered_mean_interval
+
+FEWEST_QUALITIES = 3
+"""Fewer qualities of JPEG do not make a curve; `sealbench.datasets.attacks.CURVE_POINTS` is the same number."""
 
 
 def jpeg_quality_cost(
@@ -31,7 +33,7 @@ def jpeg_quality_cost(
     exact one of that many independent bits.
 
     Args:
-        qualities: (k,) of JPEG, rising, at least CURVE_POINTS.
+        qualities: (k,) of JPEG, rising, at least FEWEST_QUALITIES.
         logits: (k, n, nbits) of the file at each quality.
         reference: the same of PyTorch.
         messages: (n, nbits) of 0 and 1.
@@ -45,9 +47,9 @@ def jpeg_quality_cost(
         ValueError: the shapes do not fit, or the qualities are too few or do not rise.
     """
     steps = np.asarray(qualities, np.float64)  # (k,)
-    if len(steps) < CURVE_POINTS or not (np.diff(steps) > 0).all() or len(steps) != len(logits):
+    if len(steps) < FEWEST_QUALITIES or not (np.diff(steps) > 0).all() or len(steps) != len(logits):
         raise ValueError(
-            f"found qualities {list(qualities)} and logits {logits.shape}; expected at least {CURVE_POINTS} rising "
+            f"found qualities {list(qualities)} and logits {logits.shape}; expected at least {FEWEST_QUALITIES} rising "
             "qualities, and logits for each"
         )
     right, reference_right = (
@@ -67,6 +69,6 @@ def jpeg_quality_cost(
     points = (steps[-1] - steps[0]) / rise
     above, below = (
         points * room_above(np.stack([flips(*pair, messages) for pair in zip(logits, reference, strict=True)]))
-        for flips in (harmful_flips, healing_flips)
+        for flips in (negative_flips, positive_flips)
     )
     return cost, Interval(cost + min(around_zero.low, -below), cost + max(around_zero.high, above))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sealbench.bench.timing.rounds import LatencySample
+from sealbench.reports.schema.samples import LatencySample
 from sealbench.reports.statistics.intervals import CONFIDENCE, Interval, median_ratio_interval, quantile_interval
 
 # A turn is disturbed if its threads together waited longer than this share of its time, and a machine busy if more than

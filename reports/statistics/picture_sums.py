@@ -13,14 +13,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from sealbench.reports.schema.records import SCORE_SUMS
+from sealbench.reports.schema.tables import CONFIDENCE_BIT, PLAIN_SUFFIX, SCORE_SUMS
+from sealbench.reports.statistics.bits import agreeing_bits, confidence_differences, correct_bits, threshold_bits
+from sealbench.reports.statistics.flips import negative_flips, neutral_flips, positive_flips
 
 Sums = Mapping[str, np.ndarray]
 """By name (pictures,) float64."""
-
-PLAIN_SUFFIX = "/plain"
-CONFIDENCE_BIT = -1
-_DECISION_LOG10 = -6 + 1e-9  # log10 of the false positive rate of `tpr_at_fpr_1e-6`, and room for rounding
 
 
 @dataclass(frozen=True)
@@ -45,8 +43,8 @@ STATISTICS: dict[str, Statistic] = {
     "bit_accuracy_delta": Statistic(("right", "reference_right", "bits"), lambda a, b, n: 100 * (a - b) / n),
     "bit_accuracy_ratio_pct": _share("right", "reference_right", 100),
     "bit_agreement": _share("agree", "bits"),
-    "harmful_flips": Statistic(("harmful",), lambda a: a),
-    "healing_flips": Statistic(("healing",), lambda a: a),
+    "negative_flips": Statistic(("negative",), lambda a: a),
+    "positive_flips": Statistic(("positive",), lambda a: a),
     "word_accuracy": _share("words", "images"),
     "log10_pvalue": _share("log10_pvalue", "images"),
     "tpr_at_fpr_1e-6": _share("accepted", "images"),
@@ -83,10 +81,9 @@ def mark_bits(rows: pd.DataFrame) -> pd.DataFrame:
     """
     marked = rows[rows["message"].notna()].copy()
     logit, reference, message = (marked[name].to_numpy() for name in ("logit", "reference_logit", "message"))
-    known = ~np.isnan(logit)
-    marked["right"] = ((logit > 0) == (message > 0)) & known
-    marked["reference_right"] = ((reference > 0) == (message > 0)) & ~np.isnan(reference)
-    marked["agree"] = ((logit > 0) == (reference > 0)) & known & ~np.isnan(reference)
+    marked["right"] = correct_bits(logit, message)
+    marked["reference_right"] = correct_bits(reference, message)
+    marked["agree"] = agreeing_bits(logit, reference)
     return marked
 
 
@@ -107,8 +104,8 @@ def bit_sums(rows: pd.DataFrame, pictures: Mapping[str, str]) -> Sums:
         "right": bits["right"],
         "reference_right": bits["reference_right"],
         "agree": bits["agree"],
-        "harmful": bits["reference_right"] & ~bits["right"],
-        "healing": ~bits["reference_right"] & bits["right"] & reference.notna(),
+        "negative": negative_flips(*_logits(bits), bits["message"].to_numpy()),
+        "positive": positive_flips(*_logits(bits), bits["message"].to_numpy()),
         "absolute_error": error.abs(),
         "squared_error": error**2,
         "absolute_reference": reference.abs(),
@@ -118,17 +115,16 @@ def bit_sums(rows: pd.DataFrame, pictures: Mapping[str, str]) -> Sums:
     images["images"] = 1.0
     images["words"] = images["right"] == images["bits"]
     images["log10_pvalue"] = stats.binom.logsf(images["right"] - 1, images["bits"], 0.5) / math.log(10)
-    images["accepted"] = images["log10_pvalue"] <= _DECISION_LOG10
+    images["accepted"] = images["right"] >= images["bits"].map(lambda nbits: threshold_bits(int(nbits)))
     channel = rows[rows["bit"] == CONFIDENCE_BIT]
-    change = (_sigmoid(channel["logit"]) - _sigmoid(channel["reference_logit"])).abs()
+    change = confidence_differences(*_logits(channel))
     marked = channel[~channel["sample"].str.endswith(PLAIN_SUFFIX)]
     plain = rows[rows["sample"].str.endswith(PLAIN_SUFFIX) & (rows["bit"] != CONFIDENCE_BIT)]
-    flipped = ((plain["logit"] > 0) != (plain["reference_logit"] > 0)) | plain["logit"].isna()
     tables = [
         (images, images.index),
         (pd.DataFrame({"confidence": marked["logit"]}), marked["sample"]),
         (pd.DataFrame({"confidence_error": change, "all_images": 1.0}), channel["sample"]),
-        (pd.DataFrame({"neutral": flipped}), plain["sample"]),
+        (pd.DataFrame({"neutral": neutral_flips(*_logits(plain))}), plain["sample"]),
     ]
     return _by_picture(tables, pictures)
 
@@ -153,8 +149,9 @@ def score_sums(rows: pd.DataFrame, pictures: Mapping[str, str]) -> Sums:
     return _by_picture([(pd.DataFrame(frames), rows["sample"])], pictures)
 
 
-def _sigmoid(logits: pd.Series) -> pd.Series:
-    return 1 / (1 + np.exp(-logits))
+def _logits(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Of the file and of PyTorch, (rows,) each."""
+    return rows["logit"].to_numpy(), rows["reference_logit"].to_numpy()
 
 
 def _summed(columns: Mapping[str, Any], by: Iterable[Any]) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from pathlib import Path
 from sealbench.reports.run.directory import RunDirectory
 from sealbench.reports.run.error_tables import keep_errors
 from sealbench.reports.schema.records import Case, Measurement
+from sealbench.reports.schema.tables import BITS, LATENCY
 from tests.reports.synthetic import FULL, NANO, RUN_ID, bit_rows, healthy_rows, plan_of, torch_of
 
 HOSTILE = (
@@ -67,8 +68,9 @@ def save_run(
     run.append(kept)
     run.write_environment({"cpu": rename("a processor"), "packages": {"torch": "2.13.0", rename("other"): rename("1")}})
     if samples:
-        run.append_bits((rename(str(row[0])), *row[1:4], rename(str(row[4])), *row[5:]) for row in bit_rows(images=3))
-        run.append_latency((rename(str(row[0])), *row[1:]) for row in latency_rows())
+        bits = ((rename(str(row[0])), *row[1:4], rename(str(row[4])), *row[5:]) for row in bit_rows(images=3))
+        run.append_rows(BITS, bits)
+        run.append_rows(LATENCY, ((rename(str(row[0])), *row[1:]) for row in latency_rows()))
         run.finish()
     return run.path
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from sealbench.reports.run.directory import RunDirectory
 from sealbench.reports.run.loaded_run import LoadedRun, load_run
-from sealbench.reports.run.reader import BITS, load_samples
+from sealbench.reports.run.samples import load_samples
 from sealbench.reports.schema.records import Case, Measurement, measurement
+from sealbench.reports.schema.tables import BITS, LATENCY
 from sealbench.reports.statistics.picture_sums import STATISTICS, bit_sums
 from tests.reports.synthetic import NANO, plan_of
 
@@ -45,8 +46,8 @@ def saved_run(
     run = RunDirectory.open(run_id, path)
     run.write_plan(plan_of(list(rows)))
     run.append([replace(row, run_id=run_id) for row in rows])
-    run.append_bits(bits)
-    run.append_latency(latency)
+    run.append_rows(BITS, bits)
+    run.append_rows(LATENCY, latency)
     run.write_images(pictures)
     run.write_environment(environment)
     return path

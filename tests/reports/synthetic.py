@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from sealbench.reports.schema.records import BIT_COLUMNS, Case, Expectation, Measurement, measurement
+from sealbench.reports.schema.records import Case, Expectation, Measurement, measurement
+from sealbench.reports.schema.tables import BITS
 
 RUN_ID = "20250102-030405-000006"
 NANO = Case("videoseal_nano", "bundled", "float32", "256", "simple", "litert", 2)
@@ -188,7 +189,7 @@ def bit_rows(images: int = 6, seed: int = 5) -> list[tuple[object, ...]]:
                     )
                     for bit in range(nbits)
                 ]
-    assert len(rows[0]) == len(BIT_COLUMNS)
+    assert len(rows[0]) == len(BITS.names)
     return rows
 
 

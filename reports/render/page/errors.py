@@ -10,7 +10,7 @@ from sealbench.reports.render.plots.layer_errors import analysed_files
 from sealbench.reports.render.record import RunRecord
 from sealbench.reports.render.tables import model_label
 from sealbench.reports.run.error_tables import severity
-from sealbench.reports.run.reader import ERROR_TERMS, LAYER_ERRORS
+from sealbench.reports.schema.tables import ERROR_TERMS, LAYER_ERRORS
 
 _MOST_LAYERS = 12  # of each file
 _HEAD = (Column("model"), Column("file"))
@@ -54,7 +54,7 @@ def _terms(record: RunRecord) -> Table:
         for head, rows in _files(record, "error_terms")
         for place, row in enumerate(rows.to_dict("records"))
     ]
-    return limited("Steps from PyTorch to the file as it is run", columns, body, ERROR_TERMS)
+    return limited("Steps from PyTorch to the file as it is run", columns, body, str(ERROR_TERMS))
 
 
 def _layers(record: RunRecord) -> Table:
@@ -89,7 +89,7 @@ def _layers(record: RunRecord) -> Table:
             for row in worst[:_MOST_LAYERS]
         ]
     caption = f"Layers with the largest errors of their own, up to {_MOST_LAYERS} of each file"
-    return limited(caption, columns, body, LAYER_ERRORS)
+    return limited(caption, columns, body, str(LAYER_ERRORS))
 
 
 def _files(record: RunRecord, table: str) -> Iterator[tuple[Sequence[Cell], pd.DataFrame]]:

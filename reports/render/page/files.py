@@ -5,19 +5,19 @@ import gzip
 from dataclasses import dataclass
 from pathlib import Path
 
-from sealbench.reports.run.reader import (
+from sealbench.reports.files import packed_name
+from sealbench.reports.run.reader import ENVIRONMENT, GATES
+from sealbench.reports.schema.tables import (
     BITS,
     DURATIONS,
-    ENVIRONMENT,
     ERROR_TERMS,
-    GATES,
     IMAGES,
     LATENCY,
     LAYER_ERRORS,
     PLAN,
     RESULTS,
     SCORES,
-    packed_name,
+    WORST_IMAGES,
 )
 
 # The order on the page. Where a table was packed, its packed form.
@@ -27,7 +27,7 @@ _FILES = (
     "verdicts.csv",
     PLAN,
     LATENCY,
-    "samples/worst_images.csv",
+    WORST_IMAGES,
     BITS,
     SCORES,
     IMAGES,

@@ -121,7 +121,7 @@ def worst_table(worst: pd.DataFrame, record: RunRecord) -> Table:
         Column("file"),
         Column("image", "its name in the data set"),
         Column("flips", "bits decided otherwise than by PyTorch", numeric=True),
-        Column("harmful", "bits that PyTorch reads right and the file wrong", numeric=True),
+        Column("negative flips", "bits that PyTorch reads right and the file wrong", numeric=True),
         Column("wrong", "bits unlike the embedded message", numeric=True),
         Column("error", "root mean square error of the logits against PyTorch's", numeric=True),
         Column("flipped bits", "by position in the message"),
@@ -142,7 +142,7 @@ def worst_table(worst: pd.DataFrame, record: RunRecord) -> Table:
                 number_cell(row["flips"], str(row["flips"])),
                 *(
                     missing_cell(why="untrained weights") if own == SEEDED else number_cell(row[name], str(row[name]))
-                    for name in ("harmful_flips", "wrong_bits")
+                    for name in ("negative_flips", "wrong_bits")
                 ),
                 number_cell(row["logits_rmse"], f"{row['logits_rmse']:.3g}"),
                 Cell(", ".join(map(str, bits[:_MOST_FLIPS])) + (f" and {more} more" if more > 0 else ""), len(bits)),

@@ -9,6 +9,7 @@ from sealbench.bench.analysis.power import finds, study
 from sealbench.bench.commands import main as sealbench
 from sealbench.reports.errors import ReportError
 from sealbench.reports.run.directory import RunDirectory
+from sealbench.reports.schema.tables import BITS
 from tests.reports.synthetic import RUN_ID, bit_rows
 
 
@@ -32,7 +33,7 @@ def test_half_a_percent_is_found_at_200_images_among_flips_that_are_no_loss() ->
 
 
 def test_no_loss_is_rarely_called_one_even_where_the_file_itself_loses() -> None:
-    file, reference, messages = logits(0.01)  # nearly all of its flips are harmful: places change, so that none are
+    file, reference, messages = logits(0.01)  # nearly all of its flips are negative: places change, so that none are
     assert finds(file, reference, messages, lost=0.0, images=200, trials=TRIALS, seed=0) <= 0.09 * TRIALS
 
 
@@ -45,7 +46,7 @@ def test_equal_files_give_no_alarm_and_a_smaller_loss_is_found_less_often() -> N
 
 def test_the_command_tells_every_file_of_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = RunDirectory.open(RUN_ID, tmp_path / "run")
-    run.append_bits(bit_rows())
+    run.append_rows(BITS, bit_rows())
     powers = study(run.path, "none", (0.0, 5.0), images=40, trials=20)
     assert [(power.variant, power.precision, power.lost_pct) for power in powers[:3]] == [
         ("videoseal_nano", "float32", 0.0),
@@ -62,7 +63,7 @@ def test_the_command_tells_every_file_of_a_run(tmp_path: Path, capsys: pytest.Ca
 def test_wrong_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = RunDirectory.open(RUN_ID, tmp_path / "run")
     assert main([str(run.path)]) == 2
-    run.append_bits(bit_rows(images=1))
+    run.append_rows(BITS, bit_rows(images=1))
     assert main([str(run.path), "--attack", "jpeg:50"]) == 2
     errors = capsys.readouterr().err.splitlines()
     assert "no bits of watermarked images under attack 'none'; found: none was measured" in errors[0]

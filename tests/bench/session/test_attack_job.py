@@ -71,8 +71,8 @@ def test_losses_are_paired_with_pytorch_on_the_same_images(job: MainJob) -> None
             )
             assert value[precision, "litert", attack, "bit_accuracy_delta"] == pytest.approx(100 * difference)
             flipped = (
-                value[precision, "litert", attack, "healing_flips"]
-                - value[precision, "litert", attack, "harmful_flips"]
+                value[precision, "litert", attack, "positive_flips"]
+                - value[precision, "litert", attack, "negative_flips"]
             )
             assert flipped == pytest.approx(difference * 12 * 32)
             assert value[precision, "litert", attack, "nan_count"] == 0

@@ -19,7 +19,7 @@ from sealbench.converters.families.weight_sources import find_weights
 from sealbench.datasets.images import write_png
 from sealbench.datasets.messages import format_bits, random_messages
 from sealbench.datasets.photographs import photo_samples
-from sealbench.reports.schema.records import RESULT_COLUMNS
+from sealbench.reports.schema.tables import RESULTS
 from tests.bench.main_job import MainJob, main_job, main_job_on_terminal, render_again
 
 pytestmark = [pytest.mark.convert, pytest.mark.main_job]
@@ -120,7 +120,7 @@ def test_the_bundled_model_passes(job: MainJob) -> None:
     assert f"report: {job.run_dir / 'report.html'} (" in job.output
     assert failed_metrics(job) == set()
     frame = results(job.run_dir)
-    assert tuple(frame.columns) == RESULT_COLUMNS
+    assert tuple(frame.columns) == RESULTS.names
     assert set(frame.backend) == {"torch", "litert"}
     assert set(frame.weights) == {"bundled"}
     environment = json.loads((job.run_dir / "environment.json").read_text())

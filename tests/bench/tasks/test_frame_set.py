@@ -9,8 +9,9 @@ from sealbench.bench.tasks.frame_set import FrameSet, compare, frame_set, read_f
 from sealbench.datasets.images import write_png
 from sealbench.datasets.sample import Sample
 from sealbench.reports.run.directory import RunDirectory
-from sealbench.reports.run.reader import SCORES, load_samples
+from sealbench.reports.run.samples import load_samples
 from sealbench.reports.schema.records import Case
+from sealbench.reports.schema.tables import SCORES
 
 CASE = Case("uvq1p5_content", "seeded", "int8", "256", "simple", "litert", 2)
 FRAMES = FrameSet("set", ("a-none", "a-jpeg:5"), ("a", "a"), ("none", "jpeg:5"), lambda index: ())
@@ -33,7 +34,7 @@ def test_a_run_that_is_gone_on_with_has_every_digit(tmp_path: Path) -> None:
     outputs = compare(list(rng.normal(size=(2, 1, 1))), list(rng.normal(size=(2, 1, 1))))
     run = RunDirectory.open(run_dir=tmp_path / "run")
     assert not (run.path / "samples" / "scores.csv").exists()  # watermarks leave none
-    run.append_scores(score_rows(CASE, FRAMES, outputs))
+    run.append_rows(SCORES, score_rows(CASE, FRAMES, outputs))
     samples = load_samples(RunDirectory.resume(run.path).path, SCORES)
     found = recorded_outputs(samples, CASE, FRAMES)
     assert found is not None

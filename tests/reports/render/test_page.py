@@ -20,7 +20,8 @@ from sealbench.reports.render.page import pictures as page_pictures
 from sealbench.reports.render.page import run as page
 from sealbench.reports.render.run import render
 from sealbench.reports.run.directory import RunDirectory
-from sealbench.reports.schema.records import SCORE_COLUMNS, Measurement
+from sealbench.reports.schema.records import Measurement
+from sealbench.reports.schema.tables import SCORES
 from tests.reports.runs import HOSTILE, save_run, torch_only
 from tests.reports.synthetic import FULL, NANO, RUN_ID, altered, attack_rows, healthy_rows, quality_rows, without
 
@@ -244,8 +245,8 @@ def test_quality_models_have_their_own_headlines_and_scores(tmp_path: Path, draw
         for precision in ("float32", "int8")
         for n in range(9)
     ]
-    assert len(scores[0]) == len(SCORE_COLUMNS)
-    RunDirectory(run, RUN_ID).append_scores(scores)
+    assert len(scores[0]) == len(SCORES.names)
+    RunDirectory(run, RUN_ID).append_rows(SCORES, scores)
     render(run, load_gates())
     found = Page((run / "report.html").read_text(encoding="utf-8"))
     assert "Scores of single frames against the PyTorch reference" in found.text("h2")

@@ -18,15 +18,10 @@ from sealbench.reports.render.plots.style import bar_label, in_order, style_of
 from sealbench.reports.render.plots.trade_off import Point, frontier
 from sealbench.reports.render.record import RunRecord
 from sealbench.reports.run.directory import PLOTS
-from sealbench.reports.schema.records import (
-    BIT_COLUMNS,
-    LATENCY_COLUMNS,
-    LAYER_COLUMNS,
-    SCORE_COLUMNS,
-    Case,
-    Measurement,
-    measurement,
-)
+from sealbench.reports.schema.records import Case, Measurement, measurement
+from sealbench.reports.schema.tables import BITS as BITS_TABLE
+from sealbench.reports.schema.tables import LATENCY as LATENCY_TABLE
+from sealbench.reports.schema.tables import LAYER_ERRORS, SCORES
 from tests.reports.runs import latency_rows
 from tests.reports.synthetic import (
     FULL,
@@ -40,8 +35,8 @@ from tests.reports.synthetic import (
     torch_of,
 )
 
-BITS = pd.DataFrame(bit_rows(images=2), columns=list(BIT_COLUMNS))
-LATENCY = pd.DataFrame(latency_rows(rounds=20), columns=list(LATENCY_COLUMNS))
+BITS = pd.DataFrame(bit_rows(images=2), columns=list(BITS_TABLE.names))
+LATENCY = pd.DataFrame(latency_rows(rounds=20), columns=list(LATENCY_TABLE.names))
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +63,7 @@ def rewritten_rows() -> list[Measurement]:
 
 LAYERS = pd.DataFrame(
     [(*astuple(NANO), 4, f"net/{place}", "CONV_2D 1x1", "INT8", 0.5 + place, 1.0, 1.0 + place) for place in range(5)],
-    columns=list(LAYER_COLUMNS),
+    columns=list(LAYER_ERRORS.names),
 )
 
 
@@ -322,7 +317,7 @@ def test_scores_are_drawn_model_by_model_and_features_are_not() -> None:
         for precision in ("float32", "int8")
         for n in range(3)
     ]
-    figure = score_scatter(RunRecord([], scores=pd.DataFrame(rows, columns=list(SCORE_COLUMNS))))
+    figure = score_scatter(RunRecord([], scores=pd.DataFrame(rows, columns=list(SCORES.names))))
     assert figure is not None
     assert [axes.get_title() for axes in figure.axes] == ["float32", "int8"]
     assert figure.axes[0].get_ylabel().startswith("uvq1p5\n")

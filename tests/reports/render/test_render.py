@@ -11,6 +11,7 @@ from sealbench.reports.gates.judge import load_gates
 from sealbench.reports.render.run import render
 from sealbench.reports.run.directory import RunDirectory
 from sealbench.reports.schema.records import Measurement
+from sealbench.reports.schema.tables import BITS
 from tests.reports.synthetic import RUN_ID, altered, bit_rows, healthy_rows, plan_of, without
 
 
@@ -36,7 +37,7 @@ def saved(path: Path, rows: list[Measurement]) -> Path:
     run = RunDirectory.open(RUN_ID, path / "run")
     run.write_plan(plan_of(healthy_rows()))
     run.append(rows)
-    run.append_bits(bit_rows(images=1))
+    run.append_rows(BITS, bit_rows(images=1))
     return run.path
 
 

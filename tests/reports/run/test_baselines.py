@@ -6,7 +6,9 @@ import pytest
 
 from sealbench.reports.errors import ReportError
 from sealbench.reports.run.baselines import KEPT, check_name, find_run, save_baseline
-from sealbench.reports.run.reader import BITS, load_results, load_samples
+from sealbench.reports.run.reader import load_results
+from sealbench.reports.run.samples import load_samples
+from sealbench.reports.schema.tables import BITS
 from tests.reports.saved_runs import saved_run
 from tests.reports.synthetic import bit_rows, healthy_rows
 

@@ -17,15 +17,12 @@ from sealbench.reports.errors import ReportError
 from sealbench.reports.files import write_atomically
 from sealbench.reports.run import directory as run_directory
 from sealbench.reports.run.directory import RunDirectory
-from sealbench.reports.run.reader import BITS, LATENCY, load_plan, load_results, load_samples
-from sealbench.reports.schema.records import (
-    BIT_COLUMNS,
-    LATENCY_COLUMNS,
-    RESULT_COLUMNS,
-    Expectation,
-    Measurement,
-    measurement,
-)
+from sealbench.reports.run.reader import load_plan, load_results
+from sealbench.reports.run.samples import load_samples
+from sealbench.reports.schema.metrics import METRICS
+from sealbench.reports.schema.old_names import RENAMED_METRICS
+from sealbench.reports.schema.records import Expectation, Measurement, measurement
+from sealbench.reports.schema.tables import BITS, DURATIONS, LATENCY, PLAN, RESULTS, SCORES, WORST_IMAGES
 from tests.reports.synthetic import NANO, RUN_ID, bit_rows, healthy_rows, plan_of
 
 AWKWARD = [0.1, 1 / 3, 1e-310, 123456789.123456789, float(np.float32(0.1)), -0.0, math.pi * 1e300]
@@ -48,7 +45,7 @@ def test_measurements_come_back_bit_by_bit(tmp_path: Path) -> None:
     back = load_results(run.path)
     assert back == rows
     assert [value.value.hex() for value in back] == [value.value.hex() for value in rows]
-    assert (run.path / "results.csv").read_text().splitlines()[0] == ",".join(RESULT_COLUMNS)
+    assert (run.path / "results.csv").read_text().splitlines()[0] == ",".join(RESULTS.names)
 
 
 def test_nan_and_infinity_come_back(tmp_path: Path) -> None:
@@ -63,7 +60,7 @@ def test_pandas_reads_the_results(tmp_path: Path) -> None:
     run = open_run(tmp_path)
     run.append(healthy_rows())
     frame = pd.read_csv(run.path / "results.csv", dtype={"image_size": str})
-    assert tuple(frame.columns) == RESULT_COLUMNS
+    assert tuple(frame.columns) == RESULTS.names
     assert frame["value"].tolist() == pytest.approx([row.value for row in healthy_rows()], rel=1e-15, abs=0)
 
 
@@ -71,12 +68,13 @@ def test_bits_come_back_bit_by_bit_also_from_float32(tmp_path: Path) -> None:
     run = open_run(tmp_path)
     logits = np.random.default_rng(0).normal(size=40).astype(np.float32)
     coordinates = ("videoseal", "int8", "litert", "none", "a.png")
-    run.append_bits(
+    rows = (
         (*coordinates, np.int64(k), np.bool_(k % 2) if k else None, x, np.float64(x) / 3, "256", "none")
         for k, x in enumerate(logits)
     )
+    run.append_rows(BITS, rows)
     frame = load_samples(run.path, BITS)
-    assert tuple(frame.columns) == BIT_COLUMNS
+    assert tuple(frame.columns) == BITS.names
     assert np.array_equal(frame["reference_logit"].to_numpy(np.float32), logits)
     assert np.array_equal(frame["logit"].to_numpy(), logits.astype(np.float64) / 3)
     assert np.isnan(frame["message"][0])
@@ -87,7 +85,7 @@ def test_bits_come_back_bit_by_bit_also_from_float32(tmp_path: Path) -> None:
 def test_bit_accuracy_can_be_recomputed_with_pandas_alone(tmp_path: Path) -> None:
     run = open_run(tmp_path)
     rows = bit_rows(images=2)
-    run.append_bits(rows)
+    run.append_rows(BITS, rows)
     frame = pd.read_csv(run.path / "samples" / "bits.csv")
     known = frame[(frame["variant"] == "videoseal_nano") & (frame["precision"] == "int8")]
     mine = [row for row in rows if row[:2] == ("videoseal_nano", "int8")]
@@ -98,28 +96,27 @@ def test_bit_accuracy_can_be_recomputed_with_pandas_alone(tmp_path: Path) -> Non
 def test_hostile_sample_names_come_back_on_one_line(tmp_path: Path) -> None:
     run = open_run(tmp_path)
     names = ["NA", "nan", "", 'a,"b".png', "tab\there.png", os.fsdecode(b"\xff\xfe.png"), "=cmd()", "ü.png"]
-    run.append_bits(
-        ("v", "int8", "litert", "none", name, 0, None, 1.0, 2.0, "256", "none") for name in [*names, "two\nlines"]
-    )
+    head = ("v", "int8", "litert", "none")
+    run.append_rows(BITS, [(*head, name, 0, None, 1.0, 2.0, "256", "none") for name in [*names, "two\nlines"]])
     assert load_samples(run.path, BITS)["sample"].tolist() == [*names, "two\\nlines"]
     assert (run.path / "samples" / "bits.csv").read_bytes().count(b"\n") == len(names) + 2
 
 
 def test_rows_may_be_mappings_and_wrong_columns_are_refused(tmp_path: Path) -> None:
     run = open_run(tmp_path)
-    row = dict(zip(LATENCY_COLUMNS, ("videoseal", "int8", "256", "litert", 2, 0, 1, 30.25, "none"), strict=True))
-    run.append_latency([dict(reversed(row.items()))])
+    row = dict(zip(LATENCY.names, ("videoseal", "int8", "256", "litert", 2, 0, 1, 30.25, "none"), strict=True))
+    run.append_rows(LATENCY, [dict(reversed(row.items()))])
     assert load_samples(run.path, LATENCY).to_dict("records") == [row]
     with pytest.raises(ReportError, match=r"latency\.csv: found columns .*speed.*expected"):
-        run.append_latency([{**row, "speed": 1}])
+        run.append_rows(LATENCY, [{**row, "speed": 1}])
     with pytest.raises(ReportError, match=r"bits\.csv: found 3 values, expected 11"):
-        run.append_bits([("a", "b", "c")])
+        run.append_rows(BITS, [("a", "b", "c")])
     assert len(load_samples(run.path, LATENCY)) == 1
 
 
 def test_large_samples_are_packed_and_read_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = open_run(tmp_path)
-    run.append_bits(bit_rows(images=1))
+    run.append_rows(BITS, bit_rows(images=1))
     before = load_samples(run.path, BITS)
     monkeypatch.setattr(run_directory, "PLAIN_LIMIT_BYTES", 1000)
     run.finish()
@@ -149,7 +146,7 @@ def test_a_killed_process_leaves_every_finished_measurement(tmp_path: Path) -> N
 def test_a_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
     run = open_run(tmp_path)
     run.append([row_of(0.25), row_of(0.75)])
-    run.append_bits(bit_rows(images=1)[:2])
+    run.append_rows(BITS, bit_rows(images=1)[:2])
     for name in ("results.csv", "samples/bits.csv"):
         file = run.path / name
         file.write_bytes(file.read_bytes()[:-9])
@@ -161,7 +158,8 @@ def test_a_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
     ("old", "new", "message"),
     [
         ("bit_agreement", "bit_agrement", r"results\.csv, row 1: unknown metric 'bit_agrement'"),
-        ("0.25", "zero", r"row 1: could not convert"),
+        ("0.25", "zero", r"row 1, column value: could not convert"),
+        (",2,", ",two,", r"row 1, column threads: invalid literal"),
         ("fraction", "percent", r"row 1: unit of bit_agreement is 'percent', expected 'fraction'"),
         (",none", ",none,none", r"row 1: found 1[89] cells, expected 17"),
     ],
@@ -287,3 +285,48 @@ def test_the_gates_are_kept_with_the_run(tmp_path: Path) -> None:
     assert (run.path / "gates.toml").read_text() == "# mine\n"
     with pytest.raises(ReportError, match=r"none\.toml"):
         run.keep_gates(tmp_path / "none.toml")
+
+
+def test_a_run_of_an_earlier_version_is_read_under_the_present_names(tmp_path: Path) -> None:
+    run = open_run(tmp_path)
+    unit = {"unit": "count", "ci_low": None, "ci_high": None}
+    rows = [row_of(3.0, metric=name, **unit) for name in ("negative_flips", "positive_flips", "neutral_flips")]
+    run.append(rows)
+    run.write_plan(plan_of(rows))
+    WORST_IMAGES.write(run.path, [range(len(WORST_IMAGES.columns))])
+    for table in (RESULTS, PLAN, WORST_IMAGES):
+        file = run.path / table
+        old = file.read_text().replace("negative_flips", "harmful_flips").replace("positive_flips", "healing_flips")
+        assert "harmful_flips" in old
+        file.write_text(old)
+    assert load_results(run.path) == rows
+    assert load_plan(run.path) == plan_of(rows)
+    ((number, cells),) = WORST_IMAGES.read(run.path)
+    assert (number, cells["negative_flips"]) == (1, str(WORST_IMAGES.names.index("negative_flips")))
+    resumed = RunDirectory.resume(run.path)
+    resumed.keep_measurements(lambda row: row.metric != "neutral_flips")
+    assert load_results(run.path) == rows[:2]
+    assert "harmful_flips" not in (run.path / RESULTS).read_text()
+    assert set(RENAMED_METRICS.values()) <= set(METRICS)
+    assert not set(RENAMED_METRICS) & set(METRICS)
+
+
+def test_a_resumed_run_drops_rows_and_keeps_the_digits_of_the_others(tmp_path: Path) -> None:
+    run = open_run(tmp_path)
+    run.append_rows(BITS, bit_rows(images=1))
+    before = (run.path / BITS).read_text().splitlines()
+    run.keep_samples(BITS, lambda row: row["precision"] == "int8")
+    assert (run.path / BITS).read_text().splitlines() == [before[0], *(x for x in before if ",int8,litert," in x)]
+    run.keep_samples(SCORES, lambda row: False)  # a run without quality models has no such table
+    assert not (run.path / SCORES).exists()
+    with pytest.raises(ReportError, match=r"scores\.csv: found 1 values, expected 15"):
+        run.append_rows(SCORES, [("a",)])
+
+
+def test_a_resumed_run_without_a_table_begins_it(tmp_path: Path) -> None:
+    run = open_run(tmp_path)
+    run.append([row_of(0.25)])
+    (run.path / DURATIONS).unlink()
+    resumed = RunDirectory.resume(run.path)
+    resumed.append_rows(DURATIONS, [("videoseal", "size", "int8", 0, 0.5)])
+    assert [cells["seconds"] for _, cells in DURATIONS.read(run.path)] == ["0.5"]

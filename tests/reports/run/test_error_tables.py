@@ -13,7 +13,9 @@ from sealbench.reports.render.page.errors import error_tables
 from sealbench.reports.render.record import RunRecord, load_record
 from sealbench.reports.render.run import render
 from sealbench.reports.run.error_tables import check_holds
-from sealbench.reports.run.reader import ENVIRONMENT, ERROR_TERMS, LAYER_ERRORS, load_samples
+from sealbench.reports.run.reader import ENVIRONMENT
+from sealbench.reports.run.samples import load_samples
+from sealbench.reports.schema.tables import ERROR_TERMS, LAYER_ERRORS
 from tests.reports.runs import ANALYSED, keep_analysis, save_run
 from tests.reports.synthetic import healthy_rows
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from sealbench.reports.run.directory import RunDirectory
-from sealbench.reports.run.worst_images import MOST_IMAGES, WORST_IMAGE_COLUMNS, worst_images
-from sealbench.reports.schema.records import BIT_COLUMNS
+from sealbench.reports.run.worst_images import MOST_IMAGES, worst_images
+from sealbench.reports.schema.tables import BITS, WORST_IMAGES
 from tests.reports.synthetic import RUN_ID, bit_rows
 
 MESSAGE = (1, 0, 1)
@@ -26,7 +26,7 @@ def rows(
 
 
 def frame(*images: list[tuple[object, ...]]) -> pd.DataFrame:
-    table = pd.DataFrame([row for image in images for row in image], columns=list(BIT_COLUMNS))
+    table = pd.DataFrame([row for image in images for row in image], columns=list(BITS.names))
     return table.assign(message=table["message"].astype(float))
 
 
@@ -35,16 +35,16 @@ def test_worst_first_with_what_it_takes_to_see_it_again() -> None:
         frame(
             rows("fine", (2.0, -2.0, -0.5)),
             rows("weak", (1.0, -1.0, -0.5)),
-            rows("healed", (2.0, -2.0, 0.5)),
+            rows("gained", (2.0, -2.0, 0.5)),
             rows("lost", (-2.0, -2.0, -0.5)),
             rows("undecided", (math.nan, -2.0, -0.5)),
         )
     )
-    assert tuple(worst.columns) == WORST_IMAGE_COLUMNS
-    assert worst["sample"].tolist() == ["undecided", "lost", "healed", "weak", "fine"]
+    assert tuple(worst.columns) == WORST_IMAGES.names
+    assert worst["sample"].tolist() == ["undecided", "lost", "gained", "weak", "fine"]
     assert worst["rank"].tolist() == [1, 2, 3, 4, 5]
     assert worst["flips"].tolist() == [1, 1, 1, 0, 0]
-    assert worst["harmful_flips"].tolist() == [1, 1, 0, 0, 0]
+    assert worst["negative_flips"].tolist() == [1, 1, 0, 0, 0]
     assert worst["wrong_bits"].tolist() == [2, 2, 0, 1, 1]
     assert worst["logits_rmse"].tolist() == pytest.approx(
         [math.inf, math.sqrt(16 / 3), math.sqrt(1 / 3), math.sqrt(2 / 3), 0.0]
@@ -75,8 +75,8 @@ def test_a_run_leaves_the_table_even_where_nothing_was_measured(tmp_path: Path) 
     run = RunDirectory.open(RUN_ID, tmp_path / "run")
     run.finish()
     table = run.path / "samples" / "worst_images.csv"
-    assert table.read_text() == ",".join(WORST_IMAGE_COLUMNS) + "\n"
-    run.append_bits(bit_rows())
+    assert table.read_text() == ",".join(WORST_IMAGES.names) + "\n"
+    run.append_rows(BITS, bit_rows())
     run.finish()
     with table.open(encoding="utf-8") as file:
         read = list(csv.DictReader(file))

@@ -8,29 +8,21 @@ import pytest
 
 from sealbench.reports.errors import ReportError
 from sealbench.reports.schema.metrics import METRICS, reason_not_applicable
-from sealbench.reports.schema.records import (
-    BIT_COLUMNS,
-    LATENCY_COLUMNS,
-    RESULT_COLUMNS,
-    Case,
-    Expectation,
-    measurement,
-)
+from sealbench.reports.schema.records import Case, Expectation, measurement
+from sealbench.reports.schema.tables import BITS, LATENCY, RESULTS
 
 CASE = Case("videoseal", "seeded", "int8", "256", "simple", "litert", 2)
 
 
 def test_the_columns_are_those_of_the_contract() -> None:
-    assert ",".join(RESULT_COLUMNS) == (
+    assert ",".join(RESULTS.names) == (
         "run_id,variant,weights,precision,image_size,mode,backend,threads,dataset,attack,"
         "metric,value,unit,ci_low,ci_high,n,rewrites"
     )
-    assert ",".join(BIT_COLUMNS) == (
+    assert ",".join(BITS.names) == (
         "variant,precision,backend,attack,sample,bit,message,reference_logit,logit,image_size,rewrites"
     )
-    assert (
-        ",".join(LATENCY_COLUMNS) == "variant,precision,image_size,backend,threads,round,position,latency_ms,rewrites"
-    )
+    assert ",".join(LATENCY.names) == "variant,precision,image_size,backend,threads,round,position,latency_ms,rewrites"
 
 
 def test_a_measurement_takes_its_unit_from_the_registry_and_keeps_its_case() -> None:

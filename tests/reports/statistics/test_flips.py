@@ -45,16 +45,16 @@ def simulated(
 
 
 def pvalue(logits: np.ndarray, reference: np.ndarray, messages: np.ndarray) -> float:
-    harmful = int(flips.harmful_flips(logits, reference, messages).sum())
-    return flips.mcnemar_pvalue(harmful, int(flips.healing_flips(logits, reference, messages).sum()))
+    negative = int(flips.negative_flips(logits, reference, messages).sum())
+    return flips.mcnemar_pvalue(negative, int(flips.positive_flips(logits, reference, messages).sum()))
 
 
-def test_the_ledger_tells_harm_from_healing() -> None:
-    assert flips.harmful_flips(LOGITS, REFERENCE, MESSAGES).tolist() == [
+def test_negative_and_positive_flips_are_told_apart() -> None:
+    assert flips.negative_flips(LOGITS, REFERENCE, MESSAGES).tolist() == [
         [False] * 3 + [True],
         [False] * 2 + [True, False],
     ]
-    assert flips.healing_flips(LOGITS, REFERENCE, MESSAGES).tolist() == [[False, True, False, False], [False] * 4]
+    assert flips.positive_flips(LOGITS, REFERENCE, MESSAGES).tolist() == [[False, True, False, False], [False] * 4]
     assert flips.neutral_flips(LOGITS, REFERENCE).sum() == 3
 
 
@@ -62,7 +62,10 @@ def test_mcnemar_is_the_binomial_tail() -> None:
     assert flips.mcnemar_pvalue(0, 0) == 1.0
     assert flips.mcnemar_pvalue(5, 0) == pytest.approx(1 / 32)
     assert flips.mcnemar_pvalue(3, 1) == pytest.approx(5 / 16)
-    assert flips.mcnemar_pvalue(1, 7) == pytest.approx(255 / 256)  # healing is no loss
+    for lost, gained in ((6, 0), (0, 6)):
+        assert flips.mcnemar_pvalue(lost, gained, "two-sided") == pytest.approx(2 / 2**6)
+    assert flips.mcnemar_pvalue(0, 0, "two-sided") == 1.0
+    assert flips.mcnemar_pvalue(1, 7) == pytest.approx(255 / 256)  # a gain is no loss
 
 
 @pytest.mark.parametrize("nbits", [32, 256])
@@ -100,8 +103,8 @@ def test_flips_of_one_picture_deceive_mcnemar_and_not_the_interval() -> None:
         sources = np.arange(IMAGES) % 24
         messages = np.ones((IMAGES, 32), int)
         reference = np.where(random.random((IMAGES, 32)) < 0.5, 1.0, -1.0)
-        harmed = random.random(24)[sources, None] < 0.5  # else healed
-        flipped = (random.random((IMAGES, 32)) < 0.1) & (harmed == (reference > 0))
+        losing = random.random(24)[sources, None] < 0.5  # else it wins
+        flipped = (random.random((IMAGES, 32)) < 0.1) & (losing == (reference > 0))
         logits = np.where(flipped, -reference, reference)
         called.append(pvalue(logits, reference, messages) < 0.05)
         _, interval = flips.accuracy_ratio_pct(logits, reference, messages, sources)
@@ -148,12 +151,12 @@ def test_the_gate_passes_a_good_file_fails_a_bad_one_and_says_when_it_cannot_tel
     assert judged(-np.ones((200, 32)), -np.ones((200, 32)), messages, sources) is Verdict.FAIL  # 0 of 0
 
 
-def test_a_nan_harms_and_never_heals() -> None:
+def test_a_nan_is_a_negative_flip_and_never_a_positive_one() -> None:
     undecided = np.full((1, 2), NAN)
     reference, messages = np.array([[1.0, -1.0]]), np.array([[1, 1]])
-    assert flips.harmful_flips(undecided, reference, messages).tolist() == [[True, False]]
-    assert not flips.healing_flips(undecided, reference, messages).any()
-    assert not flips.healing_flips(np.ones((1, 2)), undecided, messages).any()
+    assert flips.negative_flips(undecided, reference, messages).tolist() == [[True, False]]
+    assert not flips.positive_flips(undecided, reference, messages).any()
+    assert not flips.positive_flips(np.ones((1, 2)), undecided, messages).any()
     assert flips.neutral_flips(undecided, undecided).all()
 
 
@@ -178,6 +181,6 @@ def test_ties_are_exact_zeros_of_either_sign() -> None:
 
 def test_shapes_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="shape"):
-        flips.harmful_flips(LOGITS, REFERENCE[:1], MESSAGES)
+        flips.negative_flips(LOGITS, REFERENCE[:1], MESSAGES)
     with pytest.raises(ValueError, match="shape"):
         flips.bits_at_risk(LOGITS, REFERENCE[:1])

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from sealbench.reports.statistics.jpeg_cost import jpeg_quality_cost
+from sealbench.datasets.attacks import CURVE_POINTS
+from sealbench.reports.statistics.jpeg_cost import FEWEST_QUALITIES, jpeg_quality_cost
 
 QUALITIES = (30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0, 95.0)
 IMAGES, NBITS, PICTURES = 48, 32, 12
@@ -56,6 +57,10 @@ def test_equal_files_cost_nothing_but_are_not_sure_of_it() -> None:
     assert -0.2 < interval.low < 0 < interval.high < 0.2
     for pictures in (1, 4):
         assert jpeg_quality_cost(QUALITIES, reference, reference, MESSAGES, SOURCES % pictures) == (0, None)
+
+
+def test_the_bench_measures_as_many_qualities_as_a_curve_takes() -> None:
+    assert CURVE_POINTS == FEWEST_QUALITIES
 
 
 def test_by_hand() -> None:

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from sealbench.reports.schema.metrics import METRICS
-from sealbench.reports.schema.records import BIT_COLUMNS, SCORE_COLUMNS
+from sealbench.reports.schema.tables import BITS, SCORES
 from sealbench.reports.statistics.picture_sums import BINARY, STATISTICS, Sums, bit_sums, score_sums
 
 # image: message, logits, PyTorch's logits; channel 0 of both
@@ -33,7 +33,7 @@ def bits(images: dict[str, tuple[list[int], list[float], list[float], tuple[floa
                  "32", "none")
                 for bit in range(4)
             ]  # fmt: skip
-    return pd.DataFrame(rows, columns=list(BIT_COLUMNS))
+    return pd.DataFrame(rows, columns=list(BITS.names))
 
 
 def value(metric: str, sums: Sums) -> float:
@@ -52,7 +52,7 @@ def test_metrics_by_hand() -> None:
     assert value("bit_accuracy_delta", sums) == pytest.approx(100 * (10 - 11) / 12)  # PyTorch loses bit 1 of b
     assert value("bit_accuracy_ratio_pct", sums) == pytest.approx(100 * 10 / 11)
     assert value("bit_agreement", sums) == pytest.approx(9 / 12)
-    assert (value("harmful_flips", sums), value("healing_flips", sums)) == (2, 1)
+    assert (value("negative_flips", sums), value("positive_flips", sums)) == (2, 1)
     assert value("neutral_flips", sums) == 3
     assert value("word_accuracy", sums) == pytest.approx(2 / 3)
     errors = np.array([0.5, 2, 0, 1, 0, 2, 0, 1, 0, 0, 0, 0])
@@ -80,7 +80,7 @@ def test_nan_is_wrong_and_makes_its_errors_unknown() -> None:
     sums = bit_sums(bits(broken), PICTURES)
     assert value("bit_accuracy", sums) == pytest.approx(9 / 12)
     assert value("bit_agreement", sums) == pytest.approx(8 / 12)
-    assert value("harmful_flips", sums) == 3
+    assert value("negative_flips", sums) == 3
     assert math.isnan(value("logits_mae", sums))
     assert list(np.isnan(sums["absolute_error"])) == [False, True]
 
@@ -90,7 +90,7 @@ def test_scores_and_features() -> None:
         ("uvq", "int8", "litert", "none", "clips/a", 2.2, 2.0, 1, 0, 4.0, 100.0, 90.0, 94.0, "1080x1920", "none"),
         ("uvq", "int8", "litert", "none", "clips/b", 3.9, 4.0, 1, 0, 5.0, 125.0, 135.0, 128.0, "1080x1920", "none"),
     ]
-    sums = score_sums(pd.DataFrame(rows, columns=list(SCORE_COLUMNS)), {})
+    sums = score_sums(pd.DataFrame(rows, columns=list(SCORES.names)), {})
     assert value("score_mae", sums) == pytest.approx(0.15)
     assert value("score_error_pct", sums) == pytest.approx((10 + 2.5) / 2)
     assert value("feature_error_pct", sums) == pytest.approx(100 * math.sqrt(9 / 225))
