@@ -22,7 +22,7 @@ from sealbench.converters.tflite.model_file import check_detector_signature, rea
 from sealbench.datasets.errors import DatasetError
 
 SCRIPT = Path(converters.__path__[0]) / "convert_detector_to_tflite.py"
-HEAVY = ("torch", "litert_torch", "litert_quantizer", "ai_edge_litert", "safetensors", "numpy")
+HEAVY = ("torch", "litert_torch", "litert_quantizer", "ai_edge_litert", "safetensors", "pooch", "requests")
 
 
 def command(arguments: Sequence[str], folder: Path, *interpreter_options: str) -> "subprocess.CompletedProcess[str]":
@@ -43,6 +43,7 @@ def imported(importtime: str) -> set[str]:
     return {match[1] for match in re.finditer(r"^import time:.*\|\s+([A-Za-z_]\w*)", importtime, re.MULTILINE)}
 
 
+@pytest.mark.main_job
 def test_help_starts_without_torch(tmp_path: Path) -> None:
     done = command(["--help"], tmp_path, "-X", "importtime")
     assert done.returncode == 0
@@ -79,6 +80,7 @@ def test_wrong_input_is_one_line_and_writes_nothing(
     assert re.match(told, refused(main, arguments))
 
 
+@pytest.mark.main_job
 def test_script_ends_with_the_exit_code(tmp_path: Path) -> None:
     done = command(["--model_name", "videosael", "--output_dir", "out"], tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
@@ -87,6 +89,7 @@ def test_script_ends_with_the_exit_code(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.main_job
 def test_unwritable_folder_is_told_before_converting(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     done = command([*NANO, "--image_size", "64", "--output_dir", "file/models"], tmp_path, "-X", "importtime")

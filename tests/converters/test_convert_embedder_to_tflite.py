@@ -14,6 +14,7 @@ SCRIPT = Path(converters.__path__[0]) / "convert_embedder_to_tflite.py"
 NANO = ["--model_name", "videoseal_nano"]
 
 
+@pytest.mark.main_job
 def test_help_starts_without_torch() -> None:
     command = [sys.executable, "-X", "importtime", str(SCRIPT), "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)

@@ -134,6 +134,7 @@ def test_other_sources_ask_nobody(published: Variant, server: FileServer) -> Non
     assert server.requests == []
 
 
+@pytest.mark.main_job
 def test_importing_and_finding_need_no_torch(published: Variant) -> None:
     find_weights(published, "official")
     program = f"""
@@ -147,6 +148,7 @@ assert "torch" not in sys.modules and "rich" not in sys.modules
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
+@pytest.mark.main_job
 def test_two_processes_download_once(published: Variant, server: FileServer) -> None:
     program = f"""
 import sys, torch

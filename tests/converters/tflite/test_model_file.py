@@ -175,10 +175,10 @@ def test_shared_lists_do_not_keep_the_reader_busy(tmp_path: Path) -> None:
         return int(builder.EndVector())
 
     schema.TensorStart(builder)
-    tensors = list_of(20_000, schema.TensorEnd(builder), schema.SubGraphStartTensorsVector)
+    tensors = list_of(4_000, schema.TensorEnd(builder), schema.SubGraphStartTensorsVector)
     schema.SubGraphStart(builder)
     schema.SubGraphAddTensors(builder, tensors)
-    graphs = list_of(20_000, schema.SubGraphEnd(builder), schema.ModelStartSubgraphsVector)
+    graphs = list_of(4_000, schema.SubGraphEnd(builder), schema.ModelStartSubgraphsVector)
     schema.BufferStart(builder)
     buffers = list_of(1, schema.BufferEnd(builder), schema.ModelStartBuffersVector)
     schema.ModelStart(builder)

@@ -38,6 +38,7 @@ def test_the_command_tells_a_checkpoint_that_it_cannot_go_on_from_before_it_make
     assert "not a training checkpoint of format 2" in capsys.readouterr().err
 
 
+@pytest.mark.main_job
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_lets_the_step_end_and_nothing_is_lost(
     tmp_path: Path,
@@ -63,6 +64,7 @@ def test_a_signal_lets_the_step_end_and_nothing_is_lost(
     assert f"done at step {SMALL.steps}:" in capsys.readouterr().out
 
 
+@pytest.mark.main_job
 def test_a_second_signal_ends_at_once() -> None:
     with pytest.raises(KeyboardInterrupt), command._signals() as stop:
         assert not stop()
