@@ -116,13 +116,13 @@ def test_every_batch_norm_is_folded_and_every_convolution_quantized(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--model", "content", "--aggregation_path", "a.pth"], "error: --aggregation_path a.pth: aggregation is not"),
         (["--content_path", "nowhere.pth"], "error: --content_path nowhere.pth: no such file"),
     ],
 )
 def test_wrong_input_is_one_line_and_writes_nothing(
-    refused: Callable[..., str], arguments: list[str], told: str
+    refused: Callable[..., str], arguments: list[str], message: str
 ) -> None:
-    assert refused(main, arguments).startswith(told)
+    assert refused(main, arguments).startswith(message)

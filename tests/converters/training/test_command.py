@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> int:
     return sealbench(["train", *arguments])
 
 
-def test_the_command_tells_a_wrong_start(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_reports_a_wrong_start(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--out", str(tmp_path), "--init", str(tmp_path / "none.safetensors")]) == 2
     assert "no such file" in capsys.readouterr().err
     (tmp_path / CHECKPOINT).write_bytes(b"x")
@@ -26,7 +26,7 @@ def test_the_command_tells_a_wrong_start(tmp_path: Path, capsys: pytest.CaptureF
     assert "--resume" in capsys.readouterr().err
 
 
-def test_the_command_tells_a_checkpoint_that_it_cannot_go_on_from_before_it_makes_images(
+def test_the_command_reports_a_checkpoint_that_it_cannot_go_on_from_before_it_makes_images(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(command, "CoverImages", lambda *arguments: pytest.fail("made images"))
@@ -74,7 +74,7 @@ def test_a_second_signal_ends_at_once() -> None:
 
 
 @pytest.mark.parametrize("wrong", [["--threads", "0"], ["--minutes", "nan"]])
-def test_the_command_tells_a_number_without_meaning(
+def test_the_command_reports_a_number_without_meaning(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], wrong: list[str]
 ) -> None:
     with pytest.raises(SystemExit):
@@ -82,7 +82,7 @@ def test_the_command_tells_a_number_without_meaning(
     assert f"{wrong[0]} {wrong[1]}: expected at least" in capsys.readouterr().err
 
 
-def test_the_command_tells_a_folder_that_is_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_reports_a_folder_that_is_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").touch()
     assert main(["--out", str(tmp_path / "file")]) == 2
     assert f"{tmp_path / 'file'}: cannot be written" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The trainer: it learns, it goes on where it stopped, and it never sees an evaluation photograph."""
+"""The trainer: it learns, it is resumed where it stopped, and it reads no evaluation photograph."""
 
 import csv
 import math
@@ -58,7 +58,7 @@ def test_training_lowers_the_loss(nano_tiny: Variant, covers: CoverImages) -> No
 
 
 @pytest.mark.convert
-def test_stopping_and_going_on_changes_nothing(nano_tiny: Variant, covers: CoverImages, tmp_path: Path) -> None:
+def test_stopping_and_resuming_changes_nothing(nano_tiny: Variant, covers: CoverImages, tmp_path: Path) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     whole.mkdir()
     parts.mkdir()
@@ -235,7 +235,7 @@ def test_only_shown_bits_count() -> None:
     assert detection_loss(logits, messages, LossWeights(magnitude=0), first).total < 0.1
 
 
-def test_emphasized_bits_count_more_and_errors_are_told_by_bit() -> None:
+def test_emphasized_bits_count_more_and_errors_are_reported_by_bit() -> None:
     messages = torch.tensor([[1, 0], [1, 0]])
     logits = torch.tensor([[9.0, 9.0, 9.0], [9.0, 9.0, 9.0]])  # the first bit right, the second wrong
     plain, stressed = (
