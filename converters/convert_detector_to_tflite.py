@@ -66,7 +66,7 @@ def convert(options: argparse.Namespace) -> Path:
 
     model = LazyModel(variant, weights)
     if weights.path is not None:
-        _ = model.detector  # a checkpoint that does not fit is refused now, even where the store could answer
+        _ = model.detector  # a checkpoint that does not fit is refused now, even where the store has the file
         if precision.needs_calibration:
             model.check()  # watermarked images give the ranges: it takes the embedder as well
     store = ArtifactStore()

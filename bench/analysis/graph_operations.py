@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sealbench.converters.errors import ModelFileError
-from sealbench.converters.tflite.model_file import ModelReader, damage_told, mapped
+from sealbench.converters.tflite.model_file import ModelReader, damage_as_model_file_error, mapped
 
 Shape = tuple[int, ...]
 
@@ -37,7 +37,7 @@ def read_operations(path: Path) -> tuple[GraphOperation, ...]:
     Raises:
         ModelFileError: the file is missing, damaged or no TFLite model.
     """
-    with mapped(path) as content, damage_told(path):
+    with mapped(path) as content, damage_as_model_file_error(path):
         reader = ModelReader(path, content)
         graph = next(reader.graphs(), None)
         if graph is None:

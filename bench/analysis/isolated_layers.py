@@ -12,7 +12,7 @@ import numpy as np
 
 from sealbench.bench.analysis.graph_operations import KINDS, GraphOperation, read_operations
 from sealbench.converters.errors import ModelFileError
-from sealbench.converters.tflite.model_file import ModelReader, damage_told, mapped
+from sealbench.converters.tflite.model_file import ModelReader, damage_as_model_file_error, mapped
 
 # What the quantizer puts between operations; the rest of the graph it leaves as it was.
 CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
@@ -165,7 +165,7 @@ def _read(path: Path) -> _Graph:
     Raises:
         ModelFileError: the file is missing, damaged or no TFLite model.
     """
-    with mapped(path) as content, damage_told(path):
+    with mapped(path) as content, damage_as_model_file_error(path):
         reader = ModelReader(path, content)
         graph = next(reader.graphs(), None)
         if graph is None:

@@ -14,7 +14,7 @@ class QualityVariant:
     Attributes:
         name: as on the command line and in every table.
         task: `quality`.
-        image_size: of the images it looks at, like `256` or `1080x1920`.
+        image_size: of its images, like `256` or `1080x1920`.
         parts: its networks, of `content`, `distortion` and `aggregation`; one, or all three in this order.
         official_weights, official_sha256, bundled_weights: see `Card`.
         architecture: `uvq`.

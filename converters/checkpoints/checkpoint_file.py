@@ -77,8 +77,8 @@ def check_fit(
         if key in found and found[key].shape != value.shape
     ]
     faults = (("missing", missing), ("unexpected", unexpected), ("of another shape", reshaped))
-    if told := [f"{len(keys)} {fault}: {', '.join(keys[:3])}" for fault, keys in faults if keys]:
-        raise WeightsError(f"{path}: does not fit {what}; {'; '.join(told)}")
+    if differences := [f"{len(keys)} {fault}: {', '.join(keys[:3])}" for fault, keys in faults if keys]:
+        raise WeightsError(f"{path}: does not fit {what}; {'; '.join(differences)}")
 
 
 def extract(checkpoint: Path, path: Path, metadata: Mapping[str, str]) -> None:

@@ -115,7 +115,7 @@ def read_model_file(path: Path) -> ModelFile:
     Raises:
         ModelFileError: the file is missing, empty, truncated or not a TFLite model.
     """
-    with mapped(path) as content, damage_told(path):
+    with mapped(path) as content, damage_as_model_file_error(path):
         return _read(path, content)
 
 
@@ -135,12 +135,12 @@ def mapped(path: Path) -> "Iterator[mmap.mmap]":
     try:
         yield content
     finally:
-        with contextlib.suppress(BufferError):  # an array still looks at it: it goes with that one
+        with contextlib.suppress(BufferError):  # an array still refers to it: it is released with that one
             content.close()
 
 
 @contextlib.contextmanager
-def damage_told(path: Path) -> Iterator[None]:
+def damage_as_model_file_error(path: Path) -> Iterator[None]:
     """Turn what reading a damaged flatbuffer raises into a ModelFileError."""
     try:
         yield

@@ -1,7 +1,7 @@
 """Do the weights in a file have the values they were made from? Layer by layer, whatever the outputs say.
 
-A wrong scale need not show in the outputs: a LayerNorm after the layer divides it away. Held against the weights that
-the file was made from, it is the slope of a straight line through zero, which is 1 for honest weights.
+A wrong scale need not show in the outputs: a LayerNorm after the layer divides it away. Compared with the weights that
+the file was made from, it is the slope of a straight line through zero, which is 1 for correct weights.
 """
 
 import itertools
@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from sealbench.converters.tflite.model_file import ModelReader, damage_told, mapped
+from sealbench.converters.tflite.model_file import ModelReader, damage_as_model_file_error, mapped
 from sealbench.converters.tflite.weights import QuantizedWeight, quantized_weights
 
-# Below this correlation a weight counts as not found. Honest 4-bit weights were seen at 0.987 and above; of the wrong
+# Below this correlation a weight counts as not found. Correct 4-bit weights were measured at 0.987 and above; of wrong
 # ones, a sample of SAMPLE values correlates by 1 / sqrt(SAMPLE), 0.016, and nine by 0.33.
 FOUND_CORRELATION = 0.8
 # The watermark detectors compute `images * 2 - 1` before their first convolution, and the converter folds both into it:
@@ -27,7 +27,7 @@ SAMPLE = 4096  # values by which a weight's source is chosen among those of its 
 
 @dataclass(frozen=True)
 class WeightSlope:
-    """One weight of a file held against its source.
+    """One weight of a file compared with its source.
 
     Attributes:
         layer: the source's name; None where no source of its shape resembles it. What follows is then NaN.
@@ -54,11 +54,11 @@ class WeightSlope:
 def weight_slopes(
     path: Path, state: Mapping[str, np.ndarray], image_scale: float = IMAGE_SCALE
 ) -> tuple[WeightSlope, ...]:
-    """Hold every weight of a file that is stored below 32 bits, and has two axes or more, against its source.
+    """Compare every weight of a file that is stored below 32 bits, and has two axes or more, with its source.
 
     The axes of a source may stand in any order, since convolutions change theirs (OIHW to OHWI) and one of a single
     channel is dropped; among sources that fit, the best correlation decides. The convolution that reads the image is
-    held against `image_scale` times its source where the file has the scaling of the image folded into it.
+    compared with `image_scale` times its source where the file has the scaling of the image folded into it.
 
     Args:
         path: the `.tflite` file.
@@ -78,7 +78,7 @@ def weight_slopes(
         reads_image = value.ndim == 4 and value.shape[1] == IMAGE_CHANNELS  # (O, I, H, W)
         squeezed = np.squeeze(value * np.float32(image_scale) if folded and reads_image else value)
         sources.setdefault(_sides(squeezed.shape), []).append((name, squeezed))
-    return tuple(_held_against(weight, sources) for weight in quantized_weights(path))
+    return tuple(_compared(weight, sources) for weight in quantized_weights(path))
 
 
 def slope_error(slopes: Sequence[WeightSlope]) -> float:
@@ -92,21 +92,21 @@ def channel_slope_error(slopes: Sequence[WeightSlope]) -> float:
 
 
 def unmatched_pct(slopes: Sequence[WeightSlope]) -> float:
-    """Share in percent of the values that were held against a source and found none; NaN of nothing."""
+    """Share in percent of the values that were compared and match no source; NaN of nothing."""
     total = sum(entry.values for entry in slopes)
     return 100 * sum(entry.values for entry in slopes if entry.layer is None) / total if total else math.nan
 
 
 def _folds_image_scale(path: Path) -> bool:
     """Whether no multiplication stands before the first convolution of the main graph."""
-    with mapped(path) as content, damage_told(path):
+    with mapped(path) as content, damage_as_model_file_error(path):
         reader = ModelReader(path, content)
         main = next(reader.graphs())
         before = itertools.takewhile(lambda kind: kind != "CONV_2D", (kind for kind, _ in reader.operations(main)))
         return "MUL" not in before
 
 
-def _held_against(
+def _compared(
     weight: QuantizedWeight, sources: Mapping[tuple[int, ...], Sequence[tuple[str, np.ndarray]]]
 ) -> WeightSlope:
     values = weight.values

@@ -8,7 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from sealbench.converters.errors import ModelFileError
-from sealbench.converters.tflite.model_file import WEIGHT_BITS, Constant, ModelReader, damage_told, mapped
+from sealbench.converters.tflite.model_file import (
+    WEIGHT_BITS,
+    Constant,
+    ModelReader,
+    damage_as_model_file_error,
+    mapped,
+)
 
 _STORED = {"FLOAT32": "<f4", "FLOAT16": "<f2", "INT16": "<i2", "INT8": "i1", "UINT8": "u1"}
 
@@ -38,7 +44,7 @@ def quantized_weights(path: Path) -> Iterator[QuantizedWeight]:
     Raises:
         ModelFileError: the file is no model, damaged, or stores weights in a way that is not known here.
     """
-    with mapped(path) as content, damage_told(path):
+    with mapped(path) as content, damage_as_model_file_error(path):
         reader = ModelReader(path, content)
         for constant in reader.weights():
             if WEIGHT_BITS[constant.dtype] < 32 and len(constant.shape) > 1:

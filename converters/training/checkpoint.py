@@ -35,7 +35,7 @@ CURVE_COLUMNS = (
 
 
 class TrainingError(ConverterError):
-    """A checkpoint or output folder that training cannot go on from."""
+    """A checkpoint or output folder that training cannot be resumed from."""
 
 
 def replace_file(path: Path, content: bytes) -> None:

@@ -61,7 +61,7 @@ def plot(logs: list[list[dict[str, str]]], out: Path) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; returns 0, or 2 for what the user can mend."""
+    """Run the command; returns 0, or 2 for what the user can fix."""
     parser = argparse.ArgumentParser(prog="python -m sealbench.converters.training.curves", description=__doc__)
     parser.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="output folders, in the order of training")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the picture, .png")

@@ -40,7 +40,7 @@ def example_sheet(originals: np.ndarray, watermarked: np.ndarray) -> np.ndarray:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns 0, or 2 for what the user can mend."""
+    """Run the command; returns 0, or 2 for what the user can fix."""
     parser = argparse.ArgumentParser(
         prog="python -m sealbench.converters.training.examples",
         description=f"Draws held-out photographs: original, watermarked, difference x {GAIN}.",

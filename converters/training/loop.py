@@ -28,7 +28,7 @@ def train(
     """Train until the recipe is done, time is up or it is stopped; the folder holds checkpoint, weights and curves.
 
     Args:
-        trainer: restored already where a training goes on.
+        trainer: restored already where a training is resumed.
         folder: exists.
         minutes: time that this call may take.
         stop: asked before each step whether this was the last.

@@ -44,7 +44,7 @@ def detection_loss(
         messages: bits 0 or 1 of the watermarked ones, (B, nbits).
         weights: of the terms.
         shown: 1 for the bits that are in the image and 0 for those that are not, (B, nbits); None where all are.
-        emphasis: how much each bit counts against the others, (nbits,), above 0; None where all count alike.
+        emphasis: how much each bit counts compared with the others, (nbits,), above 0; None where all count alike.
     """
     marked = len(messages)
     bits, unmarked_bits = logits[:marked, 1:], logits[marked:, 1:]

@@ -27,9 +27,9 @@ class Phase:
         unmarked: images without a watermark that are added to each step.
         learning_rate: peak; it rises over the first steps of a phase and falls over the last fifth.
         attacks: names of `sealbench.converters.training.augment.ATTACKS`, each as likely as another.
-        bits_shown: so many bits of a message are drawn on carriers at the beginning, or None to go on with as many as
+        bits_shown: so many bits of a message are drawn on carriers at the beginning, or None to keep as many as
             there are. Until all are shown, nothing is attacked.
-        scaling_start: blending strength at the beginning, or None to go on with what it is.
+        scaling_start: blending strength at the beginning, or None to keep it.
         scaling_end: the strength below which it does not fall.
         harder_above: running bit accuracy, see above.
         factor: by which a step lowers the strength, or moves the weight of what is visible.
@@ -229,7 +229,7 @@ FROM_NOTHING_LONG = Recipe(
 """The same phases with more and larger steps, for a GPU."""
 
 FINE_TUNE = Recipe(phases=(replace(_JOINT_256, learning_rate=1e-4), _DETECTOR_256))
-"""Goes on from given weights: both networks together, then the detector alone."""
+"""Starts from given weights: both networks together, then the detector alone."""
 
 RECIPES = {"from-nothing": FROM_NOTHING, "from-nothing-long": FROM_NOTHING_LONG, "fine-tune": FINE_TUNE}
 """By the names that `--recipe` takes."""

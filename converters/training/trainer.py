@@ -321,9 +321,9 @@ def _inputs_of(module: nn.Module) -> Iterator[list[Tensor]]:
 
 
 def bit_emphasis(errors: np.ndarray) -> np.ndarray:
-    """How often each bit is shown and how much it counts, against the others.
+    """How often each bit is shown and how much it counts, compared with the others.
 
-    The mean over bits hardly says that one of them is at chance, and training would go on without it.
+    The mean over bits hardly says that one of them is at chance, and training would continue without it.
 
     Args:
         errors: running share of images in which a bit is wrong, (nbits,).

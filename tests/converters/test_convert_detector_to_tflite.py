@@ -22,7 +22,7 @@ from sealbench.converters.tflite.model_file import check_detector_signature, rea
 from sealbench.datasets.errors import DatasetError
 
 SCRIPT = Path(converters.__path__[0]) / "convert_detector_to_tflite.py"
-HEAVY = ("torch", "litert_torch", "litert_quantizer", "ai_edge_litert", "safetensors", "numpy")
+HEAVY = ("torch", "litert_torch", "litert_quantizer", "ai_edge_litert", "safetensors", "pooch", "requests")
 
 
 def command(arguments: Sequence[str], folder: Path, *interpreter_options: str) -> "subprocess.CompletedProcess[str]":
@@ -43,6 +43,7 @@ def imported(importtime: str) -> set[str]:
     return {match[1] for match in re.finditer(r"^import time:.*\|\s+([A-Za-z_]\w*)", importtime, re.MULTILINE)}
 
 
+@pytest.mark.main_job
 def test_help_starts_without_torch(tmp_path: Path) -> None:
     done = command(["--help"], tmp_path, "-X", "importtime")
     assert done.returncode == 0
@@ -60,7 +61,7 @@ NANO = ["--model_name", "videoseal_nano", "--weights", "seeded"]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--model_name", "videosael"], "error: unknown variant 'videosael'; known: .*videoseal, .*videoseal_nano"),
         (
@@ -74,11 +75,12 @@ NANO = ["--model_name", "videoseal_nano", "--weights", "seeded"]
     ],
 )
 def test_wrong_input_is_one_line_and_writes_nothing(
-    refused: Callable[..., str], arguments: list[str], told: str
+    refused: Callable[..., str], arguments: list[str], message: str
 ) -> None:
-    assert re.match(told, refused(main, arguments))
+    assert re.match(message, refused(main, arguments))
 
 
+@pytest.mark.main_job
 def test_script_ends_with_the_exit_code(tmp_path: Path) -> None:
     done = command(["--model_name", "videosael", "--output_dir", "out"], tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
@@ -87,7 +89,8 @@ def test_script_ends_with_the_exit_code(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_unwritable_folder_is_told_before_converting(tmp_path: Path) -> None:
+@pytest.mark.main_job
+def test_unwritable_folder_is_reported_before_converting(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     done = command([*NANO, "--image_size", "64", "--output_dir", "file/models"], tmp_path, "-X", "importtime")
     assert done.returncode == 2
@@ -96,7 +99,7 @@ def test_unwritable_folder_is_told_before_converting(tmp_path: Path) -> None:
     assert not (tmp_path / "cache").exists()
 
 
-def test_unwritable_folder_is_told_before_weights_are_downloaded(
+def test_unwritable_folder_is_reported_before_weights_are_downloaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").touch()
@@ -110,10 +113,10 @@ def test_unwritable_folder_is_told_before_weights_are_downloaded(
             assert capsys.readouterr().err.startswith(f"error: {folder}: cannot be written (Not a directory)")
     with pytest.raises(StoreError, match="cannot be written"):
         writable_folder(tmp_path / ("x" * 300))
-    check_folder(tmp_path / ("x" * 300))  # that is told when it is made; the folder above can be written
+    check_folder(tmp_path / ("x" * 300))  # that is reported when it is made; the folder above can be written
 
 
-def test_calibration_without_an_embedder_is_told_before_converting(
+def test_calibration_without_an_embedder_is_reported_before_converting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Ranges are taken from watermarked images, too, which a checkpoint of a detector alone cannot make."""
@@ -126,7 +129,7 @@ def test_calibration_without_an_embedder_is_told_before_converting(
     assert "missing: embedder." in capsys.readouterr().err
 
 
-def test_a_photograph_that_is_not_installed_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_photograph_that_is_not_installed_is_reported_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     def convert(options: argparse.Namespace) -> Path:
         raise DatasetError("astronaut: the package that brings it is not installed")
 
@@ -134,7 +137,7 @@ def test_a_photograph_that_is_not_installed_is_told_in_one_line(capsys: pytest.C
     assert capsys.readouterr().err == "error: astronaut: the package that brings it is not installed\n"
 
 
-def test_checkpoint_that_does_not_fit_is_told_before_converting(
+def test_checkpoint_that_does_not_fit_is_reported_before_converting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -14,6 +14,7 @@ SCRIPT = Path(converters.__path__[0]) / "convert_embedder_to_tflite.py"
 NANO = ["--model_name", "videoseal_nano"]
 
 
+@pytest.mark.main_job
 def test_help_starts_without_torch() -> None:
     command = [sys.executable, "-X", "importtime", str(SCRIPT), "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
@@ -24,7 +25,7 @@ def test_help_starts_without_torch() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--model_name", "videosael"], "error: unknown variant 'videosael'"),
         ([*NANO, "--quantize", "int9"], "error: unknown precision 'int9'"),
@@ -33,9 +34,9 @@ def test_help_starts_without_torch() -> None:
     ],
 )
 def test_wrong_input_is_one_line_and_writes_nothing(
-    refused: Callable[..., str], arguments: list[str], told: str
+    refused: Callable[..., str], arguments: list[str], message: str
 ) -> None:
-    assert re.match(told, refused(main, arguments))
+    assert re.match(message, refused(main, arguments))
 
 
 @pytest.mark.convert

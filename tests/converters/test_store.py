@@ -268,10 +268,10 @@ def test_a_damaged_artifact_is_made_anew(tiny: Variant, filled: tuple[ArtifactSt
     store, _ = filled
     good = store.get(spec_of(tiny, "fp16"), MeanModel(tiny))
     DAMAGES[damage](good.path)
-    mended = store.get(spec_of(tiny, "fp16"), MeanModel(tiny))
-    assert not mended.reused
-    assert (mended.path, mended.sha256) == (good.path, good.sha256)
-    assert file_sha256(mended.path) == good.sha256
+    repaired = store.get(spec_of(tiny, "fp16"), MeanModel(tiny))
+    assert not repaired.reused
+    assert (repaired.path, repaired.sha256) == (good.path, good.sha256)
+    assert file_sha256(repaired.path) == good.sha256
     assert store.get(spec_of(tiny, "fp16"), MeanModel(tiny)).reused
 
 
@@ -325,10 +325,10 @@ def test_a_killed_conversion_leaves_nothing_and_two_processes_convert_once(tmp_p
     log.unlink()
     (tmp_path / f"ready-{dying.pid}").unlink()
     both = [start(root, log, "wait") for _ in range(2)]
-    answers = [process.communicate(timeout=180) for process in both]
-    assert [process.returncode for process in both] == [0, 0], answers
+    outputs = [process.communicate(timeout=180) for process in both]
+    assert [process.returncode for process in both] == [0, 0], outputs
     assert len(log.read_text().splitlines()) == 1
-    (first, first_digest), (second, second_digest) = (out.split() for out, _ in answers)
+    (first, first_digest), (second, second_digest) = (out.split() for out, _ in outputs)
     assert {first, second} == {"True", "False"}
     assert first_digest == second_digest
     [model] = root.rglob("*.tflite")

@@ -74,7 +74,7 @@ def content_view(frames: Tensor) -> Tensor:
     """What ContentNet sees of frames (B, 3, H, W): (B, 3, 256, 256), bilinear and not antialiased.
 
     As upstream has it: each pixel is made of the four that are nearest to its centre, so that of 1080 x 1920 most are
-    never looked at. An antialiased resize is another input.
+    never read. An antialiased resize is another input.
     """
     return F.interpolate(frames, size=(CONTENT_SIDE, CONTENT_SIDE), mode="bilinear", align_corners=False)
 

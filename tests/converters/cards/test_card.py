@@ -99,11 +99,11 @@ def test_unknown_architecture_lists_the_known_ones(tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [({"window_size": 6}, "grid 16 to be a multiple of window_size"), ({"heads": 5}, "dim 384 .* of heads")],
 )
-def test_transformer_that_cannot_be_is_refused(change: dict[str, Any], told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_transformer_that_cannot_be_is_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         dataclasses.replace(get_variant("videoseal_0.0").detector, **change)
 
 
@@ -130,18 +130,18 @@ def test_names_are_not_paths(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "line", "told"),
+    ("name", "line", "message"),
     [
         ("lacking", "", "expected the keys .*stem_stride"),
         ("typo", "stem_stride = 4\nstem = 4", "found .*'stem'"),
     ],
 )
 def test_card_with_wrong_keys_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, line: str, told: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, line: str, message: str
 ) -> None:
     (tmp_path / f"{name}.toml").write_text(CARD.format(architecture="convnext", detector=line))
     monkeypatch.setattr(variants, "CARDS", tmp_path)
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         watermark_cards()
 
 

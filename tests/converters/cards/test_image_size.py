@@ -53,11 +53,11 @@ def test_convolutional_detectors_take_larger_images(name: str) -> None:
 def test_transformer_takes_the_size_it_was_trained_at_alone() -> None:
     variant = get_variant("videoseal_0.0")
     check_image_size(variant, ImageSize(256, 256), "simple")
-    told = (
+    message = (
         r"videoseal_0\.0 cannot take images of 512: its position embeddings fit 256 x 256 pixels alone; "
         r"--no_simple resizes inside the model to the 256 it was trained at"
     )
-    with pytest.raises(ImageSizeError, match=told):
+    with pytest.raises(ImageSizeError, match=message):
         check_image_size(variant, ImageSize(512, 512), "simple")
 
 

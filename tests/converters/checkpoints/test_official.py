@@ -134,6 +134,7 @@ def test_other_sources_ask_nobody(published: Variant, server: FileServer) -> Non
     assert server.requests == []
 
 
+@pytest.mark.main_job
 def test_importing_and_finding_need_no_torch(published: Variant) -> None:
     find_weights(published, "official")
     program = f"""
@@ -147,6 +148,7 @@ assert "torch" not in sys.modules and "rich" not in sys.modules
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
+@pytest.mark.main_job
 def test_two_processes_download_once(published: Variant, server: FileServer) -> None:
     program = f"""
 import sys, torch
@@ -239,7 +241,7 @@ def test_the_same_file_again_is_taken_after_the_cache_was_cleared(published: Var
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]"])
-def test_damaged_pins_are_told_before_the_download(published: Variant, server: FileServer, damage: str) -> None:
+def test_damaged_pins_are_reported_before_the_download(published: Variant, server: FileServer, damage: str) -> None:
     pins = cache_folder("weights") / PINS
     pins.parent.mkdir(parents=True)
     pins.write_text(damage)
@@ -296,7 +298,7 @@ def test_the_cards_hash_is_expected_of_the_first_download(published: Variant, se
     assert find_weights(right, "seeded") == find_weights(published, "seeded")  # the hash changes no value
 
 
-def test_a_variant_that_nobody_publishes_is_told(tiny: Variant) -> None:
+def test_a_variant_that_nobody_publishes_is_reported(tiny: Variant) -> None:
     with pytest.raises(
         WeightsError,
         match=r"^tiny: no address of published weights is known; use bundled, seeded",
@@ -304,13 +306,13 @@ def test_a_variant_that_nobody_publishes_is_told(tiny: Variant) -> None:
         find_weights(tiny, "official")
 
 
-def test_a_missing_file_is_told_with_the_way_out(published: Variant, server: FileServer) -> None:
+def test_a_missing_file_is_reported_with_the_way_out(published: Variant, server: FileServer) -> None:
     server.faults = [404]
     with pytest.raises(DownloadError, match=r"checkpoint\.pth: could not be downloaded \(404 .*--weights PATH"):
         find_weights(published, "official")
 
 
-def test_a_cache_that_cannot_be_written_is_told(
+def test_a_cache_that_cannot_be_written_is_reported(
     published: Variant, server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("")

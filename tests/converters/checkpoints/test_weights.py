@@ -143,7 +143,7 @@ def test_another_variants_checkpoint_names_the_first_keys(tiny: Variant, state: 
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (
             {"model": {"backbone.0": torch.zeros(2)}},
@@ -159,9 +159,9 @@ def test_another_variants_checkpoint_names_the_first_keys(tiny: Variant, state: 
         ({"detector.x": torch.zeros(3, device="meta")}, "expected a state dict"),
     ],
 )
-def test_other_contents_are_refused(tiny: Variant, tmp_path: Path, content: object, told: str) -> None:
+def test_other_contents_are_refused(tiny: Variant, tmp_path: Path, content: object, message: str) -> None:
     torch.save(content, tmp_path / "odd.pth")
-    with pytest.raises(WeightsError, match=told):
+    with pytest.raises(WeightsError, match=message):
         load(tiny, tmp_path / "odd.pth")
 
 
@@ -223,7 +223,7 @@ def test_torchscript_is_refused_with_a_way_out(tiny: Variant, tiny_watermarker: 
 
 
 @pytest.mark.parametrize("source", ["nowhere.pth", "", ".", "x" * 300])
-def test_missing_file_is_told(tiny: Variant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str) -> None:
+def test_missing_file_is_reported(tiny: Variant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(WeightsError, match=f"^{source[:20] or '.'}"):
         find_weights(tiny, source)

@@ -90,7 +90,7 @@ def test_a_checkpoint_of_a_detector_alone_is_enough_for_the_detector(
         load(tiny, path)
 
 
-def test_misfits_are_told_for_either_architecture(either: Variant, tmp_path: Path) -> None:
+def test_misfits_are_reported_for_either_architecture(either: Variant, tmp_path: Path) -> None:
     state = unseeded_state(either)
     del state["detector.pixel_decoder.linear.bias"]
     state["detector.extra"] = torch.zeros(1)
@@ -103,7 +103,7 @@ def test_misfits_are_told_for_either_architecture(either: Variant, tmp_path: Pat
         assert "1 unexpected: detector.extra" in str(caught.value)
 
 
-def test_a_checkpoint_of_another_architecture_is_told(tiny: Variant, state: State, tmp_path: Path) -> None:
+def test_a_checkpoint_of_another_architecture_is_reported(tiny: Variant, state: State, tmp_path: Path) -> None:
     torch.save(state, tmp_path / "convnext.pth")
     vit = dataclasses.replace(tiny, name="vit", detector=VIT)
     with pytest.raises(WeightsError, match=r"does not fit the variant vit; .*missing: detector\.image_encoder\."):

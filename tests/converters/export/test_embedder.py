@@ -103,7 +103,7 @@ def test_luminance_bilinear_and_another_hidden_size(
 
 
 @pytest.mark.convert
-def test_wrong_messages_and_files_are_told(
+def test_wrong_messages_and_files_are_reported(
     nano: Variant, nano_files: dict[str, Path], tiny: Variant, tiny_watermarker: Watermarker, tmp_path: Path
 ) -> None:
     watermarker = tflite_watermarker(nano, nano_files["float32"])

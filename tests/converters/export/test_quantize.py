@@ -371,6 +371,7 @@ def _few_threads() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
+@pytest.mark.convert
 def test_calibration_takes_the_ranges_of_every_tensor_that_a_convolution_reads(
     split_files: Files, watermarker: Watermarker, small: Variant
 ) -> None:

@@ -37,9 +37,9 @@ def test_no_other_module_asks_which_task_it_is() -> None:
         for path in (ROOT / folder).rglob("*.py"):
             name = str(path.relative_to(ROOT))
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                constants = {part.value for part in ast.walk(node) if isinstance(part, ast.Constant)}
-                if isinstance(node, ast.Compare) and constants & TASKS and not name.startswith(OWN):
-                    found.append(f"{name}:{node.lineno}")
+                if isinstance(node, ast.Compare) and not name.startswith(OWN):
+                    constants = {part.value for part in ast.walk(node) if isinstance(part, ast.Constant)}
+                    found += [f"{name}:{node.lineno}"] if constants & TASKS else []
     assert not found
 
 
@@ -69,6 +69,7 @@ def released(folder: Path, *names: str) -> Path:
     return folder
 
 
+@pytest.mark.convert
 def test_a_folder_holds_the_networks_by_their_names(tmp_path: Path) -> None:
     chain, content = get_card("uvq1p5"), get_card("uvq1p5_content")
     with pytest.raises(WeightsError, match=r"expected for uvq1p5 a folder with content_net.pth, distortion_net.pth"):
@@ -116,6 +117,7 @@ def test_seeded_values_of_other_pictures_are_other_values(monkeypatch: pytest.Mo
     assert find_weights(card, "seeded").fingerprint == before
 
 
+@pytest.mark.convert
 def test_calibration_has_distorted_frames() -> None:
     """Ranges of sharp frames alone would be too narrow: most frames that are judged are distorted."""
     steps = [sample.attack for sample in calibration_frames()]
@@ -141,6 +143,7 @@ def _quality(name: str) -> QualityVariant:
     return card
 
 
+@pytest.mark.convert
 def test_folded_kernels_give_what_the_norm_made_of_them() -> None:
     network = load_network("content")
     layer = network.get_submodule("features.1.block.0")

@@ -19,6 +19,7 @@ from tests.converters.uvq_inputs import features, seeded
 # --- Loading ---
 
 
+@pytest.mark.convert
 @pytest.mark.parametrize("name", NETWORKS)
 def test_file_of_the_released_layout_is_loaded(tmp_path: Path, name: str) -> None:
     path = tmp_path / f"{name}_net.pth"
@@ -30,6 +31,7 @@ def test_file_of_the_released_layout_is_loaded(tmp_path: Path, name: str) -> Non
         assert torch.equal(value, state[key]), key
 
 
+@pytest.mark.convert
 def test_counters_of_batch_norms_may_be_left_out(tmp_path: Path) -> None:
     state = {key: value for key, value in seeded("content").state_dict().items() if "num_batches" not in key}
     torch.save(state, tmp_path / "content_net.pth")
@@ -114,13 +116,13 @@ def test_every_batch_norm_is_folded_and_every_convolution_quantized(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--model", "content", "--aggregation_path", "a.pth"], "error: --aggregation_path a.pth: aggregation is not"),
         (["--content_path", "nowhere.pth"], "error: --content_path nowhere.pth: no such file"),
     ],
 )
 def test_wrong_input_is_one_line_and_writes_nothing(
-    refused: Callable[..., str], arguments: list[str], told: str
+    refused: Callable[..., str], arguments: list[str], message: str
 ) -> None:
-    assert refused(main, arguments).startswith(told)
+    assert refused(main, arguments).startswith(message)

@@ -52,15 +52,15 @@ def test_golden_watermark_with_rms_norm_and_silu(tiny: Variant) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"normalization": "group"}, "normalization 'group' is unknown; known: batch, rms"),
         ({"activation": "gelu"}, "activation 'gelu' is unknown; known: relu, silu"),
     ],
 )
-def test_unknown_style_is_refused(tiny: Variant, change: dict[str, Any], told: str) -> None:
+def test_unknown_style_is_refused(tiny: Variant, change: dict[str, Any], message: str) -> None:
     variant = dataclasses.replace(tiny, embedder=dataclasses.replace(tiny.embedder, **change))
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         build_embedder(variant)
 
 

@@ -1,4 +1,4 @@
-"""Our definitions against upstream's own modules, built from upstream's own cards.
+"""Our definitions compared with upstream's own modules, built from upstream's own cards.
 
 Needs a checkout of facebookresearch/videoseal:
 

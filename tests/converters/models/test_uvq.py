@@ -63,6 +63,7 @@ def test_state_has_the_released_names_and_shapes() -> None:
 # --- Values: what the definitions gave when they were compared with upstream's modules ---
 
 
+@pytest.mark.convert
 def test_golden_features_and_score() -> None:
     image = pattern(64, 64) * 2 - 1
     with torch.inference_mode():
@@ -114,6 +115,7 @@ def test_content_view_takes_the_four_nearest_pixels() -> None:
     assert view[0, :, 100, 7].tolist() == pytest.approx(expected.tolist(), abs=1e-4)
 
 
+@pytest.mark.convert
 def test_patches_go_row_by_row_and_their_features_lie_where_they_were() -> None:
     frames = torch.rand(2, 3, 1080, 1920, generator=torch.Generator().manual_seed(0)) * 2 - 1
     patches = patch_views(frames)
@@ -153,6 +155,7 @@ def test_score_is_of_the_strongest_of_four_by_four_means() -> None:
 # --- Seeded values ---
 
 
+@pytest.mark.convert
 def test_seeded_scores_tell_images_and_distortions_apart(chain: UvqChain) -> None:
     samples = (
         distorted_samples("evaluation", (1080, 1920), 6)[:2] + distorted_samples("evaluation", (1080, 1920), 26)[24:]
@@ -164,6 +167,7 @@ def test_seeded_scores_tell_images_and_distortions_apart(chain: UvqChain) -> Non
     assert min(abs(scores[0] - scores[2]), abs(scores[1] - scores[3])) > 0.01, scores  # at half its resolution
 
 
+@pytest.mark.convert
 def test_without_settled_norms_nothing_of_the_image_would_be_left() -> None:
     images = torch.cat([pattern(64, 64) * 2 - 1, pattern(64, 64).flip(3).square() * 2 - 1])
     dead, alive = ContentNet(), seeded("content")
@@ -179,6 +183,7 @@ def test_without_settled_norms_nothing_of_the_image_would_be_left() -> None:
     assert spread(alive) > 1
 
 
+@pytest.mark.convert
 def test_seeded_features_enlarge_no_rounding() -> None:
     """Rounded to 8 bits, eighty layers' weights move the features by some percent; by 19 with SiLU about 0."""
     network, rounded = seeded("content"), load_network("content")
@@ -193,6 +198,7 @@ def test_seeded_features_enlarge_no_rounding() -> None:
     assert 0.02 < error < 0.1
 
 
+@pytest.mark.convert
 def test_seeded_values_are_the_same_every_time() -> None:
     again = load_network("content")
     for name, value in seeded("content").state_dict().items():
@@ -201,6 +207,7 @@ def test_seeded_values_are_the_same_every_time() -> None:
     assert not again.training
 
 
+@pytest.mark.convert
 def test_pixels_last_is_the_same_network() -> None:
     image = pattern(64, 64) * 2 - 1
     with torch.inference_mode():

@@ -1,4 +1,4 @@
-"""UVQ against upstream's own modules, from a checkout of google/uvq:
+"""UVQ compared with upstream's own modules, from a checkout of google/uvq:
 
 UVQ_SOURCE=/path/to/uvq make test TEST=tests/converters/models/test_uvq_upstream.py
 """

@@ -41,7 +41,7 @@ def test_every_tap_lies_in_a_small_piece(height: int, width: int) -> None:
     assert len(taps) <= height * width + max(height, width) / 2, "more taps are computed twice than one for each ring"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     kernel=st.tuples(sides, sides),
     stride=pairs,

@@ -137,12 +137,12 @@ def test_what_is_no_model_is_refused(tmp_path: Path, content: bytes) -> None:
 
 
 def test_missing_file_and_folder_are_refused(tmp_path: Path) -> None:
-    for path, told in (
+    for path, message in (
         (tmp_path / "missing.tflite", "no such file; expected"),
         (tmp_path, "a folder; expected"),
         (tmp_path / ("x" * 300), "cannot be read"),
     ):
-        with pytest.raises(ModelFileError, match=f"^{path}: {told}"):
+        with pytest.raises(ModelFileError, match=f"^{path}: {message}"):
             read_model_file(path)
 
 
@@ -175,10 +175,10 @@ def test_shared_lists_do_not_keep_the_reader_busy(tmp_path: Path) -> None:
         return int(builder.EndVector())
 
     schema.TensorStart(builder)
-    tensors = list_of(20_000, schema.TensorEnd(builder), schema.SubGraphStartTensorsVector)
+    tensors = list_of(4_000, schema.TensorEnd(builder), schema.SubGraphStartTensorsVector)
     schema.SubGraphStart(builder)
     schema.SubGraphAddTensors(builder, tensors)
-    graphs = list_of(20_000, schema.SubGraphEnd(builder), schema.ModelStartSubgraphsVector)
+    graphs = list_of(4_000, schema.SubGraphEnd(builder), schema.ModelStartSubgraphsVector)
     schema.BufferStart(builder)
     buffers = list_of(1, schema.BufferEnd(builder), schema.ModelStartBuffersVector)
     schema.ModelStart(builder)
@@ -200,7 +200,7 @@ def assert_truncations_are_refused(source: Path, path: Path) -> None:
             read_model_file(path)
 
 
-def assert_damage_is_told(source: Path, path: Path, rounds: int) -> None:
+def assert_damage_is_reported(source: Path, path: Path, rounds: int) -> None:
     """Damaged bytes are read as something else or refused: in no time, and with no other exception."""
     content, rng = source.read_bytes(), random.Random(0)
     refused = 0
@@ -224,11 +224,11 @@ def test_truncated_files_are_refused(made: Path, tmp_path: Path) -> None:
 
 
 def test_damaged_files_raise_no_other_error(made: Path, tmp_path: Path) -> None:
-    assert_damage_is_told(made, tmp_path / "damaged.tflite", rounds=1500)
+    assert_damage_is_reported(made, tmp_path / "damaged.tflite", rounds=1500)
 
 
 @pytest.mark.parametrize("value", [24, 99, 255])
-def test_unknown_number_type_is_told(made: Path, tmp_path: Path, value: int) -> None:
+def test_unknown_number_type_is_reported(made: Path, tmp_path: Path, value: int) -> None:
     path = tmp_path / "future.tflite"
     write_model(path, [(value if value < 128 else value - 256, bytes(4))])
     with pytest.raises(ModelFileError, match=f"^{path}: "):
@@ -246,7 +246,7 @@ def test_truncated_detectors_are_refused(tiny_files: dict[str, Path], tmp_path: 
 
 @pytest.mark.convert
 def test_damaged_detectors_raise_no_other_error(tiny_files: dict[str, Path], tmp_path: Path) -> None:
-    assert_damage_is_told(tiny_files["int8"], tmp_path / "damaged.tflite", rounds=150)
+    assert_damage_is_reported(tiny_files["int8"], tmp_path / "damaged.tflite", rounds=150)
 
 
 @pytest.mark.convert

@@ -106,7 +106,7 @@ def test_nibbles() -> None:
     ("name", "whole", "channel"),
     [("fp16", 1e-4, 1e-3), ("int8", 1e-3, 0.02), ("int8_weight_only", 1e-3, 0.02), ("int4", 0.02, 0.15)],
 )
-def test_honest_files_pass(made: Made, name: str, whole: float, channel: float) -> None:
+def test_correct_files_pass(made: Made, name: str, whole: float, channel: float) -> None:
     slopes = weight_slopes(made.files[name], made.state)
     assert slope_error(slopes) < whole
     assert channel_slope_error(slopes) < channel
@@ -129,7 +129,7 @@ def test_blocks_of_32(made: Made) -> None:
 
 
 @pytest.mark.convert
-def test_a_split_convolution_is_held_against_its_pieces(made: Made) -> None:
+def test_a_split_convolution_is_compared_its_pieces(made: Made) -> None:
     found = by_layer(weight_slopes(made.files["int8_weight_only"], made.state))
     pieces = [name for name in found if name is not None and ".dwconv." in name]
     assert len(pieces) == 12  # two blocks of six
@@ -228,7 +228,7 @@ def test_int4_with_convolutions_in_float32_shows_its_share(made: Made) -> None:
 
 @pytest.mark.convert
 def test_dequantized_as_the_interpreter_says(made: Made) -> None:
-    """Against the interpreter's own tensors and parameters, which share no code with the reader."""
+    """Compared with the interpreter's own tensors and parameters, which share no code with the reader."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     interpreter = Interpreter(
@@ -263,7 +263,7 @@ def test_partitions(made: Made) -> None:
     assert int8.delegated_pct == pytest.approx(100 * int8.delegated_operations / total)
 
 
-def test_what_the_interpreter_refuses_is_told(tmp_path: Path) -> None:
+def test_what_the_interpreter_refuses_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "m.tflite"
     path.write_bytes(b"\x1c\0\0\0TFL3" + bytes(100))
     with pytest.raises(ModelFileError, match=f"^{path}: the interpreter refuses it"):
@@ -310,7 +310,7 @@ def test_command_with_a_checkpoint_of_the_detector_alone(
     assert json.loads(capsys.readouterr().out)["slopes"]
 
 
-def test_a_missing_file_is_told_before_weights_are_downloaded(
+def test_a_missing_file_is_reported_before_weights_are_downloaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sealbench.bench.commands.inspect.find_weights", lambda *arguments: pytest.fail("downloaded"))

@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> int:
     return sealbench(["train", *arguments])
 
 
-def test_the_command_tells_a_wrong_start(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_reports_a_wrong_start(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--out", str(tmp_path), "--init", str(tmp_path / "none.safetensors")]) == 2
     assert "no such file" in capsys.readouterr().err
     (tmp_path / CHECKPOINT).write_bytes(b"x")
@@ -26,7 +26,7 @@ def test_the_command_tells_a_wrong_start(tmp_path: Path, capsys: pytest.CaptureF
     assert "--resume" in capsys.readouterr().err
 
 
-def test_the_command_tells_a_checkpoint_that_it_cannot_go_on_from_before_it_makes_images(
+def test_the_command_reports_a_checkpoint_that_it_cannot_go_on_from_before_it_makes_images(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(command, "CoverImages", lambda *arguments: pytest.fail("made images"))
@@ -38,6 +38,7 @@ def test_the_command_tells_a_checkpoint_that_it_cannot_go_on_from_before_it_make
     assert "not a training checkpoint of format 2" in capsys.readouterr().err
 
 
+@pytest.mark.main_job
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_lets_the_step_end_and_nothing_is_lost(
     tmp_path: Path,
@@ -63,6 +64,7 @@ def test_a_signal_lets_the_step_end_and_nothing_is_lost(
     assert f"done at step {SMALL.steps}:" in capsys.readouterr().out
 
 
+@pytest.mark.main_job
 def test_a_second_signal_ends_at_once() -> None:
     with pytest.raises(KeyboardInterrupt), command._signals() as stop:
         assert not stop()
@@ -72,7 +74,7 @@ def test_a_second_signal_ends_at_once() -> None:
 
 
 @pytest.mark.parametrize("wrong", [["--threads", "0"], ["--minutes", "nan"]])
-def test_the_command_tells_a_number_without_meaning(
+def test_the_command_reports_a_number_without_meaning(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], wrong: list[str]
 ) -> None:
     with pytest.raises(SystemExit):
@@ -80,7 +82,7 @@ def test_the_command_tells_a_number_without_meaning(
     assert f"{wrong[0]} {wrong[1]}: expected at least" in capsys.readouterr().err
 
 
-def test_the_command_tells_a_folder_that_is_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_reports_a_folder_that_is_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").touch()
     assert main(["--out", str(tmp_path / "file")]) == 2
     assert f"{tmp_path / 'file'}: cannot be written" in capsys.readouterr().err

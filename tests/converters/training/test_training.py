@@ -1,4 +1,4 @@
-"""The trainer: it learns, it goes on where it stopped, and it never sees an evaluation photograph."""
+"""The trainer: it learns, it is resumed where it stopped, and it reads no evaluation photograph."""
 
 import csv
 import math
@@ -49,6 +49,7 @@ def curves_without_time(folder: Path) -> list[dict[str, str]]:
         return [{key: value for key, value in row.items() if key != "minutes"} for row in csv.DictReader(file)]
 
 
+@pytest.mark.convert
 def test_training_lowers_the_loss(nano_tiny: Variant, covers: CoverImages) -> None:
     recipe = replace(SMALL, phases=(replace(SMALL.phases[0], steps=60),))
     trainer = make_trainer(nano_tiny, covers, recipe)
@@ -56,7 +57,8 @@ def test_training_lowers_the_loss(nano_tiny: Variant, covers: CoverImages) -> No
     assert np.mean(losses[-10:]) < np.mean(losses[:10]) - 0.05
 
 
-def test_stopping_and_going_on_changes_nothing(nano_tiny: Variant, covers: CoverImages, tmp_path: Path) -> None:
+@pytest.mark.convert
+def test_stopping_and_resuming_changes_nothing(nano_tiny: Variant, covers: CoverImages, tmp_path: Path) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     whole.mkdir()
     parts.mkdir()
@@ -125,6 +127,7 @@ def test_covers_are_images(covers: CoverImages) -> None:
     assert torch.equal(images, covers.draw(np.random.default_rng(0), 16, 48))
 
 
+@pytest.mark.convert
 def test_more_bits_are_shown_as_they_are_read_and_then_the_strength_falls(
     nano_tiny: Variant, covers: CoverImages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,6 +155,7 @@ def test_bits_are_added_the_faster_the_more_there_are() -> None:
     assert [more_bits(shown, 32) for shown in (1, 7, 8, 16, 31)] == [2, 8, 10, 19, 32]
 
 
+@pytest.mark.convert
 def test_the_watermark_is_made_less_visible_while_it_is_read(nano_tiny: Variant, covers: CoverImages) -> None:
     joint = replace(SMALL.phases[1], harder_above=0.9)
     trainer = make_trainer(nano_tiny, covers, replace(SMALL, phases=(joint,)))
@@ -231,7 +235,7 @@ def test_only_shown_bits_count() -> None:
     assert detection_loss(logits, messages, LossWeights(magnitude=0), first).total < 0.1
 
 
-def test_emphasized_bits_count_more_and_errors_are_told_by_bit() -> None:
+def test_emphasized_bits_count_more_and_errors_are_reported_by_bit() -> None:
     messages = torch.tensor([[1, 0], [1, 0]])
     logits = torch.tensor([[9.0, 9.0, 9.0], [9.0, 9.0, 9.0]])  # the first bit right, the second wrong
     plain, stressed = (
