@@ -5,6 +5,7 @@ Every bootstrap has a fixed seed: the same samples give the same interval to the
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -122,9 +123,12 @@ def proportion_interval(
         method: `wilson` (score interval), or `exact` (Clopper-Pearson), which never covers less than it says.
         confidence: in (0, 1).
     """
-    if trials == 0:
-        return None
-    found = stats.binomtest(int(successes), int(trials)).proportion_ci(confidence, method)
+    return _proportion_interval(int(successes), int(trials), method, confidence) if trials else None
+
+
+@lru_cache(maxsize=4096)  # the exact one takes milliseconds, and most files of a run have the same few counts
+def _proportion_interval(successes: int, trials: int, method: str, confidence: float) -> Interval:
+    found = stats.binomtest(successes, trials).proportion_ci(confidence, method)
     return Interval(float(found.low), float(found.high))
 
 

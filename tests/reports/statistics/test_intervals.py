@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from sealbench.reports.statistics.intervals import (
     clustered_mean_interval,
@@ -31,6 +32,16 @@ def test_clusters_weigh_by_their_images() -> None:
     assert interval == (0.0, 1.0)  # resamples of two pictures: only a, only b, or both
 
 
+def test_the_interval_of_few_clusters_is_as_wide_as_the_t_interval() -> None:
+    """A plain percentile bootstrap of 8 values has 0.78 of that width."""
+    values = np.random.default_rng(8).normal(0, 1, (20, 8))
+    half = stats.t.ppf(0.975, 7) * values.std(axis=1, ddof=1) / math.sqrt(8)
+    intervals = [clustered_mean_interval(row, np.arange(8)) for row in values]
+    widths = [interval.high - interval.low for interval in intervals if interval is not None]
+    assert np.mean(widths / (2 * half)) == pytest.approx(1, abs=0.06)
+
+
+@pytest.mark.long
 def test_the_interval_covers_what_it_says() -> None:
     count = 8
     rng = np.random.default_rng(count)

@@ -1,4 +1,4 @@
-"""A file that needs d points more of JPEG quality is told to cost d, and noise is not called a cost."""
+"""A file that needs d points more of JPEG quality is found to cost d, and noise is not called a cost."""
 
 import math
 
@@ -12,7 +12,6 @@ QUALITIES = (30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0, 95.0)
 IMAGES, NBITS, PICTURES = 48, 32, 12
 MESSAGES = np.ones((IMAGES, NBITS), int)
 SOURCES = np.arange(IMAGES) % PICTURES
-TRIALS = 100
 
 
 def outputs(needed: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -38,15 +37,17 @@ def test_a_shifted_curve_costs_its_shift(cost: float) -> None:
     assert not interval.low <= 0 <= interval.high
 
 
-def test_the_interval_covers_as_it_says_and_no_cost_is_not_called_one() -> None:
+# Of 12 trials 0.87 leaves out a coverage of 0.6 in 98 of 100 cases, of 100 trials 0.9 one of 0.83.
+@pytest.mark.parametrize("cost", [0.0, 1.0])
+@pytest.mark.parametrize(("trials", "least"), [(12, 0.87), pytest.param(100, 0.9, marks=pytest.mark.long)])
+def test_the_interval_covers_as_it_says_and_no_cost_is_not_called_one(cost: float, trials: int, least: float) -> None:
     random = np.random.default_rng(2)
-    covered: dict[float, list[bool]] = {0.0: [], 1.0: []}
-    for _ in range(TRIALS):
-        for cost, found in covered.items():
-            _, interval = jpeg_quality_cost(QUALITIES, *pair(random, cost, spread=1.5), MESSAGES, SOURCES)
-            assert interval is not None
-            found.append(interval.low <= cost <= interval.high)
-    assert min(np.mean(found) for found in covered.values()) >= 0.9
+    covered = []
+    for _ in range(trials):
+        _, interval = jpeg_quality_cost(QUALITIES, *pair(random, cost, spread=1.5), MESSAGES, SOURCES)
+        assert interval is not None
+        covered.append(interval.low <= cost <= interval.high)
+    assert np.mean(covered) >= least
 
 
 def test_equal_files_cost_nothing_but_are_not_sure_of_it() -> None:

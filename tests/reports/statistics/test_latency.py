@@ -3,7 +3,7 @@
 import gc
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,6 +20,14 @@ from sealbench.bench.timing.rounds import (
     turn_orders,
 )
 from sealbench.reports.statistics.latency import speedup, summarize
+
+
+@pytest.fixture(autouse=True, scope="module")
+def frozen_heap() -> Iterator[None]:
+    """`interleaved` collects garbage first; what is on the heap of a whole test session takes it half a second."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 class Machine:
