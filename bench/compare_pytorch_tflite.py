@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from sealbench.bench.backends.runners import LiteRTRunner, Runner, TorchRunner, to_unit_range
+from sealbench.bench.backends.runners import FileRunner, Runner, TorchRunner, to_unit_range
 from sealbench.bench.errors import INPUT_ERRORS, USAGE_ERROR, BenchError
 from sealbench.bench.timing.rounds import interleaved
 from sealbench.converters.cards.card import get_variant, variant_names
@@ -148,7 +148,7 @@ def compare(options: argparse.Namespace) -> Comparison:
         raise CompareError(f"--seed {options.seed}: expected 0 or more")
     # What is quickly checked comes first: building the PyTorch model takes seconds.
     variant = get_variant(options.model_name)
-    tflite = LiteRTRunner(options.tflite_model, options.threads, variant.nbits)
+    tflite = FileRunner(options.tflite_model, options.threads, variant.nbits)
     mode = "resize" if options.no_simple else "simple"
     check_image_size(variant, ImageSize(*tflite.input_size), mode)
     message = None if options.message is None else message_from_argument(options.message, variant.nbits)

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sealbench.bench.backends.registry import DEFAULT_BACKEND
 from sealbench.bench.options import DEFAULT_THREADS
 from sealbench.bench.session.progress import duration_text
 from sealbench.bench.timing.interim import LOOK_CONFIDENCE, measure_in_looks
@@ -72,8 +73,8 @@ def compare(path: Path, threads: int, slowdown: float) -> Comparison:
     """
     with ExitStack() as stack:
         requests = {
-            BASE: file_request("litert", path, threads),
-            COMPARED: file_request("litert", path, threads, slowdown),
+            BASE: file_request(DEFAULT_BACKEND, path, threads),
+            COMPARED: file_request(DEFAULT_BACKEND, path, threads, slowdown),
         }
         processes = {name: stack.enter_context(TimedProcess(request)) for name, request in requests.items()}
         plan = plan_rounds([process.warm_up().call_s for process in processes.values()], most=ROUNDS[0])

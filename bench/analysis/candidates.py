@@ -6,13 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sealbench.bench.backends.runners import LiteRTRunner, Runner, TorchRunner
+from sealbench.bench.backends.runners import FileRunner, Runner, TorchRunner
 from sealbench.bench.targets import Group
-from sealbench.bench.tasks.image_set import prepare, read_samples
+from sealbench.bench.tasks.images import prepare, read_samples
 from sealbench.bench.timing.rounds import interleaved, turn_orders
 from sealbench.converters.cards.card import get_variant, variant_names
 from sealbench.converters.cards.image_size import ImageSize, check_image_size
@@ -27,10 +26,6 @@ from sealbench.converters.tflite.model_file import read_model_file
 from sealbench.reports.files import write_rows_csv
 from sealbench.reports.statistics.bits import bit_accuracy, bit_agreement, logits_mae_rel_pct, split_outputs
 from sealbench.reports.statistics.latency import Speedup, speedup
-
-if TYPE_CHECKING:
-    from sealbench.bench.tasks.image_set import ImageSet
-    from sealbench.converters.models.watermarker import Watermarker
 
 DEFAULT_SAMPLES = 24
 THREADS = 2
@@ -85,8 +80,8 @@ class Workshop:
     def __init__(self, group: Group, samples: int, folder: Path):
         self.group = group
         self.folder = folder
-        self.watermarker: Watermarker = load_watermarker(as_variant(group.variant), group.weights)
-        self.images: ImageSet = prepare(
+        self.watermarker = load_watermarker(as_variant(group.variant), group.weights)
+        self.images = prepare(
             "photographs", read_samples("photographs", group, samples), group, lambda: self.watermarker
         )
         size = (group.size.height, group.size.width)
@@ -119,7 +114,7 @@ class Workshop:
 
     def measure(self, candidate: Candidate, path: Path) -> Row:
         """Everything but the speed of a candidate's file."""
-        logits, plain = self._logits(LiteRTRunner(path, THREADS, as_variant(self.group.variant).nbits))
+        logits, plain = self._logits(FileRunner(path, THREADS, as_variant(self.group.variant).nbits))
         reference, plain_reference = self.reference
         trained = self.group.weights.path is not None
         model = read_model_file(path)
@@ -196,10 +191,10 @@ def measure(workshop: Workshop, precision: str, rounds: int) -> list[Row]:
                 rows[candidate.name] = Row(*_identity(group, candidate), note=_note(error, Path(folder)))
                 continue
             if candidate.crops == (0, CALIBRATION_SAMPLES):
-                runs[candidate.name] = LiteRTRunner(path, THREADS, as_variant(group.variant).nbits)
+                runs[candidate.name] = FileRunner(path, THREADS, as_variant(group.variant).nbits)
         if rounds:
             base = workshop.float32(rewrites)
-            runs[FLOAT32] = LiteRTRunner(base, THREADS, as_variant(group.variant).nbits)
+            runs[FLOAT32] = FileRunner(base, THREADS, as_variant(group.variant).nbits)
             for name, ratio in latency_ratios(runs, workshop.images.watermarked[0], rounds).items():
                 if name in rows:
                     low, high = ratio.interval or (None, None)

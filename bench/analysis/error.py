@@ -20,9 +20,10 @@ from pathlib import Path
 import numpy as np
 
 from sealbench.bench.analysis.layer_errors import LayerError, LayerErrors
-from sealbench.bench.backends.runners import LiteRTRunner, TorchRunner
+from sealbench.bench.backends.registry import DEFAULT_BACKEND
+from sealbench.bench.backends.runners import FileRunner, TorchRunner
 from sealbench.bench.targets import Group, Target
-from sealbench.bench.tasks.image_set import prepare, read_samples
+from sealbench.bench.tasks.images import prepare, read_samples
 from sealbench.converters.cards.card import get_variant, variant_names
 from sealbench.converters.cards.image_size import ImageSize
 from sealbench.converters.checkpoints.weights import SOURCES_HELP, find_weights
@@ -81,7 +82,7 @@ def analyse(target: Target, samples: int) -> Analysis:
     images = prepare(DATASET, read_samples(DATASET, group, samples), group, model.watermarker).watermarked
     nbits = as_variant(group.variant).nbits
     pytorch = TorchRunner(model.detector, (group.size.height, group.size.width), nbits, threads)
-    fast = [LiteRTRunner(path, count, nbits) for count in (1, threads)]
+    fast = [FileRunner(path, count, nbits) for count in (1, threads)]
     layers = LayerErrors(float32_path, path)
     logits = np.stack([[pytorch(image), *layers.add(image), *(run(image) for run in fast)] for image in images])
     stages = {name: logits[:, place, 1:] for place, name in enumerate(STAGES)}  # (n, nbits) each
@@ -229,7 +230,7 @@ def main(arguments: Sequence[str]) -> int:
         writable_folder(options.out, "--out")
     size = ImageSize(variant.image_size, variant.image_size)
     group = Group(variant, find_weights(variant, options.weights), size)
-    target = Target(group, precision, "litert", options.threads, options.rewrite)
+    target = Target(group, precision, DEFAULT_BACKEND, options.threads, options.rewrite)
     if options.run_dir is not None:
         check_holds(options.run_dir, target.case, group.weights.fingerprint)
     analysis = analyse(target, options.samples)

@@ -18,6 +18,7 @@ from statistics import median
 import numpy as np
 
 from sealbench.bench.analysis.aa import find_file
+from sealbench.bench.backends.registry import DEFAULT_BACKEND
 from sealbench.bench.errors import RunnerError
 from sealbench.bench.options import DEFAULT_THREADS
 from sealbench.bench.timing.process import TimedProcess, file_request
@@ -43,7 +44,7 @@ class Turn:
 
 def our_median_ms(path: Path, threads: int, calls: int) -> float:
     """Median of so many timed calls in a fresh process, warmed up and settled."""
-    with TimedProcess(file_request("litert", path, threads)) as process:
+    with TimedProcess(file_request(DEFAULT_BACKEND, path, threads)) as process:
         process.warm_up()
         return median(process.turn(SETTLE_MS).latency_ms for _ in range(calls))
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from sealbench.bench.analysis.graph_operations import GraphOperation, multiplying
 from sealbench.bench.analysis.litert_profiler import Event, Profile, ProfiledModel
-from sealbench.bench.backends.runners import LiteRTRunner
+from sealbench.bench.backends.runners import FileRunner
 from sealbench.bench.errors import RunnerError
 from sealbench.bench.timing.rounds import SETTLE_MS, turn_orders
 
@@ -127,7 +127,7 @@ def measure(paths: Sequence[Path], threads: int, rounds: int) -> list[list[Round
         ConverterError, RunnerError: a file is no detector, or cannot be run or profiled.
     """
     with ExitStack() as stack:
-        runners = [LiteRTRunner(path, threads) for path in paths]
+        runners = [FileRunner(path, threads) for path in paths]
         models = [stack.enter_context(ProfiledModel(path, threads)) for path in paths]
         images = [np.random.default_rng(0).random((*runner.input_size, 3), dtype=np.float32) for runner in runners]
         for runner, model, image in zip(runners, models, images, strict=True):

@@ -17,13 +17,13 @@ _COORDINATES = (*(name for name in CASE_COLUMNS if name != "threads"), *_OF_TARG
 _MOST_VALUES = 6
 
 
-def check_baseline(run_dir: Path, environment: Mapping[str, Any], promised: Iterable[Expectation]) -> None:
+def check_baseline(run_dir: Path, environment: Mapping[str, Any], expected: Iterable[Expectation]) -> None:
     """Refuse a baseline that nothing of this run can be compared with.
 
     Args:
         run_dir: the baseline's folder.
         environment: what this run will write to environment.json.
-        promised: what it will measure.
+        expected: what it will measure.
 
     Raises:
         ReportError: the baseline is of other weights, images or preprocessing, or of another matrix; the message says
@@ -32,7 +32,7 @@ def check_baseline(run_dir: Path, environment: Mapping[str, Any], promised: Iter
     reasons = refusals(load_environment(run_dir), environment)
     if reasons:
         raise ReportError(f"--against {run_dir}: cannot be compared with this run: " + "; ".join(reasons))
-    ours, theirs = _files(row.expectation for row in load_results(run_dir)), _files(promised)
+    ours, theirs = _files(row.expectation for row in load_results(run_dir)), _files(expected)
     if theirs and not ours & theirs:
         raise ReportError(
             f"--against {run_dir}: holds nothing that this run measures: {_apart(ours, theirs)}; give the options that "

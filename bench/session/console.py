@@ -1,23 +1,17 @@
 """What a run says while it measures: a progress bar on a terminal, and a line for each finished file everywhere."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pytest
 
+from sealbench.bench.session.progress import Progress
 from sealbench.reports.gates.judge import GateResult, Verdict
 from sealbench.reports.gates.standings import worst_verdict
 from sealbench.reports.schema.formatting import format_value
 from sealbench.reports.schema.records import UNATTACKED, Measurement
 from sealbench.reports.schema.tasks import TASKS
-
-if TYPE_CHECKING:
-    from rich.progress import Progress as Bar
-
-    from sealbench.bench.session.progress import Progress
 
 # Of the headlines of all tasks these are told of a finished file; the table at the end has the others.
 TOLD = ("size_bytes", "latency_ms", "bit_agreement", "bit_accuracy", "score_error_pct")
@@ -39,7 +33,7 @@ class RunConsole:
         self._terminal = None if config.get_verbosity() < 0 else terminal
         plain = config.get_verbosity() != 0 or config.getoption("capture") == "no" or config.getoption("usepdb", False)
         self._may_draw = terminal is not None and not plain and terminal.isatty
-        self._bar: Bar | None = None
+        self._bar: Any = None  # a rich.progress.Progress: rich is imported where there is a bar
 
     @property
     def drawn(self) -> bool:
@@ -79,9 +73,10 @@ class RunConsole:
             self._bar.stop()
             self._bar = None
 
-    def _new_bar(self, tests: int) -> Bar | None:
+    def _new_bar(self, tests: int) -> Any:
         from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn
+        from rich.progress import BarColumn, TextColumn
+        from rich.progress import Progress as Bar
 
         assert self._terminal is not None
         console = Console(file=sys.stdout)  # pytest's capture is off between tests, when it is written to
@@ -98,7 +93,7 @@ class RunConsole:
             TextColumn("{task.fields[rest]}"),
             TextColumn("{task.description}", markup=False),
         )
-        bar = Progress(
+        bar = Bar(
             *columns, console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
         )
         bar.add_task("", total=tests, rest="")

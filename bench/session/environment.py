@@ -4,9 +4,12 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from sealbench.bench.backends.registry import backend_of
 
 PACKAGES = (
     "ai-edge-litert",
@@ -26,8 +29,15 @@ PACKAGES = (
 )
 
 
-def describe_environment() -> dict[str, Any]:
-    """Plain data for environment.json."""
+def describe_environment(backends: Iterable[str] = ()) -> dict[str, Any]:
+    """Plain data for environment.json.
+
+    Args:
+        backends: names of those that are used.
+
+    Raises:
+        RegistryError: a backend cannot be loaded.
+    """
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
@@ -38,6 +48,7 @@ def describe_environment() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "packages": {name: version for name in PACKAGES if (version := _version(name))},
         "git_commit": git_commit(),
+        "backends": {name: dict(backend_of(name).describe()) for name in backends},
     }
 
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from sealbench.bench.errors import RunnerError
 from sealbench.bench.targets import Group, Target
-from sealbench.bench.tasks import Run, task_of
-from sealbench.bench.timing.interim import is_open, measure_in_looks, speed_rows
+from sealbench.bench.tasks.protocol import Run
+from sealbench.bench.tasks.registry import task_of
 from sealbench.bench.timing.process import Start, TimedProcess, Warm, file_request, reference_request, turns_of
 from sealbench.bench.timing.rounds import LatencySample, plan_rounds, take_turns
 from sealbench.converters.families import family_of
@@ -253,6 +253,9 @@ class GroupBench:
         self, heat: Sequence[Target], running: Mapping[str, TimedProcess], warm: Mapping[str, Warm], first: int
     ) -> tuple[LatencySample, ...]:
         """Rounds of one heat, numbered from `first`; more of them while a gate on a speed-up is open."""
+        # Not before there is something to time: the statistics of the interim analyses take a second to import.
+        from sealbench.bench.timing.interim import is_open, measure_in_looks, speed_rows
+
         if not running:
             return ()
         plan = plan_rounds([warm[name].call_s for name in running])

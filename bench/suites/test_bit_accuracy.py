@@ -8,7 +8,7 @@ from sealbench.bench.suites import recorded_bits as readings
 from sealbench.bench.targets import Target
 from sealbench.reports.statistics.intervals import clustered_mean_interval
 
-pytestmark = pytest.mark.gives("bits")
+pytestmark = pytest.mark.suite(order=50, outputs=("bits",))
 
 
 @pytest.mark.measures(*readings.READING)

@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import pytest
 
+from sealbench.bench.backends.registry import DEFAULT_BACKEND
 from sealbench.bench.session.recorder import Recorder
 from sealbench.bench.session.workbench import GroupBench
 from sealbench.bench.suites import recorded_bits as readings
 from sealbench.bench.targets import Target
 from sealbench.reports.statistics import bits as metrics
 
-pytestmark = pytest.mark.gives("bits")
+pytestmark = pytest.mark.suite(order=40, outputs=("bits",))
 
 
 @pytest.mark.measures(
@@ -40,7 +41,7 @@ def test_fidelity(file_target: Target, dataset: str, group: GroupBench, record: 
 
 @pytest.mark.measures("litert_max_abs_diff")
 def test_backends(second_target: Target, dataset: str, group: GroupBench, record: Recorder) -> None:
-    """How far another interpreter's kernels are from LiteRT's on the same file, in logits."""
+    """How far the kernels of another backend are from those of the default one on the same file, in logits."""
     found = group.outputs(second_target, dataset).everything
-    expected = group.outputs(replace(second_target, backend="litert"), dataset).everything
+    expected = group.outputs(replace(second_target, backend=DEFAULT_BACKEND), dataset).everything
     record("litert_max_abs_diff", metrics.logits_max_abs(found, expected), len(found))

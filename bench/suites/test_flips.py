@@ -9,7 +9,7 @@ from sealbench.bench.targets import Target
 from sealbench.reports.statistics import flips
 from sealbench.reports.statistics.intervals import clustered_mean_interval
 
-pytestmark = pytest.mark.gives("bits")
+pytestmark = pytest.mark.suite(order=60, outputs=("bits",))
 
 
 @pytest.mark.measures(*readings.FLIPS)

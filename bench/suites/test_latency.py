@@ -12,6 +12,8 @@ from sealbench.bench.timing.interim import LOOK_CONFIDENCE
 from sealbench.reports.statistics.intervals import Interval
 from sealbench.reports.statistics.latency import speedup, summarize
 
+pytestmark = pytest.mark.suite(order=100, timed=True)
+
 # For pytest-benchmark's table: ten calls of a file, fewer where they take longer than so many seconds together.
 ABSOLUTE_ROUNDS, ABSOLUTE_S = 10, 10
 

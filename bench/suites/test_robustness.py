@@ -11,7 +11,7 @@ from sealbench.datasets.attacks import jpeg_qualities
 from sealbench.reports.statistics import bits as metrics
 from sealbench.reports.statistics.jpeg_cost import jpeg_quality_cost
 
-pytestmark = pytest.mark.gives("bits")
+pytestmark = pytest.mark.suite(order=80, outputs=("bits",))
 
 
 @pytest.mark.measures(*readings.READING, "nan_count")

@@ -1,42 +1,19 @@
 """Outputs of a target as rows of samples/bits.csv, and back."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
+from sealbench.bench.tasks.image_set import ImageSet, Outputs
+from sealbench.bench.tasks.protocol import SAMPLE_CASE_COLUMNS
 from sealbench.reports.schema.records import Case
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from sealbench.bench.tasks.image_set import ImageSet
 
 CONFIDENCE_BIT = -1  # the number under which channel 0 stands in the column `bit`
 PLAIN_SUFFIX = "/plain"
-CASE_COLUMNS = ("variant", "precision", "backend", "image_size", "rewrites")
 
 
-@dataclass(frozen=True, eq=False)
-class Outputs:
-    """What a model says of an image set.
-
-    Attributes:
-        watermarked: logits (n, 1 + nbits) of the watermarked images, channel 0 the detection confidence.
-        plain: the same of the images without a watermark, or None where there are none.
-    """
-
-    watermarked: np.ndarray
-    plain: np.ndarray | None
-
-    @property
-    def everything(self) -> np.ndarray:
-        """All logits, (n or 2n, 1 + nbits)."""
-        return self.watermarked if self.plain is None else np.concatenate([self.watermarked, self.plain])
-
-
-def bit_rows(case: Case, images: "ImageSet", outputs: Outputs, reference: Outputs) -> list[tuple[object, ...]]:
+def bit_rows(case: Case, images: ImageSet, outputs: Outputs, reference: Outputs) -> list[tuple[object, ...]]:
     """Rows of bits.csv: watermarked images with their message, then plain ones, which have none."""
     head = (case.variant, case.precision, case.backend, images.attack)
     rows: list[tuple[object, ...]] = []
@@ -54,7 +31,7 @@ def bit_rows(case: Case, images: "ImageSet", outputs: Outputs, reference: Output
     return rows
 
 
-def recorded_outputs(bits: "pd.DataFrame", case: Case, images: "ImageSet") -> Outputs | None:
+def recorded_outputs(bits: pd.DataFrame, case: Case, images: ImageSet) -> Outputs | None:
     """The outputs that an interrupted run has recorded of a case, to the last digit.
 
     Args:
@@ -66,7 +43,7 @@ def recorded_outputs(bits: "pd.DataFrame", case: Case, images: "ImageSet") -> Ou
         The outputs, or None if they are not all there.
     """
     mine = bits[bits["attack"] == images.attack]
-    for column in CASE_COLUMNS:
+    for column in SAMPLE_CASE_COLUMNS:
         mine = mine[mine[column] == getattr(case, column)]
     channels = 1 + images.messages.shape[1]
     found = []
@@ -79,6 +56,6 @@ def recorded_outputs(bits: "pd.DataFrame", case: Case, images: "ImageSet") -> Ou
     return Outputs(found[0], found[1] if len(found) > 1 else None)
 
 
-def _names(images: "ImageSet", suffix: str) -> Sequence[str]:
+def _names(images: ImageSet, suffix: str) -> Sequence[str]:
     """The column `sample` of an image set, one name an image."""
     return [f"{images.name}/{name}{suffix}" for name in images.ids]

@@ -27,7 +27,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from sealbench.bench.backends.engines import InterpreterEngine, import_interpreter
+from sealbench.bench.backends.registry import REFERENCE_BACKEND, backend_of
 from sealbench.bench.timing.rounds import processor_time, timed_turn, warm_up
 
 _NS_PER_MS = 1e6
@@ -108,28 +108,28 @@ def peak_memory_mb() -> float:
 def _loader(what: dict[str, Any]) -> Callable[[], Callable[[], object]]:
     """What loads the model, its engine imported already."""
     if what["kind"] == "file":
-        import_interpreter(what["backend"])
-        return lambda: _file_call(what["backend"], what["path"], what["threads"])
+        backend_of(what["backend"]).load_engine()
+        return lambda: _file_call(what["backend"], Path(what["path"]), what["threads"])
     return _reference_loader(what)
 
 
-def _file_call(backend: str, path: str, threads: int) -> Callable[[], object]:
-    engine = InterpreterEngine(backend, path, threads)
+def _file_call(backend: str, path: Path, threads: int) -> Callable[[], object]:
+    session = backend_of(backend).open(path, threads)
     rng = np.random.default_rng(_SEED)
-    arrays = [rng.random(tensor["shape"], dtype=np.float32) for tensor in engine.inputs]
-    return lambda: engine(*arrays)
+    # A side that the file leaves free (-1) is the batch: one image.
+    arrays = [rng.random([abs(side) for side in tensor.shape], dtype=np.float32) for tensor in session.inputs]
+    return lambda: session(*arrays)
 
 
 def _reference_loader(what: dict[str, Any]) -> Callable[[], Callable[[], object]]:
-    import torch  # noqa: F401
-
     from sealbench.bench.targets import Group
-    from sealbench.bench.tasks import task_of
+    from sealbench.bench.tasks.registry import task_of
     from sealbench.converters.cards.card import get_card
     from sealbench.converters.cards.image_size import ImageSize
     from sealbench.converters.checkpoints.weights import Weights
     from sealbench.converters.families import family_of
 
+    backend_of(REFERENCE_BACKEND).load_engine()
     card, weights = get_card(what["variant"]), what["weights"]
     path = None if weights["path"] is None else Path(weights["path"])
     found = Weights(weights["kind"], path, weights["fingerprint"])
