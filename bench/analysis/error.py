@@ -33,6 +33,8 @@ from sealbench.converters.families.watermark import as_variant
 from sealbench.converters.families.watermark_model import LazyModel
 from sealbench.converters.rewrites import CHOICES, choose_rewrites
 from sealbench.converters.store import ArtifactStore
+from sealbench.reports.files import write_atomically, write_rows_csv
+from sealbench.reports.gates.judge import gates_of_run
 from sealbench.reports.run.error_tables import check_holds, keep_errors, severity
 from sealbench.reports.schema.records import NO_REWRITES, Case
 from sealbench.reports.statistics.error_terms import TOTAL, Term, error_terms
@@ -118,7 +120,6 @@ def write(analysis: Analysis, folder: Path) -> None:
     Raises:
         ReportError: a file cannot be written.
     """
-    from sealbench.reports.files import write_atomically, write_rows_csv
     from sealbench.reports.render.plots.layer_errors import LayerPoint, draw_errors
     from sealbench.reports.render.plots.style import bar_label, model_of, png
 
@@ -154,7 +155,6 @@ def add_to_run(analysis: Analysis, run_dir: Path) -> Path:
     Raises:
         ReportError: a table of the run is damaged, or a file cannot be written.
     """
-    from sealbench.reports.gates.judge import gates_of_run
     from sealbench.reports.render.run import render
 
     keep_errors(run_dir, analysis.case, analysis.images, map(asdict, analysis.terms), map(asdict, analysis.layers))

@@ -16,7 +16,7 @@ from sealbench.converters.export.precisions import PRECISIONS, get_precision
 from sealbench.converters.families.watermark_model import LazyModel
 from sealbench.converters.rewrites import CHOICES, choose_rewrites
 from sealbench.converters.store import ArtifactSpec, ArtifactStore
-from sealbench.reports.files import write_rows_csv
+from sealbench.reports.files import write_atomically, write_rows_csv
 from sealbench.reports.schema.records import NO_REWRITES
 
 ROUNDS = 20
@@ -65,7 +65,6 @@ def print_rows(rows: Sequence[Row]) -> None:
 
 def draw(rows: Sequence[Row], path: Path) -> None:
     """Draw a bar for each file, divided by kind of operation."""
-    from sealbench.reports.files import write_atomically
     from sealbench.reports.render.plots.profile import Bar, Part, draw_profile
     from sealbench.reports.render.plots.style import Model, png
 

@@ -27,7 +27,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from sealbench.bench.backends.registry import REFERENCE_BACKEND, backend_of
+from sealbench.bench.backends.registry import backend_of
 from sealbench.bench.timing.rounds import processor_time, timed_turn, warm_up
 
 _NS_PER_MS = 1e6
@@ -110,7 +110,9 @@ def _loader(what: dict[str, Any]) -> Callable[[], Callable[[], object]]:
     if what["kind"] == "file":
         backend_of(what["backend"]).load_engine()
         return lambda: _file_call(what["backend"], Path(what["path"]), what["threads"])
-    return _reference_loader(what)
+    from sealbench.bench.timing.reference import reference_loader  # it imports torch
+
+    return reference_loader(what)
 
 
 def _file_call(backend: str, path: Path, threads: int) -> Callable[[], object]:
@@ -119,29 +121,6 @@ def _file_call(backend: str, path: Path, threads: int) -> Callable[[], object]:
     # A side that the file leaves free (-1) is the batch: one image.
     arrays = [rng.random([abs(side) for side in tensor.shape], dtype=np.float32) for tensor in session.inputs]
     return lambda: session(*arrays)
-
-
-def _reference_loader(what: dict[str, Any]) -> Callable[[], Callable[[], object]]:
-    from sealbench.bench.targets import Group
-    from sealbench.bench.tasks.registry import task_of
-    from sealbench.converters.cards.card import get_card
-    from sealbench.converters.cards.image_size import ImageSize
-    from sealbench.converters.checkpoints.weights import Weights
-    from sealbench.converters.families import family_of
-
-    backend_of(REFERENCE_BACKEND).load_engine()
-    card, weights = get_card(what["variant"]), what["weights"]
-    path = None if weights["path"] is None else Path(weights["path"])
-    found = Weights(weights["kind"], path, weights["fingerprint"])
-    group = Group(card, found, ImageSize.parse(what["size"]), what["mode"])
-    task = task_of(card)
-
-    def load() -> Callable[[], object]:
-        run = task.reference(group, family_of(card).model(card, found), what["threads"])
-        inputs = task.random_inputs(group)
-        return lambda: run(*inputs)
-
-    return load
 
 
 def _answer(answers: TextIO, answer: dict[str, object]) -> None:
