@@ -45,8 +45,8 @@ class CompareError(BenchError):
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What one of the two says of the image.
+class ModelResult:
+    """What one of the two models gives for the image.
 
     Attributes:
         bit_accuracy: share of the message's bits that are right, 0 to 1; None where the message is not known.
@@ -78,7 +78,7 @@ class Comparison:
         threads: of both.
         message: the bits that the image carries, like `0101`, or None where that is not known.
         psnr_db: of the watermarked image against the input, or None where nothing was embedded here.
-        pytorch, tflite: what each says.
+        pytorch, tflite: the result of each.
         bit_agreement: share of bits on which they agree, 0 to 1.
         logits_mae: mean absolute difference of the bit logits.
         logits_mae_rel_pct: the same in percent of PyTorch's mean absolute logit.
@@ -94,8 +94,8 @@ class Comparison:
     threads: int
     message: str | None
     psnr_db: float | None
-    pytorch: Reading
-    tflite: Reading
+    pytorch: ModelResult
+    tflite: ModelResult
     bit_agreement: float
     logits_mae: float
     logits_mae_rel_pct: float
@@ -171,7 +171,7 @@ def compare(options: argparse.Namespace) -> Comparison:
     outputs, latencies, ratio = run(pytorch, tflite, to_unit_range(resize(picture, *tflite.input_size)))
 
     logits, reference = outputs["tflite"][:, 1:], outputs["pytorch"][:, 1:]  # (1, nbits) each
-    readings = {name: read(outputs[name], message, latencies[name]) for name in NAMES}
+    results = {name: read(outputs[name], message, latencies[name]) for name in NAMES}
     comparison = Comparison(
         model_name=variant.name,
         weights=weights.kind,
@@ -181,7 +181,7 @@ def compare(options: argparse.Namespace) -> Comparison:
         threads=options.threads,
         message=None if message is None else format_bits(message),
         psnr_db=psnr_db,
-        **readings,
+        **results,
         bit_agreement=metrics.bit_agreement(logits, reference),
         logits_mae=metrics.logits_mae(logits, reference),
         logits_mae_rel_pct=metrics.logits_mae_rel_pct(logits, reference),
@@ -201,10 +201,10 @@ def run(pytorch: Runner, tflite: Runner, image: np.ndarray) -> tuple[dict[str, n
     return outputs, medians, speedup(samples, of="tflite", against="pytorch")
 
 
-def read(outputs: np.ndarray, message: np.ndarray | None, latency_ms: float) -> Reading:
+def read(outputs: np.ndarray, message: np.ndarray | None, latency_ms: float) -> ModelResult:
     """What outputs (1, 1 + nbits) say of a message (nbits,), if it is known."""
     logits = outputs[:, 1:]
-    return Reading(
+    return ModelResult(
         bit_accuracy=None if message is None else metrics.bit_accuracy(logits, message[np.newaxis]),
         confidence=float(special.expit(outputs[0, 0])),
         confidence_logit=float(outputs[0, 0]),
@@ -254,9 +254,9 @@ def render(comparison: Comparison) -> str:
     interval = "" if speed.interval is None else f" ({speed.interval.low:.2f} to {speed.interval.high:.2f})"
     labels = {"bit_accuracy": "bit accuracy", "nan_count": "NaN or infinite"}
     rows = [("", "PyTorch", "tflite")]
-    for field in fields(Reading):
+    for field in fields(ModelResult):
         if field.name != "message":  # a long line of bits; it is in the JSON
-            left, right = (getattr(reading, field.name) for reading in (comparison.pytorch, comparison.tflite))
+            left, right = (getattr(result, field.name) for result in (comparison.pytorch, comparison.tflite))
             rows.append((labels.get(field.name, field.name.replace("_", " ")), _number(left), _number(right)))
     return "\n".join(
         [

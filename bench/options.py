@@ -30,7 +30,10 @@ from sealbench.reports.run.baselines import check_name, find_run
 from sealbench.reports.run.directory import DEFAULT_ROOT
 
 DEFAULT_VARIANTS = ("videoseal_nano", "videoseal")
-DEFAULT_PRECISIONS = ("float32", "fp16", "int8", "int8_weight_only")
+# Those of at least 8 bits whose files need no calibration images.
+DEFAULT_PRECISIONS = tuple(
+    name for name, precision in PRECISIONS.items() if precision.weight_bits >= 8 and not precision.needs_calibration
+)
 ALL = "all"
 DEFAULT_SAMPLES = 24
 DEFAULT_THREADS = 2
@@ -58,10 +61,10 @@ class Options:
         samples: for each variant's name how many images of each dataset.
         run_dir: where the results go, or None for a new folder of their own.
         runs: where that new folder is made.
-        resume: whether an interrupted run in `run_dir` is gone on with.
+        resume: whether an interrupted run in `run_dir` is resumed.
         gates: the file of gates, or None to judge nothing.
         save_baseline: the name under which the run is kept as a baseline, or None.
-        against: folder of the run that this one is held against, or None.
+        against: folder of the run that this one is compared with, or None.
     """
 
     variants: tuple[Card, ...]
@@ -197,7 +200,7 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--resume",
         action="store_true",
-        help="go on with the run in --run-dir if it was interrupted: what it has measured is not measured again",
+        help="resume the run in --run-dir if it was interrupted: what it has measured is not measured again",
     )
     group.addoption(
         "--gates",
@@ -264,7 +267,7 @@ def read_options(config: pytest.Config) -> Options:
         _check_artifact(config, options, sources)
     if config.option.help or config.option.collectonly:
         sources = {name: source for name, source in sources.items() if source != "official"}
-    # Last, because it may download: every other mistake is told before.
+    # Last, because it may download: every other mistake is reported before.
     with _uncaptured(config):
         weights = {variant.name: find_weights(variant, sources.get(variant.name)) for variant in variants}
     return replace(options, weights=weights)

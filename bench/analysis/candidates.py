@@ -12,7 +12,7 @@ import numpy as np
 from sealbench.bench.backends.runners import FileRunner, Runner, TorchRunner
 from sealbench.bench.targets import Group
 from sealbench.bench.tasks.images import prepare, read_samples
-from sealbench.bench.timing.rounds import interleaved, turn_orders
+from sealbench.bench.timing.rounds import interleaved, round_orders
 from sealbench.converters.cards.card import get_variant, variant_names
 from sealbench.converters.cards.image_size import ImageSize, check_image_size
 from sealbench.converters.checkpoints.weights import find_weights, load_watermarker
@@ -165,7 +165,7 @@ def latency_ratios(runs: dict[str, Runner], image: np.ndarray, rounds: int) -> d
         rounds: at least so many, until all orders have been taken equally often.
     """
     calls: dict[str, Callable[[], object]] = {name: partial(run, image) for name, run in runs.items()}
-    orders = len(turn_orders(len(calls)))
+    orders = len(round_orders(len(calls)))
     samples = interleaved(calls, orders * -(-rounds // orders))
     return {name: speedup(samples, name, FLOAT32) for name in runs}
 

@@ -120,7 +120,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--rewrite",
         default="auto",
         metavar="CHOICE",
-        help=f"of: {', '.join(CHOICES)}; with none,auto both are measured in turns (%(default)s)",
+        help=f"of: {', '.join(CHOICES)}; with none,auto both are measured in interleaved rounds (%(default)s)",
     )
     parser.add_argument("--weights", metavar="SOURCE", help=SOURCES_HELP)
     parser.add_argument("--threads", type=int, default=DEFAULT_THREADS, metavar="N", help="(%(default)s)")

@@ -31,7 +31,7 @@ class InterpreterSession:
     def __init__(self, interpreter: Callable[..., Any], path: str | Path, threads: int):
         check_threads(threads)
         self._path = Path(path)
-        try:  # the interpreters do not tell a file that is no model from one that is damaged
+        try:  # to an interpreter a file that is no model and one that is damaged are the same
             check_is_model(self._path)
         except ModelFileError as error:
             raise RunnerError(str(error)) from error

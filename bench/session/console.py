@@ -1,4 +1,4 @@
-"""What a run says while it measures: a progress bar on a terminal, and a line for each finished file everywhere."""
+"""What a run prints while it measures: a progress bar on a terminal, and a line for each finished file everywhere."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -13,8 +13,8 @@ from sealbench.reports.schema.formatting import format_value
 from sealbench.reports.schema.records import UNATTACKED, Measurement
 from sealbench.reports.schema.tasks import TASKS
 
-# Of the headlines of all tasks these are told of a finished file; the table at the end has the others.
-TOLD = ("size_bytes", "latency_ms", "bit_agreement", "bit_accuracy", "score_error_pct")
+# Of the headlines of all tasks these are printed of a finished file; the table at the end has the others.
+PRINTED = ("size_bytes", "latency_ms", "bit_agreement", "bit_accuracy", "score_error_pct")
 _WORDS = {metric: words for task in TASKS for metric, (words, _) in task.headlines.items()}
 
 
@@ -68,7 +68,7 @@ class RunConsole:
             self._terminal.write_line(line)
 
     def end(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
@@ -111,13 +111,13 @@ def file_line(name: str, rows: Iterable[Measurement], results: Sequence[GateResu
 
     Returns:
         For example `videoseal_nano 256 int8*: size 3.86 MB, agreement 100.00 %, accuracy 99.97 %, PASS`; metrics that
-        were not measured are left out, and of several data sets the first is told.
+        were not measured are left out, and of several datasets the first is printed.
     """
     found: dict[str, Measurement] = {}
     for row in rows:
         if row.attack in UNATTACKED:
             found.setdefault(row.metric, row)
-    told = [f"{_WORDS[metric]} {format_value(metric, found[metric].value)}" for metric in TOLD if metric in found]
+    values = [f"{_WORDS[metric]} {format_value(metric, found[metric].value)}" for metric in PRINTED if metric in found]
     verdict = worst_verdict(result.verdict for result in results)
     end = "no gate applies" if verdict is Verdict.NOT_APPLICABLE else verdict.value
-    return f"{name}: {', '.join([*told, end])}"
+    return f"{name}: {', '.join([*values, end])}"

@@ -53,12 +53,12 @@ def describe_environment(backends: Iterable[str] = ()) -> dict[str, Any]:
 
 
 def cpu_name() -> str:
-    """The processor's own name where the system tells it, else its architecture."""
+    """The processor's own name where the system reports it, else its architecture."""
     return _cpu_facts().get("model name") or platform.processor() or platform.machine()
 
 
 def cpu_model() -> str:
-    """The generation of the processor, which its name may not tell on a rented machine; "" where nothing tells it."""
+    """The generation of the processor, which its name may hide on a rented machine; "" where it is not reported."""
     facts = _cpu_facts()
     return ", ".join(f"{name} {facts[name]}" for name in ("cpu family", "model", "stepping") if name in facts)
 

@@ -27,14 +27,14 @@ from sealbench.bench.matrix import (
 from sealbench.bench.options import add_options, read_options
 from sealbench.bench.session.baseline import conclude
 from sealbench.bench.session.bench_tests import (
+    attack_of,
+    dataset_of,
+    expectations_of,
     has_matrix,
     is_bench,
-    item_attack,
-    item_dataset,
-    item_expectations,
-    item_target,
     planned_test,
     step_of,
+    target_of,
 )
 from sealbench.bench.session.console import RunConsole, file_line
 from sealbench.bench.session.progress import Progress, last_of_each
@@ -168,7 +168,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     attacks = (*state.options.attacks, NO_ATTACK)
 
     def place(item: pytest.Item) -> tuple[int, int, str, int]:
-        group, attack = groups.index(item_target(item).group), attacks.index(item_attack(item))
+        group, attack = groups.index(target_of(item).group), attacks.index(attack_of(item))
         return group, suite_of(item).order, suite_name(item), attack
 
     bench = sorted((item for item in items if is_bench(item)), key=place)
@@ -186,7 +186,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         bench = [item for item in bench if item not in done]
     ends = last_of_each(str(place(item)[:3]) for item in bench)
     state.milestones = {bench[index].nodeid for index in ends}
-    state.ends = set({item_target(item).case: item.nodeid for item in bench}.values())
+    state.ends = set({target_of(item).case: item.nodeid for item in bench}.values())
     state.progress = Progress([step_of(item, state.options) for item in bench])
 
 
@@ -215,7 +215,7 @@ def group(request: pytest.FixtureRequest) -> GroupBench:
     """What the targets of this test's group share."""
     workbench = request.config.stash[STATE].workbench
     assert workbench is not None
-    return workbench.group(item_target(request.node).group)
+    return workbench.group(target_of(request.node).group)
 
 
 @pytest.fixture
@@ -246,7 +246,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
-    """Show how far the run is, and take that away however it ends."""
+    """Show how far the run is, and remove the bar however the run ends."""
     config = session.config
     console = RunConsole(config.pluginmanager.getplugin("terminalreporter"), config)
     config.stash[STATE].console = console
@@ -258,13 +258,13 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Write down how long a test took, and say how far the run is and what became of a file."""
+    """Write down how long a test took, and print how far the run is and what was found of a file."""
     if not is_bench(item):
         return (yield)
     state = item.config.stash[STATE]
     assert state.run is not None
     assert state.console is not None
-    target = item_target(item)
+    target = target_of(item)
     name = f"{short_name(target)} {suite_name(item)}"
     state.console.show(name, state.progress)
     started = time.perf_counter()
@@ -304,7 +304,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     state = item.config.stash[STATE]
     assert state.run is not None
     item.stash[RECORDER] = Recorder(
-        state.run, state.gates, item_target(item).case, item_dataset(item), item_attack(item), item_expectations(item)
+        state.run, state.gates, target_of(item).case, dataset_of(item), attack_of(item), expectations_of(item)
     )
 
 

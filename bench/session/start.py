@@ -1,4 +1,4 @@
-"""Opening a run: its inputs are checked and told apart by fingerprints, and its folder is made."""
+"""Starts a run: checks its inputs, takes their fingerprints, and makes its folder."""
 
 import os
 
