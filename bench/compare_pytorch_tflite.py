@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from sealbench.bench.backends.runners import LiteRTRunner, Runner, TorchRunner, to_unit_range
+from sealbench.bench.backends.runners import FileRunner, Runner, TorchRunner, to_unit_range
 from sealbench.bench.errors import INPUT_ERRORS, USAGE_ERROR, BenchError
 from sealbench.bench.timing.rounds import interleaved
 from sealbench.converters.cards.image_size import ImageSize, check_image_size
@@ -44,8 +44,8 @@ class CompareError(BenchError):
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What one of the two says of the image.
+class ModelResult:
+    """What one of the two models gives for the image.
 
     Attributes:
         bit_accuracy: share of the message's bits that are right, 0 to 1; None where the message is not known.
@@ -77,7 +77,7 @@ class Comparison:
         threads: of both.
         message: the bits that the image carries, like `0101`, or None where that is not known.
         psnr_db: of the watermarked image against the input, or None where nothing was embedded here.
-        pytorch, tflite: what each says.
+        pytorch, tflite: the result of each.
         bit_agreement: share of bits on which they agree, 0 to 1.
         logits_mae: mean absolute difference of the bit logits.
         logits_mae_rel_pct: the same in percent of PyTorch's mean absolute logit.
@@ -93,8 +93,8 @@ class Comparison:
     threads: int
     message: str | None
     psnr_db: float | None
-    pytorch: Reading
-    tflite: Reading
+    pytorch: ModelResult
+    tflite: ModelResult
     bit_agreement: float
     logits_mae: float
     logits_mae_rel_pct: float
@@ -147,7 +147,7 @@ def compare(options: argparse.Namespace) -> Comparison:
         raise CompareError(f"--seed {options.seed}: expected 0 or more")
     # What is quickly checked comes first: building the PyTorch model takes seconds.
     variant = get_variant(options.model_name)
-    tflite = LiteRTRunner(options.tflite_model, options.threads, variant.nbits)
+    tflite = FileRunner(options.tflite_model, options.threads, variant.nbits)
     mode = "resize" if options.no_simple else "simple"
     check_image_size(variant, ImageSize(*tflite.input_size), mode)
     message = None if options.message is None else message_from_argument(options.message, variant.nbits)
@@ -173,7 +173,7 @@ def compare(options: argparse.Namespace) -> Comparison:
     outputs, latencies, ratio = run(pytorch, tflite, to_unit_range(resize(picture, *tflite.input_size)))
 
     logits, reference = outputs["tflite"][:, 1:], outputs["pytorch"][:, 1:]  # (1, nbits) each
-    readings = {name: read(outputs[name], message, latencies[name]) for name in NAMES}
+    results = {name: read(outputs[name], message, latencies[name]) for name in NAMES}
     comparison = Comparison(
         model_name=variant.name,
         weights=weights.kind,
@@ -183,7 +183,7 @@ def compare(options: argparse.Namespace) -> Comparison:
         threads=options.threads,
         message=None if message is None else format_bits(message),
         psnr_db=psnr_db,
-        **readings,
+        **results,
         bit_agreement=metrics.bit_agreement(logits, reference),
         logits_mae=metrics.logits_mae(logits, reference),
         logits_mae_rel_pct=metrics.logits_mae_rel_pct(logits, reference),
@@ -203,10 +203,10 @@ def run(pytorch: Runner, tflite: Runner, image: np.ndarray) -> tuple[dict[str, n
     return outputs, medians, speedup(samples, of="tflite", against="pytorch")
 
 
-def read(outputs: np.ndarray, message: np.ndarray | None, latency_ms: float) -> Reading:
+def read(outputs: np.ndarray, message: np.ndarray | None, latency_ms: float) -> ModelResult:
     """What outputs (1, 1 + nbits) say of a message (nbits,), if it is known."""
     logits = outputs[:, 1:]
-    return Reading(
+    return ModelResult(
         bit_accuracy=None if message is None else metrics.bit_accuracy(logits, message[np.newaxis]),
         confidence=float(special.expit(outputs[0, 0])),
         confidence_logit=float(outputs[0, 0]),
@@ -256,9 +256,9 @@ def render(comparison: Comparison) -> str:
     interval = "" if speed.interval is None else f" ({speed.interval.low:.2f} to {speed.interval.high:.2f})"
     labels = {"bit_accuracy": "bit accuracy", "nan_count": "NaN or infinite"}
     rows = [("", "PyTorch", "tflite")]
-    for field in fields(Reading):
+    for field in fields(ModelResult):
         if field.name != "message":  # a long line of bits; it is in the JSON
-            left, right = (getattr(reading, field.name) for reading in (comparison.pytorch, comparison.tflite))
+            left, right = (getattr(result, field.name) for result in (comparison.pytorch, comparison.tflite))
             rows.append((labels.get(field.name, field.name.replace("_", " ")), _number(left), _number(right)))
     return "\n".join(
         [

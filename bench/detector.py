@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from scipy import special
 
-from sealbench.bench.backends.runners import LiteRTRunner, to_unit_range
+from sealbench.bench.backends.runners import FileRunner, to_unit_range
 from sealbench.bench.errors import RunnerError
 from sealbench.converters.families.watermark import get_variant
 from sealbench.datasets.images import read_image, resize
@@ -54,7 +54,7 @@ class VideoSealDetectorTFLite:
         num_threads: int | None = None,
     ):
         variant = get_variant(model_name)
-        self._runner = LiteRTRunner(
+        self._runner = FileRunner(
             tflite_model_path,
             threads=1 if num_threads is None else num_threads,
             nbits=variant.nbits if nbits is None else nbits,

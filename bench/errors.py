@@ -21,3 +21,9 @@ class RunnerError(BenchError):
 
 
 INPUT_ERRORS = (BenchError, ConverterError, DatasetError, ReportError)
+
+
+def check_threads(threads: int) -> None:
+    """Raise RunnerError for less than one thread."""
+    if threads < 1:
+        raise RunnerError(f"{threads} threads were asked for; expected at least 1")

@@ -1,13 +1,37 @@
-"""Which targets a test of the bench is repeated for, and on which images."""
+"""Which targets a run has, which of them a test of the bench is repeated for, and on which images."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
+from sealbench.bench.backends.registry import DEFAULT_BACKEND, REFERENCE_BACKEND
 from sealbench.bench.options import Options
-from sealbench.bench.targets import Target
-from sealbench.bench.tasks import task_of
+from sealbench.bench.targets import Group, Target
+from sealbench.bench.tasks.registry import task_of
+from sealbench.converters.export.precisions import get_precision
 from sealbench.converters.store import ArtifactSpec
 from sealbench.datasets.attacks import CURVE_POINTS, jpeg_qualities
+
+
+def expand(options: Options) -> tuple[Target, ...]:
+    """All targets of a run, group by group and threads by threads, the reference first.
+
+    Where two choices of rewrites come to the same file it is measured once.
+    """
+    targets: dict[str, Target] = {}
+    for variant in options.variants:
+        for size in options.sizes_of(variant):
+            group = Group(variant, options.weights[variant.name], size, options.mode)
+            for threads in options.threads:
+                reference = Target(group, get_precision("float32"), REFERENCE_BACKEND, threads)
+                files = (
+                    Target(group, precision, backend, threads, rewrite)
+                    for precision in options.precisions
+                    for rewrite in options.rewrites
+                    for backend in options.backends
+                )
+                for target in (reference, *files):
+                    targets.setdefault(str(target), target)
+    return tuple(targets.values())
 
 
 def rewritten_targets(targets: Sequence[Target]) -> list[Target]:
@@ -17,10 +41,9 @@ def rewritten_targets(targets: Sequence[Target]) -> list[Target]:
 
 
 def second_targets(targets: Sequence[Target]) -> list[Target]:
-    """Files that another interpreter than LiteRT runs, where LiteRT runs them as well."""
-    return [
-        target for target in targets if target.backend == "tensorflow" and replace(target, backend="litert") in targets
-    ]
+    """Files on another backend than the default one, where the default one runs them as well."""
+    files = [target for target in targets if not target.is_reference and target.backend != DEFAULT_BACKEND]
+    return [target for target in files if replace(target, backend=DEFAULT_BACKEND) in targets]
 
 
 def conversion_targets(options: Options, targets: Sequence[Target]) -> list[Target]:

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from sealbench.bench.backends.registry import DEFAULT_BACKEND, REFERENCE_BACKEND, backend_of, file_backends
 from sealbench.bench.errors import OptionError
-from sealbench.bench.tasks import task_of
+from sealbench.bench.targets import dataset_name
+from sealbench.bench.tasks.registry import task_of
 from sealbench.converters.cards.card import Card
 from sealbench.converters.cards.image_size import ImageSize
 from sealbench.converters.checkpoints.weights import Weights
@@ -30,9 +32,11 @@ from sealbench.reports.run.baselines import check_name, find_run
 from sealbench.reports.run.directory import DEFAULT_ROOT
 
 DEFAULT_VARIANTS = ("videoseal_nano", "videoseal")
-DEFAULT_PRECISIONS = ("float32", "fp16", "int8", "int8_weight_only")
+# Those of at least 8 bits whose files need no calibration images.
+DEFAULT_PRECISIONS = tuple(
+    name for name, precision in PRECISIONS.items() if precision.weight_bits >= 8 and not precision.needs_calibration
+)
 ALL = "all"
-BACKENDS = ("litert", "tensorflow")
 DEFAULT_SAMPLES = 24
 DEFAULT_THREADS = 2
 DEFAULT_RATE = 1.0
@@ -52,17 +56,17 @@ class Options:
         attacks: what is done to watermarked images, as `sealbench.datasets.attacks` spells it; they are measured
             without as well.
         rate: frames that are taken of a second of a video.
-        backends: interpreters that run the files.
+        backends: names of those that run the files.
         weights: for each variant's name where its weights come from.
         artifact: a file made elsewhere that is measured as the one variant and precision, or None.
         threads: for every runner; of several numbers all but latency is measured with the first alone.
         samples: for each variant's name how many images of each dataset.
         run_dir: where the results go, or None for a new folder of their own.
         runs: where that new folder is made.
-        resume: whether an interrupted run in `run_dir` is gone on with.
+        resume: whether an interrupted run in `run_dir` is resumed.
         gates: the file of gates, or None to judge nothing.
         save_baseline: the name under which the run is kept as a baseline, or None.
-        against: folder of the run that this one is held against, or None.
+        against: folder of the run that this one is compared with, or None.
     """
 
     variants: tuple[Card, ...]
@@ -92,11 +96,6 @@ class Options:
     def datasets_of(self, variant: Card) -> tuple[str, ...]:
         """The datasets on which a variant is measured."""
         return self.datasets or task_of(variant).default_datasets
-
-
-def dataset_name(dataset: str) -> str:
-    """The name of a dataset in tables: a folder or file goes by its own name, not by its place on this machine."""
-    return Path(dataset).resolve().name if Path(dataset).exists() else dataset
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -174,7 +173,8 @@ def add_options(parser: pytest.Parser) -> None:
         "--backend",
         action="append",
         metavar="NAME",
-        help=f"interpreters: {', '.join(BACKENDS)} (default: litert; tensorflow needs the extra of that name)",
+        help=f"where the files run: {', '.join(file_backends())} (default: {DEFAULT_BACKEND}; tensorflow needs the "
+        "extra of that name)",
     )
     group.addoption(
         "--threads",
@@ -202,7 +202,7 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--resume",
         action="store_true",
-        help="go on with the run in --run-dir if it was interrupted: what it has measured is not measured again",
+        help="resume the run in --run-dir if it was interrupted: what it has measured is not measured again",
     )
     group.addoption(
         "--gates",
@@ -245,7 +245,7 @@ def read_options(config: pytest.Config) -> Options:
         datasets=_datasets(variants, _listed(config, "--dataset")),
         attacks=_attacks(variants, _listed(config, "--attacks")),
         rate=_rate(config),
-        backends=_backends(_listed(config, "--backend") or ("litert",)),
+        backends=_backends(_listed(config, "--backend") or (DEFAULT_BACKEND,)),
         weights={},
         artifact=config.getoption("--artifact"),
         threads=_threads(_listed(config, "--threads")),
@@ -269,7 +269,7 @@ def read_options(config: pytest.Config) -> Options:
         _check_artifact(config, options, sources)
     if config.option.help or config.option.collectonly:
         sources = {name: source for name, source in sources.items() if source != "official"}
-    # Last, because it may download: every other mistake is told before.
+    # Last, because it may download: every other mistake is reported before.
     with _uncaptured(config):
         weights = {variant.name: find_weights(variant, sources.get(variant.name)) for variant in variants}
     return replace(options, weights=weights)
@@ -330,11 +330,16 @@ def _rate(config: pytest.Config) -> float:
 
 
 def _backends(names: Sequence[str]) -> tuple[str, ...]:
+    known = file_backends()
     for name in names:
-        if name not in BACKENDS:
-            raise OptionError(f"--backend {name}: unknown; known: {', '.join(BACKENDS)}")
-    if "tensorflow" in names and find_spec("tensorflow") is None:
-        raise OptionError("--backend tensorflow: not installed; pip install 'sealbench[tensorflow]'")
+        if name == REFERENCE_BACKEND:
+            raise OptionError(
+                f"--backend {name}: is the reference, which every run measures; known for files: {', '.join(known)}"
+            )
+        if name not in known:
+            raise OptionError(f"--backend {name}: unknown; known: {', '.join(known)}")
+        if remedy := backend_of(name).missing():
+            raise OptionError(f"--backend {name}: not installed; {remedy}")
     return tuple(names)
 
 

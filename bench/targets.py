@@ -1,8 +1,10 @@
 """What is measured: every file of the matrix, and the PyTorch reference of each group."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
 
-from sealbench.bench.options import Options
+from sealbench.bench.backends.registry import REFERENCE_BACKEND
 from sealbench.converters.cards.card import Card
 from sealbench.converters.cards.image_size import ImageSize
 from sealbench.converters.checkpoints.weights import Weights
@@ -39,7 +41,7 @@ class Target:
     Attributes:
         group: see `Group`.
         precision: of the file.
-        backend: `torch`, `litert` or `tensorflow`.
+        backend: name of the backend that runs it.
         threads: of the runner.
         rewrite: the choice of rewrites that the file was asked for with; `none` for the reference.
     """
@@ -67,12 +69,12 @@ class Target:
         return ArtifactSpec(group.variant, group.weights, self.precision, group.size, group.mode, self.rewrites)
 
     @property
-    def float32(self) -> "Target":
+    def float32(self) -> Self:
         """The float32 file of the same backend and choice of rewrites, which sizes and speeds are compared with."""
         return replace(self, precision=get_precision("float32"))
 
     @property
-    def plain(self) -> "Target":
+    def plain(self) -> Self:
         """The same file without rewrites."""
         return replace(self, rewrite="none")
 
@@ -93,7 +95,7 @@ class Target:
     @property
     def is_reference(self) -> bool:
         """Whether this is the PyTorch model that all files of its group are compared with."""
-        return self.backend == "torch"
+        return self.backend == REFERENCE_BACKEND
 
     def __str__(self) -> str:
         case = self.case
@@ -102,30 +104,13 @@ class Target:
         return f"{case.variant}-{case.image_size}{resize}-{case.precision}{rewrites}-{case.backend}-t{case.threads}"
 
 
+def dataset_name(dataset: str) -> str:
+    """The name of a dataset in tables: a folder or file goes by its own name, not by its place on this machine."""
+    return Path(dataset).resolve().name if Path(dataset).exists() else dataset
+
+
 def short_name(target: Target) -> str:
     """For people: `videoseal_nano 256 int8*`, starred where rewritten, with what is unusual about it."""
     case = target.case
     file = "PyTorch" if target.is_reference else file_label(case.precision, case.rewrites, case.backend)
     return f"{target.group} {file}{threads_text(case.threads)}"
-
-
-def expand(options: Options) -> tuple[Target, ...]:
-    """All targets of a run, group by group and threads by threads, the reference first.
-
-    Where two choices of rewrites come to the same file it is measured once.
-    """
-    targets: dict[str, Target] = {}
-    for variant in options.variants:
-        for size in options.sizes_of(variant):
-            group = Group(variant, options.weights[variant.name], size, options.mode)
-            for threads in options.threads:
-                reference = Target(group, get_precision("float32"), "torch", threads)
-                files = (
-                    Target(group, precision, backend, threads, rewrite)
-                    for precision in options.precisions
-                    for rewrite in options.rewrites
-                    for backend in options.backends
-                )
-                for target in (reference, *files):
-                    targets.setdefault(str(target), target)
-    return tuple(targets.values())

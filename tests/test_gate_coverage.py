@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sealbench.bench import suites
-from sealbench.bench.tasks import task_of
+from sealbench.bench.tasks.registry import task_of
 from sealbench.converters.cards.card import Card
 from sealbench.converters.export.precisions import PRECISIONS
 from sealbench.converters.families import family_of
@@ -53,7 +53,9 @@ def suite_tests() -> Iterator[Suite]:
             metrics = tuple(metric for mark in marks if mark.name == "measures" for metric in mark.args)
             if metrics:
                 (fixture,) = BACKENDS.keys() & inspect.signature(function).parameters.keys()
-                gives = tuple(output for mark in marks if mark.name == "gives" for output in mark.args)
+                gives = tuple(
+                    output for mark in marks if mark.name == "suite" for output in mark.kwargs.get("outputs", ())
+                )
                 yield Suite(name, metrics, gives, fixture)
 
 

@@ -2,8 +2,8 @@
 
 What differs between two processes that run the same file is noise: how much there is of it, how often it would be taken
 for a slow-down, and how small a slow-down is still found, by the rule of `sealbench.reports.gates.slowdown` and the
-looks of `sealbench.bench.timing.interim`. Each comparison starts two fresh processes, as a suite does, and begins with
-the fewest rounds that a suite takes.
+interim analyses of `sealbench.bench.timing.interim`. Each comparison starts two fresh processes, as a suite does, and
+begins with the fewest rounds that a suite takes.
 """
 
 import argparse
@@ -19,11 +19,12 @@ from pathlib import Path
 
 import numpy as np
 
+from sealbench.bench.backends.registry import DEFAULT_BACKEND
 from sealbench.bench.options import DEFAULT_THREADS
 from sealbench.bench.session.progress import duration_text
-from sealbench.bench.timing.interim import LOOK_CONFIDENCE, measure_in_looks
-from sealbench.bench.timing.process import TimedProcess, file_request, turns_of
-from sealbench.bench.timing.rounds import ROUNDS, LatencySample, plan_rounds, take_turns
+from sealbench.bench.timing.interim import INTERIM_CONFIDENCE, measure_with_interim_analyses
+from sealbench.bench.timing.process import TimedProcess, file_request, timed_calls
+from sealbench.bench.timing.rounds import ROUNDS, LatencySample, plan_rounds, take_rounds
 from sealbench.converters.command_line import require_at_least, writable_folder
 from sealbench.converters.export.precisions import PRECISIONS, get_precision
 from sealbench.converters.families import family_of
@@ -60,7 +61,7 @@ class Comparison:
 
 
 def compare(path: Path, threads: int, slowdown: float) -> Comparison:
-    """Start two processes with a file, time them in turns while the verdict is open, and end them.
+    """Start two processes with a file, time them in interleaved rounds while the verdict is inconclusive, and end them.
 
     Args:
         path: of the `.tflite` file.
@@ -72,14 +73,14 @@ def compare(path: Path, threads: int, slowdown: float) -> Comparison:
     """
     with ExitStack() as stack:
         requests = {
-            BASE: file_request("litert", path, threads),
-            COMPARED: file_request("litert", path, threads, slowdown),
+            BASE: file_request(DEFAULT_BACKEND, path, threads),
+            COMPARED: file_request(DEFAULT_BACKEND, path, threads, slowdown),
         }
         processes = {name: stack.enter_context(TimedProcess(request)) for name, request in requests.items()}
         plan = plan_rounds([process.warm_up().call_s for process in processes.values()], most=ROUNDS[0])
-        turns = turns_of(processes, plan.settle_ms)
-        samples = measure_in_looks(
-            lambda done, rounds: take_turns(turns, rounds, done),
+        calls = timed_calls(processes, plan.settle_ms)
+        samples = measure_with_interim_analyses(
+            lambda done, rounds: take_rounds(calls, rounds, done),
             plan,
             lambda samples: judged(samples, slowdown).verdict is Verdict.INCONCLUSIVE,
         )
@@ -88,7 +89,7 @@ def compare(path: Path, threads: int, slowdown: float) -> Comparison:
 
 def judged(samples: Sequence[LatencySample], slowdown: float) -> Comparison:
     """What rounds of `BASE` and `COMPARED` say; `slowdown` is the share of its time that `COMPARED` waits beside."""
-    found = speedup(samples, of=BASE, against=COMPARED, confidence=LOOK_CONFIDENCE)
+    found = speedup(samples, of=BASE, against=COMPARED, confidence=INTERIM_CONFIDENCE)
     low, high = found.interval or (-np.inf, np.inf)
     return Comparison(slowdown, found.ratio, low, high, found.rounds, judge_slowdown(low, high))
 
@@ -118,7 +119,7 @@ def noise_floor(comparisons: Sequence[Comparison], share: float = 0.95) -> float
 def report(same: Sequence[Comparison], slowed: Sequence[Comparison]) -> tuple[list[str], bool]:
     """Lines for people, and whether all is well.
 
-    It is where no file is slower than itself and not all comparisons are left open, and where the slow-down is found
+    It is where no file is slower than itself and not all comparisons are inconclusive, and where the slow-down is found
     often enough and never passed.
     """
     lines, well = [], True

@@ -6,14 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sealbench.bench.backends.runners import LiteRTRunner, Runner, TorchRunner
+from sealbench.bench.backends.runners import FileRunner, Runner, TorchRunner
 from sealbench.bench.targets import Group
-from sealbench.bench.tasks.image_set import prepare, read_samples
-from sealbench.bench.timing.rounds import interleaved, turn_orders
+from sealbench.bench.tasks.images import prepare, read_samples
+from sealbench.bench.timing.rounds import interleaved, round_orders
 from sealbench.converters.cards.image_size import ImageSize, check_image_size
 from sealbench.converters.command_line import require_at_least, writable_folder
 from sealbench.converters.export.calibration_inputs import CALIBRATION_SAMPLES
@@ -26,10 +25,6 @@ from sealbench.converters.tflite.model_file import read_model_file
 from sealbench.reports.files import write_rows_csv
 from sealbench.reports.statistics.bits import bit_accuracy, bit_agreement, logits_mae_rel_pct, split_outputs
 from sealbench.reports.statistics.latency import Speedup, speedup
-
-if TYPE_CHECKING:
-    from sealbench.bench.tasks.image_set import ImageSet
-    from sealbench.converters.models.watermarker import Watermarker
 
 DEFAULT_SAMPLES = 24
 THREADS = 2
@@ -84,10 +79,10 @@ class Workshop:
     def __init__(self, group: Group, samples: int, folder: Path):
         self.group = group
         self.folder = folder
-        from sealbench.converters.checkpoints.loading import load_watermarker
+        from sealbench.converters.checkpoints.loading import load_watermarker  # it imports torch
 
-        self.watermarker: Watermarker = load_watermarker(as_variant(group.variant), group.weights)
-        self.images: ImageSet = prepare(
+        self.watermarker = load_watermarker(as_variant(group.variant), group.weights)
+        self.images = prepare(
             "photographs", read_samples("photographs", group, samples), group, lambda: self.watermarker
         )
         size = (group.size.height, group.size.width)
@@ -121,7 +116,7 @@ class Workshop:
 
     def measure(self, candidate: Candidate, path: Path) -> Row:
         """Everything but the speed of a candidate's file."""
-        logits, plain = self._logits(LiteRTRunner(path, THREADS, as_variant(self.group.variant).nbits))
+        logits, plain = self._logits(FileRunner(path, THREADS, as_variant(self.group.variant).nbits))
         reference, plain_reference = self.reference
         trained = self.group.weights.path is not None
         model = read_model_file(path)
@@ -174,7 +169,7 @@ def latency_ratios(runs: dict[str, Runner], image: np.ndarray, rounds: int) -> d
         rounds: at least so many, until all orders have been taken equally often.
     """
     calls: dict[str, Callable[[], object]] = {name: partial(run, image) for name, run in runs.items()}
-    orders = len(turn_orders(len(calls)))
+    orders = len(round_orders(len(calls)))
     samples = interleaved(calls, orders * -(-rounds // orders))
     return {name: speedup(samples, name, FLOAT32) for name in runs}
 
@@ -200,10 +195,10 @@ def measure(workshop: Workshop, precision: str, rounds: int) -> list[Row]:
                 rows[candidate.name] = Row(*_identity(group, candidate), note=_note(error, Path(folder)))
                 continue
             if candidate.crops == (0, CALIBRATION_SAMPLES):
-                runs[candidate.name] = LiteRTRunner(path, THREADS, as_variant(group.variant).nbits)
+                runs[candidate.name] = FileRunner(path, THREADS, as_variant(group.variant).nbits)
         if rounds:
             base = workshop.float32(rewrites)
-            runs[FLOAT32] = LiteRTRunner(base, THREADS, as_variant(group.variant).nbits)
+            runs[FLOAT32] = FileRunner(base, THREADS, as_variant(group.variant).nbits)
             for name, ratio in latency_ratios(runs, workshop.images.watermarked[0], rounds).items():
                 if name in rows:
                     low, high = ratio.interval or (None, None)

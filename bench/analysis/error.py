@@ -20,9 +20,10 @@ from pathlib import Path
 import numpy as np
 
 from sealbench.bench.analysis.layer_errors import LayerError, LayerErrors
-from sealbench.bench.backends.runners import LiteRTRunner, TorchRunner
+from sealbench.bench.backends.registry import DEFAULT_BACKEND
+from sealbench.bench.backends.runners import FileRunner, TorchRunner
 from sealbench.bench.targets import Group, Target
-from sealbench.bench.tasks.image_set import prepare, read_samples
+from sealbench.bench.tasks.images import prepare, read_samples
 from sealbench.converters.cards.image_size import ImageSize
 from sealbench.converters.command_line import require_at_least, writable_folder
 from sealbench.converters.export.precisions import PRECISIONS, get_precision
@@ -30,6 +31,8 @@ from sealbench.converters.families.watermark import as_variant, get_variant, var
 from sealbench.converters.families.weight_sources import SOURCES_HELP, find_weights
 from sealbench.converters.rewrites import CHOICES, choose_rewrites
 from sealbench.converters.store import ArtifactStore
+from sealbench.reports.files import write_atomically, write_rows_csv
+from sealbench.reports.gates.judge import gates_of_run
 from sealbench.reports.run.error_tables import check_holds, keep_errors, severity
 from sealbench.reports.schema.records import NO_REWRITES, Case
 from sealbench.reports.statistics.error_terms import TOTAL, Term, error_terms
@@ -81,7 +84,7 @@ def analyse(target: Target, samples: int) -> Analysis:
     images = prepare(DATASET, read_samples(DATASET, group, samples), group, model.watermarker).watermarked
     nbits = as_variant(group.variant).nbits
     pytorch = TorchRunner(model.detector, (group.size.height, group.size.width), nbits, threads)
-    fast = [LiteRTRunner(path, count, nbits) for count in (1, threads)]
+    fast = [FileRunner(path, count, nbits) for count in (1, threads)]
     layers = LayerErrors(float32_path, path)
     logits = np.stack([[pytorch(image), *layers.add(image), *(run(image) for run in fast)] for image in images])
     stages = {name: logits[:, place, 1:] for place, name in enumerate(STAGES)}  # (n, nbits) each
@@ -117,7 +120,6 @@ def write(analysis: Analysis, folder: Path) -> None:
     Raises:
         ReportError: a file cannot be written.
     """
-    from sealbench.reports.files import write_atomically, write_rows_csv
     from sealbench.reports.render.plots.layer_errors import LayerPoint, draw_errors
     from sealbench.reports.render.plots.style import bar_label, model_of, png
 
@@ -153,7 +155,6 @@ def add_to_run(analysis: Analysis, run_dir: Path) -> Path:
     Raises:
         ReportError: a table of the run is damaged, or a file cannot be written.
     """
-    from sealbench.reports.gates.judge import gates_of_run
     from sealbench.reports.render.run import render
 
     keep_errors(run_dir, analysis.case, analysis.images, map(asdict, analysis.terms), map(asdict, analysis.layers))
@@ -229,7 +230,7 @@ def main(arguments: Sequence[str]) -> int:
         writable_folder(options.out, "--out")
     size = ImageSize(variant.image_size, variant.image_size)
     group = Group(variant, find_weights(variant, options.weights), size)
-    target = Target(group, precision, "litert", options.threads, options.rewrite)
+    target = Target(group, precision, DEFAULT_BACKEND, options.threads, options.rewrite)
     if options.run_dir is not None:
         check_holds(options.run_dir, target.case, group.weights.fingerprint)
     analysis = analyse(target, options.samples)

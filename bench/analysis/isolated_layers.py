@@ -50,7 +50,7 @@ class _Operation:
 
 @dataclass(frozen=True)
 class _Graph:
-    """What is needed of a main graph to tell its layers.
+    """What is needed of a main graph to find its layers.
 
     Attributes:
         operations: all of them, in the order of the graph.

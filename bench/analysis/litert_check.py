@@ -1,6 +1,6 @@
 """`sealbench litert-check`: our median latency of a file beside that of LiteRT's own benchmark tool.
 
-The two take turns of seconds: a fresh process of ours, timed as a suite times it, and a run of
+The two alternate every few seconds: a fresh process of ours, timed as a suite times it, and a run of
 `ai_edge_litert.tools.benchmark_litert_model` on as many threads. What the tool times is a little less than what we do:
 it runs on LiteRT's compiled model and leaves its buffers as they are; our call hands over an image and takes logits.
 """
@@ -18,6 +18,7 @@ from statistics import median
 import numpy as np
 
 from sealbench.bench.analysis.aa import find_file
+from sealbench.bench.backends.registry import DEFAULT_BACKEND
 from sealbench.bench.errors import RunnerError
 from sealbench.bench.options import DEFAULT_THREADS
 from sealbench.bench.timing.process import TimedProcess, file_request
@@ -28,14 +29,14 @@ from sealbench.converters.families.registry import card_names
 from sealbench.reports.statistics.intervals import Interval, quantile_interval
 
 TOOL = "ai_edge_litert.tools.benchmark_litert_model"
-TURNS = 10
+ROUNDS = 10
 CALLS = 50
 WITHIN = 0.03
 
 
 @dataclass(frozen=True)
-class Turn:
-    """Medians of one turn in milliseconds: ours, and the tool's."""
+class Round:
+    """Medians of one round in milliseconds: ours, and the tool's."""
 
     ours_ms: float
     tools_ms: float
@@ -43,9 +44,9 @@ class Turn:
 
 def our_median_ms(path: Path, threads: int, calls: int) -> float:
     """Median of so many timed calls in a fresh process, warmed up and settled."""
-    with TimedProcess(file_request("litert", path, threads)) as process:
+    with TimedProcess(file_request(DEFAULT_BACKEND, path, threads)) as process:
         process.warm_up()
-        return median(process.turn(SETTLE_MS).latency_ms for _ in range(calls))
+        return median(process.time_call(SETTLE_MS).latency_ms for _ in range(calls))
 
 
 def tools_median_ms(path: Path, threads: int, calls: int) -> float:
@@ -67,9 +68,9 @@ def tools_median_ms(path: Path, threads: int, calls: int) -> float:
         return latency_ms
 
 
-def ratio_of(turns: Sequence[Turn]) -> tuple[float, Interval]:
-    """Median over the turns of ours / the tool's, with its 95 % interval."""
-    ratios = np.array([turn.ours_ms / turn.tools_ms for turn in turns])
+def ratio_of(rounds: Sequence[Round]) -> tuple[float, Interval]:
+    """Median over the rounds of ours / the tool's, with its 95 % interval."""
+    ratios = np.array([one.ours_ms / one.tools_ms for one in rounds])
     return float(np.median(ratios)), quantile_interval(ratios)
 
 
@@ -81,9 +82,9 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("variant", nargs="?", default="videoseal_nano", help=f"one of: {', '.join(card_names())}")
     parser.add_argument("precision", nargs="?", default="int8", help=f"one of: {', '.join(PRECISIONS)} (%(default)s)")
     parser.add_argument("--threads", type=int, default=DEFAULT_THREADS, metavar="N", help="of both (%(default)s)")
-    parser.add_argument("--turns", type=int, default=TURNS, metavar="N", help="of each (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, metavar="N", help="of each (%(default)s)")
     options = parser.parse_args(arguments)
-    require_at_least(parser, options, {"threads": 1, "turns": 1})
+    require_at_least(parser, options, {"threads": 1, "rounds": 1})
     return options
 
 
@@ -91,18 +92,18 @@ def main(arguments: Sequence[str]) -> int:
     """Run the command; returns its exit code: 0, 1 where the medians differ by more than 3 %."""
     options = parse_arguments(arguments)
     path = find_file(options.variant, options.precision)
-    turns = []
-    for number in range(options.turns):
+    rounds = []
+    for number in range(options.rounds):
         both = {
             "ours": lambda: our_median_ms(path, options.threads, CALLS),
             "tools": lambda: tools_median_ms(path, options.threads, CALLS),
         }
         order = ("ours", "tools") if number % 2 == 0 else ("tools", "ours")
         found = {name: both[name]() for name in order}
-        turns.append(Turn(found["ours"], found["tools"]))
-    ratio, interval = ratio_of(turns)
-    print(f"{path.name}, {options.threads} threads, {len(turns)} turns of {CALLS} calls, medians in ms")
-    print("  ours       " + " ".join(f"{turn.ours_ms:7.2f}" for turn in turns))
-    print("  LiteRT's   " + " ".join(f"{turn.tools_ms:7.2f}" for turn in turns))
+        rounds.append(Round(found["ours"], found["tools"]))
+    ratio, interval = ratio_of(rounds)
+    print(f"{path.name}, {options.threads} threads, {len(rounds)} rounds of {CALLS} calls, medians in ms")
+    print("  ours       " + " ".join(f"{one.ours_ms:7.2f}" for one in rounds))
+    print("  LiteRT's   " + " ".join(f"{one.tools_ms:7.2f}" for one in rounds))
     print(f"  ours / LiteRT's: {ratio:.3f}, interval [{interval.low:.3f}, {interval.high:.3f}]")
     return 0 if abs(ratio - 1) <= WITHIN else 1

@@ -117,7 +117,7 @@ def _keep(_: int | None) -> None:
 class ProfiledModel:
     """A detector's `.tflite` file, ready to run with and without the profiler; give it back with `with`.
 
-    It runs as `sealbench.bench.backends.runners.LiteRTRunner` does, on XNNPACK with the same kernels, but through
+    It runs as `sealbench.bench.backends.runners.FileRunner` does, on XNNPACK with the same kernels, but through
     LiteRT's newer runtime (CompiledModel): the outputs are the same to the last bit. One thing differs: what stays
     outside XNNPACK runs on one thread, whatever their number (LiteRT 2.3.0: 12 depthwise convolutions of
     videoseal_nano as int8 took 4.2 ms with one thread and with two).

@@ -17,9 +17,9 @@ import numpy as np
 
 from sealbench.bench.analysis.graph_operations import GraphOperation, multiplying
 from sealbench.bench.analysis.litert_profiler import Event, Profile, ProfiledModel
-from sealbench.bench.backends.runners import LiteRTRunner
+from sealbench.bench.backends.runners import FileRunner
 from sealbench.bench.errors import RunnerError
-from sealbench.bench.timing.rounds import SETTLE_MS, turn_orders
+from sealbench.bench.timing.rounds import SETTLE_MS, round_orders
 
 XNNPACK, LITERT = "XNNPACK", "LiteRT"
 WARM_UP_CALLS = 3
@@ -113,7 +113,7 @@ class Row:
 
 
 def measure(paths: Sequence[Path], threads: int, rounds: int) -> list[list[Round]]:
-    """Run files in turns, with and without the profiler.
+    """Run files in interleaved rounds, with and without the profiler.
 
     Args:
         paths: detectors.
@@ -127,7 +127,7 @@ def measure(paths: Sequence[Path], threads: int, rounds: int) -> list[list[Round
         ConverterError, RunnerError: a file is no detector, or cannot be run or profiled.
     """
     with ExitStack() as stack:
-        runners = [LiteRTRunner(path, threads) for path in paths]
+        runners = [FileRunner(path, threads) for path in paths]
         models = [stack.enter_context(ProfiledModel(path, threads)) for path in paths]
         images = [np.random.default_rng(0).random((*runner.input_size, 3), dtype=np.float32) for runner in runners]
         for runner, model, image in zip(runners, models, images, strict=True):
@@ -135,7 +135,7 @@ def measure(paths: Sequence[Path], threads: int, rounds: int) -> list[list[Round
                 runner(image)
                 model(image)
         measured: list[list[Round]] = [[] for _ in paths]
-        orders = turn_orders(len(paths))
+        orders = round_orders(len(paths))
         for number in range(len(orders) * -(-rounds // len(orders))):
             for index in orders[number % len(orders)]:
                 runner, model, image = runners[index], models[index], images[index]
@@ -159,9 +159,9 @@ def _settle(run: Callable[[np.ndarray], object], image: np.ndarray) -> None:
 def attribute(
     events: Sequence[Event], operations: Sequence[GraphOperation], path: Path
 ) -> list[tuple[str, int, Event]]:
-    """Tell for each event which operation of the graph it is, as far as that can be told.
+    """Find for each event the operation of the graph, as far as that can be known.
 
-    LiteRT says of its own kernels which operation they are. XNNPACK does not, but it runs its operators in the order of
+    LiteRT reports which operation its own kernels are. XNNPACK does not, but it runs its operators in the order of
     the graph, so that the n-th that multiplies is the n-th operation that does.
 
     Args:

@@ -1,9 +1,9 @@
-"""`sealbench power RUN_DIR`: how small a loss of bits McNemar's test finds, and how often it cries wolf.
+"""`sealbench power RUN_DIR`: how small a loss of bits McNemar's test finds, and how often it raises a false alarm.
 
 Simulated on the logits that a run has recorded. A trial draws images of a file with replacement. Of each image the file
 and PyTorch change places or not, as a coin falls: so the flips of the quantization stay, and stay together, but are no
 loss in the mean. Then a loss is planted: each bit that is read right is turned into a wrong one with a small chance.
-The trial is a find where the p-value is below 0.05; without a planted loss a find is a false alarm.
+A trial finds the loss where the p-value is below 0.05; without a planted loss that is a false alarm.
 """
 
 import argparse

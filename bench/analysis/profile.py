@@ -15,7 +15,7 @@ from sealbench.converters.families.watermark import get_variant, variant_names
 from sealbench.converters.families.weight_sources import SOURCES_HELP, find_weights
 from sealbench.converters.rewrites import CHOICES, choose_rewrites
 from sealbench.converters.store import ArtifactSpec, ArtifactStore
-from sealbench.reports.files import write_rows_csv
+from sealbench.reports.files import write_atomically, write_rows_csv
 from sealbench.reports.schema.records import NO_REWRITES
 
 ROUNDS = 20
@@ -64,7 +64,6 @@ def print_rows(rows: Sequence[Row]) -> None:
 
 def draw(rows: Sequence[Row], path: Path) -> None:
     """Draw a bar for each file, divided by kind of operation."""
-    from sealbench.reports.files import write_atomically
     from sealbench.reports.render.plots.profile import Bar, Part, draw_profile
     from sealbench.reports.render.plots.style import Model, png
 
@@ -122,7 +121,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--rewrite",
         default="auto",
         metavar="CHOICE",
-        help=f"of: {', '.join(CHOICES)}; with none,auto both are measured in turns (%(default)s)",
+        help=f"of: {', '.join(CHOICES)}; with none,auto both are measured in interleaved rounds (%(default)s)",
     )
     parser.add_argument("--weights", metavar="SOURCE", help=SOURCES_HELP)
     parser.add_argument("--threads", type=int, default=DEFAULT_THREADS, metavar="N", help="(%(default)s)")

@@ -1,28 +1,24 @@
-"""One protocol for everything that can run a detector: an image in, the raw outputs out.
+"""Runs a watermark detector, whatever its backend: an image in, the raw outputs out.
 
-A runner only runs: it neither judges nor times. This module imports no torch, no LiteRT and no TensorFlow; each runner
-imports its own engine when it is made.
+A runner only runs: it neither judges nor times. This module imports no torch, no LiteRT and no TensorFlow.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from sealbench.bench.backends.engines import InterpreterEngine, TorchEngine
+from sealbench.bench.backends.protocol import TensorSpec
+from sealbench.bench.backends.registry import DEFAULT_BACKEND, REFERENCE_BACKEND, backend_of
 from sealbench.bench.errors import RunnerError
-
-if TYPE_CHECKING:
-    from torch import nn
-
-__all__ = ["LiteRTRunner", "Runner", "RunnerError", "TensorFlowRunner", "TorchRunner", "to_unit_range"]
 
 
 class Runner(Protocol):
     """A detector that is ready to run.
 
     Attributes:
-        backend: `torch`, `litert` or `tensorflow`, as in every table.
+        backend: its name, as in every table.
         threads: threads that one call may use.
         input_size: (height, width) in pixels of the images it takes.
         nbits: bits of the message.
@@ -53,65 +49,50 @@ def to_unit_range(image: np.ndarray) -> np.ndarray:
     return np.divide(image, np.float32(255), dtype=np.float32)
 
 
-class _InterpreterRunner:
-    """What LiteRT and TensorFlow share: their interpreters have one interface."""
-
-    backend: str
-
-    def __init__(self, path: str | Path, threads: int, nbits: int | None = None):
-        engine = InterpreterEngine(self.backend, path, threads)
-        height, width, found_nbits = _read_signature(engine.path, engine.inputs, engine.outputs, nbits)
-        self.path = engine.path
-        self.threads = threads
-        self.input_size = (height, width)
-        self.nbits = found_nbits
-        self._engine = engine
-
-    def __call__(self, image: np.ndarray) -> np.ndarray:
-        """See `Runner`."""
-        _check_image(image, self.input_size)
-        logits: np.ndarray = self._engine(image[np.newaxis])[0]
-        return logits
-
-
-class LiteRTRunner(_InterpreterRunner):
-    """A `.tflite` file on LiteRT's interpreter with its default delegate (XNNPACK).
+class FileRunner:
+    """A detector's file on a backend.
 
     Args:
         path: input float32 (1, H, W, 3), output float32 (1, 1 + nbits).
         threads: at least 1.
         nbits: what is expected, or None to take what the file has.
+        backend: name of an installed one.
 
     Raises:
-        RunnerError: the file is missing, empty, damaged, no model or of another signature.
+        RegistryError: there is no such backend.
+        RunnerError: the file is missing, empty, damaged, no model or of another signature, or the backend's engine is
+            not installed.
     """
 
-    backend = "litert"
+    def __init__(self, path: str | Path, threads: int, nbits: int | None = None, backend: str = DEFAULT_BACKEND):
+        self._session = backend_of(backend).open(path, threads)
+        self.backend = backend
+        self.threads = threads
+        height, width, self.nbits = _read_signature(Path(path), self._session.inputs, self._session.outputs, nbits)
+        self.input_size = (height, width)
 
-
-class TensorFlowRunner(_InterpreterRunner):
-    """The same file on TensorFlow's own build of the interpreter: a second opinion on LiteRT's kernels.
-
-    Args and errors as `LiteRTRunner`; a RunnerError as well where TensorFlow is not installed.
-    """
-
-    backend = "tensorflow"
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """See `Runner`: image (H, W, 3) to logits (1 + nbits,)."""
+        _check_image(image, self.input_size)
+        logits: np.ndarray = self._session(image[np.newaxis])[0][0]
+        return logits
 
 
 class TorchRunner:
     """A PyTorch detector in inference mode: the reference.
 
     Args:
-        detector: images (B, 3, H, W) in [0, 1] to logits (B, 1 + nbits); it is put in evaluation mode.
+        detector: a `torch.nn.Module`, images (B, 3, H, W) in [0, 1] to logits (B, 1 + nbits); it is put in evaluation
+            mode.
         image_size: (height, width) in pixels of the images it will be given.
         nbits: bits of the message.
         threads: at least 1.
     """
 
-    backend = "torch"
+    backend = REFERENCE_BACKEND
 
-    def __init__(self, detector: "nn.Module", image_size: tuple[int, int], nbits: int, threads: int):
-        self._engine = TorchEngine(detector, threads)
+    def __init__(self, detector: Any, image_size: tuple[int, int], nbits: int, threads: int):
+        self._session = backend_of(REFERENCE_BACKEND).open(detector, threads)
         self.threads = threads
         self.input_size = image_size
         self.nbits = nbits
@@ -124,7 +105,7 @@ class TorchRunner:
         """
         _check_image(image, self.input_size)
         # A view in the order (1, 3, H, W); in memory the channels stay last, which is no slower and saves a copy.
-        outputs = self._engine(image.transpose(2, 0, 1)[np.newaxis])
+        (outputs,) = self._session(image.transpose(2, 0, 1)[np.newaxis])
         if outputs.shape != (1, 1 + self.nbits):
             raise RunnerError(
                 f"the PyTorch detector gave an output of shape {outputs.shape}; expected (1, {1 + self.nbits})"
@@ -142,27 +123,20 @@ def _check_image(image: np.ndarray, size: tuple[int, int]) -> None:
 
 
 def _read_signature(
-    path: Path, inputs: list[dict[str, Any]], outputs: list[dict[str, Any]], nbits: int | None
+    path: Path, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], nbits: int | None
 ) -> tuple[int, int, int]:
-    """Height, width and bits of a model that keeps the contract; RunnerError for any other."""
-    # The signature's shape, where a size that is left open is -1: an open batch is fine, an open side is not.
-    shapes = [tuple(int(side) for side in tensor["shape_signature"]) for tensor in (*inputs, *outputs)]
-    floats = all(tensor["dtype"] is np.float32 for tensor in (*inputs, *outputs))
+    """Height, width and bits of a model with the expected signature; RunnerError for any other."""
+    shapes = [tensor.shape for tensor in (*inputs, *outputs)]
+    floats = all(tensor.dtype == "float32" for tensor in (*inputs, *outputs))
     if len(inputs) == len(outputs) == 1 and floats:
-        match shapes:
+        match shapes:  # a free batch (-1) is accepted, a free side is not
             case [(1 | -1, height, width, 3), (1 | -1, channels)] if (
                 min(height, width) > 0 and channels > 1 and nbits in {None, channels - 1}
             ):
                 return height, width, channels - 1
     expected = "float32 (1, height, width, 3) -> float32 " + ("(1, 1 + bits)" if nbits is None else f"(1, {1 + nbits})")
+    found = " -> ".join(", ".join(map(str, tensors)) for tensors in (inputs, outputs))
     raise RunnerError(
-        f"{path}: found {_signature_text(inputs)} -> {_signature_text(outputs)}; expected {expected}"
+        f"{path}: found {found}; expected {expected}"
         + ("; the channels must come last: convert it again so" if shapes[0][1:2] == (3,) else "")
-    )
-
-
-def _signature_text(tensors: list[dict[str, Any]]) -> str:
-    return ", ".join(
-        f"{np.dtype(tensor['dtype']).name} {tuple(int(side) for side in tensor['shape_signature'])}"
-        for tensor in tensors
     )

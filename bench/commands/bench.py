@@ -2,18 +2,31 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 PLUGIN = "sealbench.bench.session.plugin"
 SUITES = Path(__file__).parents[1] / "suites"
+BENCHMARKS = ".benchmarks"
+"""The folder that pytest-benchmark makes in the current one, whether it saves anything there or not."""
+
+
+class SuitesByDefault:
+    """Collects all suites where the command line names no file."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Choose what is collected."""
+        if config.args_source is not pytest.Config.ArgsSource.ARGS:
+            config.args = [str(SUITES)]
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the suites with pytest; its own options are accepted as well.
+    """Run the suites with pytest; its own options, and paths of single suites, are accepted as well.
 
-    No configuration and no conftest.py of the current folder is read, and nothing but the run's folder is written.
+    No configuration and no conftest.py of the current folder is read, and nothing but the run's folder is left there.
 
     Args:
         arguments: what follows the command's name.
@@ -21,5 +34,14 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         pytest's exit code, or the run's: see `sealbench.bench.session.plugin`.
     """
-    fixed = ["--noconftest", "-c", os.devnull, f"--rootdir={Path.cwd()}", "-p", "no:cacheprovider", "-p", PLUGIN]
-    return int(pytest.main([str(SUITES), *fixed, "--benchmark-columns=median,iqr,rounds", *arguments]))
+    fixed = ["--noconftest", "-c", os.devnull, f"--rootdir={Path.cwd()}", "-p", "no:cacheprovider"]
+    # Ours comes after the user's plugins (`-p`), as it does where a conftest.py loads it.
+    command = ["--benchmark-columns=median,iqr,rounds", *fixed, *arguments, "-p", PLUGIN]
+    benchmarks = Path(BENCHMARKS).absolute()
+    was_there = benchmarks.exists()
+    try:
+        return int(pytest.main(command, plugins=[SuitesByDefault()]))
+    finally:
+        if not was_there:
+            with suppress(OSError):  # something was saved in it, as the user asked
+                benchmarks.rmdir()

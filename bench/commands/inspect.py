@@ -30,7 +30,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--model_name",
         metavar="VARIANT",
-        help=f"hold its weights, layer by layer, against those of one of: {', '.join(variant_names())}",
+        help=f"compare its weights, layer by layer, with those of one of: {', '.join(variant_names())}",
     )
     parser.add_argument(
         "--weights",
@@ -49,7 +49,7 @@ def inspect(path: Path, model_name: str | None, weights: str | None) -> dict[str
 
     Args:
         path: the `.tflite` file.
-        model_name: the variant to hold its weights against, or None.
+        model_name: the variant to compare its weights with, or None.
         weights: their source, as for `find_weights`.
 
     Returns:

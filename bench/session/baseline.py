@@ -1,4 +1,4 @@
-"""A run that is held against a baseline: whether it can be, before anything is measured, and how it ends."""
+"""A run that is compared with a baseline: whether it can be, before anything is measured, and how it ends."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -16,13 +16,13 @@ _COORDINATES = (*(name for name in CASE_COLUMNS if name != "threads"), *_OF_TARG
 _MOST_VALUES = 6
 
 
-def check_baseline(run_dir: Path, environment: Mapping[str, Any], promised: Iterable[Expectation]) -> None:
+def check_baseline(run_dir: Path, environment: Mapping[str, Any], expected: Iterable[Expectation]) -> None:
     """Refuse a baseline that nothing of this run can be compared with.
 
     Args:
         run_dir: the baseline's folder.
         environment: what this run will write to environment.json.
-        promised: what it will measure.
+        expected: what it will measure.
 
     Raises:
         ReportError: the baseline is of other weights, images or preprocessing, or of another matrix; the message says
@@ -31,7 +31,7 @@ def check_baseline(run_dir: Path, environment: Mapping[str, Any], promised: Iter
     reasons = refusals(load_environment(run_dir), environment)
     if reasons:
         raise ReportError(f"--against {run_dir}: cannot be compared with this run: " + "; ".join(reasons))
-    ours, theirs = _files(row.expectation for row in load_results(run_dir)), _files(promised)
+    ours, theirs = _files(row.expectation for row in load_results(run_dir)), _files(expected)
     if theirs and not ours & theirs:
         raise ReportError(
             f"--against {run_dir}: holds nothing that this run measures: {_apart(ours, theirs)}; give the options that "
@@ -55,19 +55,19 @@ def conclude(
         Lines for the terminal, and how the run ends: 1 where a value that a gate judges is worse, or where what was
         asked for could not be done.
     """
-    told: list[str] = []
+    lines: list[str] = []
     failed = False
     if against is not None:
-        told, failed = _compared(run_dir, against, gates)
+        lines, failed = _compared(run_dir, against, gates)
     if baseline is not None and failed:
-        told.append(f"baseline {baseline} was not saved: the run did not hold against {against}")
+        lines.append(f"baseline {baseline} was not saved: the run is worse than {against}")
     elif baseline is not None:
         try:
-            told.append(save_baseline(run_dir, baseline))
+            lines.append(save_baseline(run_dir, baseline))
         except ReportError as error:
-            told.append(str(error))
+            lines.append(str(error))
             failed = True
-    return told, EXIT_FAIL if failed and exit_code in {EXIT_PASS, EXIT_INCONCLUSIVE} else exit_code
+    return lines, EXIT_FAIL if failed and exit_code in {EXIT_PASS, EXIT_INCONCLUSIVE} else exit_code
 
 
 def _compared(run_dir: Path, against: Path, gates: Sequence[Gate]) -> tuple[list[str], bool]:
@@ -94,12 +94,12 @@ def _without_threads(target: Expectation) -> tuple[object, ...]:
 
 def _apart(ours: Collection[tuple[object, ...]], theirs: Collection[tuple[object, ...]]) -> str:
     """The coordinates in which two matrices differ, and their values in each."""
-    told = []
+    differences = []
     for place, name in enumerate(_COORDINATES):
         found, now = ({str(row[place]) for row in rows} for rows in (ours, theirs))
         if found != now:
-            told.append(f"{name.replace('_', ' ')}: found {_some(found)}, now {_some(now)}")
-    return "; ".join(told) or "other combinations of the same"
+            differences.append(f"{name.replace('_', ' ')}: found {_some(found)}, now {_some(now)}")
+    return "; ".join(differences) or "other combinations of the same"
 
 
 def _some(values: Collection[str]) -> str:

@@ -1,26 +1,20 @@
-"""What a run says while it measures: a progress bar on a terminal, and a line for each finished file everywhere."""
-
-from __future__ import annotations
+"""What a run prints while it measures: a progress bar on a terminal, and a line for each finished file everywhere."""
 
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pytest
 
+from sealbench.bench.session.progress import Progress
 from sealbench.reports.gates.judge import GateResult, Verdict
 from sealbench.reports.gates.standings import worst_verdict
 from sealbench.reports.schema.formatting import format_value
 from sealbench.reports.schema.records import UNATTACKED, Measurement
 from sealbench.reports.schema.tasks import TASKS
 
-if TYPE_CHECKING:
-    from rich.progress import Progress as Bar
-
-    from sealbench.bench.session.progress import Progress
-
-# Of the headlines of all tasks these are told of a finished file; the table at the end has the others.
-TOLD = ("size_bytes", "latency_ms", "bit_agreement", "bit_accuracy", "score_error_pct")
+# Of the headlines of all tasks these are printed of a finished file; the table at the end has the others.
+PRINTED = ("size_bytes", "latency_ms", "bit_agreement", "bit_accuracy", "score_error_pct")
 _WORDS = {metric: words for task in TASKS for metric, (words, _) in task.headlines.items()}
 
 
@@ -39,7 +33,7 @@ class RunConsole:
         self._terminal = None if config.get_verbosity() < 0 else terminal
         plain = config.get_verbosity() != 0 or config.getoption("capture") == "no" or config.getoption("usepdb", False)
         self._may_draw = terminal is not None and not plain and terminal.isatty
-        self._bar: Bar | None = None
+        self._bar: Any = None  # a rich.progress.Progress: rich is imported where there is a bar
 
     @property
     def drawn(self) -> bool:
@@ -74,14 +68,15 @@ class RunConsole:
             self._terminal.write_line(line)
 
     def end(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
 
-    def _new_bar(self, tests: int) -> Bar | None:
+    def _new_bar(self, tests: int) -> Any:
         from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn
+        from rich.progress import BarColumn, TextColumn
+        from rich.progress import Progress as Bar
 
         assert self._terminal is not None
         console = Console(file=sys.stdout)  # pytest's capture is off between tests, when it is written to
@@ -98,7 +93,7 @@ class RunConsole:
             TextColumn("{task.fields[rest]}"),
             TextColumn("{task.description}", markup=False),
         )
-        bar = Progress(
+        bar = Bar(
             *columns, console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
         )
         bar.add_task("", total=tests, rest="")
@@ -116,13 +111,13 @@ def file_line(name: str, rows: Iterable[Measurement], results: Sequence[GateResu
 
     Returns:
         For example `videoseal_nano 256 int8*: size 3.86 MB, agreement 100.00 %, accuracy 99.97 %, PASS`; metrics that
-        were not measured are left out, and of several data sets the first is told.
+        were not measured are left out, and of several datasets the first is printed.
     """
     found: dict[str, Measurement] = {}
     for row in rows:
         if row.attack in UNATTACKED:
             found.setdefault(row.metric, row)
-    told = [f"{_WORDS[metric]} {format_value(metric, found[metric].value)}" for metric in TOLD if metric in found]
+    values = [f"{_WORDS[metric]} {format_value(metric, found[metric].value)}" for metric in PRINTED if metric in found]
     verdict = worst_verdict(result.verdict for result in results)
     end = "no gate applies" if verdict is Verdict.NOT_APPLICABLE else verdict.value
-    return f"{name}: {', '.join([*told, end])}"
+    return f"{name}: {', '.join([*values, end])}"

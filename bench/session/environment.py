@@ -4,9 +4,12 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from sealbench.bench.backends.registry import backend_of
 
 PACKAGES = (
     "ai-edge-litert",
@@ -26,8 +29,15 @@ PACKAGES = (
 )
 
 
-def describe_environment() -> dict[str, Any]:
-    """Plain data for environment.json."""
+def describe_environment(backends: Iterable[str] = ()) -> dict[str, Any]:
+    """Plain data for environment.json.
+
+    Args:
+        backends: names of those that are used.
+
+    Raises:
+        RegistryError: a backend cannot be loaded.
+    """
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
@@ -38,16 +48,17 @@ def describe_environment() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "packages": {name: version for name in PACKAGES if (version := _version(name))},
         "git_commit": git_commit(),
+        "backends": {name: dict(backend_of(name).describe()) for name in backends},
     }
 
 
 def cpu_name() -> str:
-    """The processor's own name where the system tells it, else its architecture."""
+    """The processor's own name where the system reports it, else its architecture."""
     return _cpu_facts().get("model name") or platform.processor() or platform.machine()
 
 
 def cpu_model() -> str:
-    """The generation of the processor, which its name may not tell on a rented machine; "" where nothing tells it."""
+    """The generation of the processor, which its name may hide on a rented machine; "" where it is not reported."""
     facts = _cpu_facts()
     return ", ".join(f"{name} {facts[name]}" for name in ("cpu family", "model", "stepping") if name in facts)
 

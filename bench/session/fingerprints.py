@@ -9,6 +9,8 @@ from dataclasses import asdict
 
 import numpy as np
 
+from sealbench.bench.backends import runners
+from sealbench.bench.tasks import image_set
 from sealbench.converters.cards.card import Card
 from sealbench.converters.cards.watermark import Variant
 from sealbench.converters.store import ArtifactSpec
@@ -44,18 +46,15 @@ def preprocessing_fingerprint(variant: Card) -> str:
     Returns:
         64 hexadecimal digits.
     """
-    from sealbench.bench.backends.runners import to_unit_range
-    from sealbench.bench.tasks.image_set import MESSAGE_SEED
-
     probe = np.random.default_rng(0).integers(0, 256, (96, 120, 3), dtype=np.uint8)  # (H, W, 3)
     facts: dict[str, object] = {
         "pixels": [
-            hashlib.sha256(to_unit_range(resize(probe, height, width)).tobytes()).hexdigest()
+            hashlib.sha256(runners.to_unit_range(resize(probe, height, width)).tobytes()).hexdigest()
             for height, width in _PROBE_SIZES
         ]
     }
     if isinstance(variant, Variant):
-        facts["messages"] = random_messages(2, variant.nbits, MESSAGE_SEED).tolist()
+        facts["messages"] = random_messages(2, variant.nbits, image_set.MESSAGE_SEED).tolist()
         facts["blending"] = asdict(variant.blending)
     return _digest(facts)
 

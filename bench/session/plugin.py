@@ -3,8 +3,6 @@
 It imports no torch and no LiteRT, so that `--help` and unit tests start at once.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from collections import Counter
@@ -13,59 +11,60 @@ from dataclasses import astuple
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pytest
 
-from sealbench.bench.errors import OptionError
-from sealbench.bench.matrix import attacked_targets, conversion_targets, datasets_of, rewritten_targets, second_targets
-from sealbench.bench.options import add_options, dataset_name, read_options
+from sealbench.bench.errors import INPUT_ERRORS
+from sealbench.bench.matrix import (
+    attacked_targets,
+    conversion_targets,
+    datasets_of,
+    expand,
+    rewritten_targets,
+    second_targets,
+)
+from sealbench.bench.options import add_options, read_options
 from sealbench.bench.session.baseline import conclude
-from sealbench.bench.session.console import RunConsole, file_line
-from sealbench.bench.session.progress import Progress, last_of_each, measured_durations
-from sealbench.bench.session.promises import (
+from sealbench.bench.session.bench_tests import (
+    attack_of,
+    dataset_of,
+    expectations_of,
     has_matrix,
     is_bench,
-    item_attack,
-    item_dataset,
-    item_promises,
-    item_target,
-    promise_of,
+    planned_test,
     step_of,
-    suite_of,
+    target_of,
 )
+from sealbench.bench.session.console import RunConsole, file_line
+from sealbench.bench.session.progress import Progress, last_of_each
 from sealbench.bench.session.recorder import Recorder
-from sealbench.bench.session.resume import LATENCY_SUITE, finished_tests
+from sealbench.bench.session.resume import finished_tests
 from sealbench.bench.session.start import open_run
 from sealbench.bench.session.state import BenchRun
 from sealbench.bench.session.step_summary import append_step_summary
-from sealbench.bench.suites import ORDER
-from sealbench.bench.targets import Target, expand, short_name
-from sealbench.bench.tasks import task_of
-from sealbench.converters.errors import ConverterError
+from sealbench.bench.session.suite_modules import FOLDER, PACKAGE, suite_modules, suite_name, suite_of
+from sealbench.bench.session.workbench import GroupBench
+from sealbench.bench.targets import Target, dataset_name, short_name
+from sealbench.bench.tasks.registry import task_of
 from sealbench.datasets.attacks import attack_seed
-from sealbench.datasets.errors import DatasetError
 from sealbench.reports.errors import ReportError
 from sealbench.reports.gates.judge import judge, load_gates
 from sealbench.reports.run.reader import load_results
 from sealbench.reports.schema.records import NO_ATTACK
 from sealbench.reports.schema.tables import DURATIONS
 
-if TYPE_CHECKING:
-    from sealbench.bench.session.workbench import GroupBench
-
-INPUT_ERRORS = (OptionError, ConverterError, DatasetError, ReportError)
-
-
-SUITES_PACKAGE = "sealbench.bench.suites"
-SUITES = Path(__file__).parents[1] / "suites"
-pytest.register_assert_rewrite(SUITES_PACKAGE)
+pytest.register_assert_rewrite(PACKAGE)
 STATE = pytest.StashKey[BenchRun]()
-# How long PyTorch's idle threads spin before they sleep, in turns of GNU OpenMP's loop, read when torch is loaded. By
-# default it is milliseconds: where both threads land on one core, a call of 120 ms was seen to take 2.9 s, nine
+# How long PyTorch's idle threads spin before they sleep, in iterations of GNU OpenMP's loop, read when torch is loaded.
+# By default it is milliseconds: where both threads land on one core, a call of 120 ms was seen to take 2.9 s, nine
 # rounds in a row, and what runs after PyTorch is slowed as well. At this count PyTorch alone is as fast as by default
 # (21.6 against 20.5 ms a call, median of 30, the bundled model); asleep at once, it would need 45.8.
 SPIN_COUNT = "20000"
+ONE_PROCESS = (
+    "the bench runs in one process: its latencies would be measured beside each other, each of its rows would be "
+    "written twice, and no process could decide the exit code; leave out -n (--numprocesses)"
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -76,32 +75,43 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Read the options; a wrong one ends the run before anything is collected."""
     os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)
-    config.addinivalue_line("markers", "measures(*metrics): the metrics that a test of the bench promises to record")
-    config.addinivalue_line("markers", "gives(*outputs): a suite that runs on models of such outputs alone")
+    config.addinivalue_line("markers", "measures(*metrics): the metrics that a test of the bench will record")
+    config.addinivalue_line("markers", "suite(order, outputs, timed): when a suite runs, and on which models")
     try:
         options = read_options(config)
-        config.stash[STATE] = BenchRun(
-            options, expand(options), load_gates(options.gates) if options.gates is not None else ()
+        state = config.stash[STATE] = BenchRun(
+            options,
+            expand(options),
+            suite_modules(options.variants),
+            load_gates(options.gates) if options.gates is not None else (),
         )
     except INPUT_ERRORS as error:
         raise pytest.UsageError(str(error)) from error
+    foreign = {path: name for path, name in state.suites.items() if path.parent != FOLDER}
+    if foreign:
+        pytest.register_assert_rewrite(*foreign.values())
+        if any(FOLDER.is_relative_to((config.invocation_params.dir / arg).resolve()) for arg in config.args):
+            config.args += map(str, foreign)
 
 
 class SuiteModule(pytest.Module):
     """A suite, imported by its one name: pytest would make another of the path, and another module with it."""
 
     def _getobj(self) -> ModuleType:
-        return import_module(f"{SUITES_PACKAGE}.{self.path.stem}")
+        return import_module(self.config.stash[STATE].suites[self.path])
 
 
 def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Folders of this package are walked through, not imported under the names that their paths suggest."""
-    return pytest.Dir.from_parent(parent, path=path) if path.is_relative_to(SUITES.parent) else None
+    """Folders of suites are walked through, not imported under the names that their paths suggest."""
+    folders = {suite.parent for suite in parent.config.stash[STATE].suites}
+    ours = path in folders or path.is_relative_to(FOLDER.parent)
+    return pytest.Dir.from_parent(parent, path=path) if ours else None
 
 
 def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
     """See `SuiteModule`."""
-    return SuiteModule.from_parent(parent, path=module_path) if module_path.parent == SUITES else None
+    suites = parent.config.stash[STATE].suites
+    return SuiteModule.from_parent(parent, path=module_path) if module_path in suites else None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -109,9 +119,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if metafunc.definition.get_closest_marker("measures") is None:
         return
     state = metafunc.config.stash[STATE]
-    marker = metafunc.definition.get_closest_marker("gives")
-    targets = [t for t in state.targets if marker is None or task_of(t.variant).gives(t.variant) in marker.args]
-    if suite_of(metafunc.definition) != LATENCY_SUITE:  # what a model says does not depend on its threads
+    suite = suite_of(metafunc.definition)
+    targets = [t for t in state.targets if not suite.outputs or task_of(t.variant).gives(t.variant) in suite.outputs]
+    if not suite.timed:  # the outputs of a model do not depend on its threads
         targets = [t for t in targets if t.threads == state.options.threads[0]]
     files = [t for t in targets if not t.is_reference]
     choices = {
@@ -139,12 +149,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize(name, chosen, ids=str)
 
 
-@pytest.hookimpl(trylast=True)  # after -k and -m: what they leave out is not promised
+@pytest.hookimpl(trylast=True)  # after -k and -m: what they leave out is not expected
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Sort the bench group by group and, within one, suite by suite; other tests keep their places.
 
-    The suite of attacks is sorted attack by attack, so that attacked images are made once, and what a run that broke
-    off has measured of an attack is whole; what is measured over several attacks comes last.
+    The suite of attacks is sorted attack by attack, so that attacked images are made once, and an interrupted run has
+    measured an attack completely or not at all; what is measured over several attacks comes last.
 
     A test with nothing to measure (the conversion of a file that was given, plain images where all are watermarked)
     is deselected: pytest would make a skipped test of its empty matrix.
@@ -158,32 +168,33 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     attacks = (*state.options.attacks, NO_ATTACK)
 
-    def place(item: pytest.Item) -> tuple[int, int, int]:
-        return groups.index(item_target(item).group), ORDER.index(suite_of(item)), attacks.index(item_attack(item))
+    def place(item: pytest.Item) -> tuple[int, int, str, int]:
+        group, attack = groups.index(target_of(item).group), attacks.index(attack_of(item))
+        return group, suite_of(item).order, suite_name(item), attack
 
     bench = sorted((item for item in items if is_bench(item)), key=place)
-    state.promises = [promise_of(item) for item in bench]
+    state.planned = [planned_test(item) for item in bench]
     items[:] = [item for item in items if not is_bench(item)] + bench
     if state.resumed:
         assert state.options.run_dir is not None
         try:
-            finished = finished_tests(state.promises, load_results(state.options.run_dir))
+            finished = finished_tests(state.planned, load_results(state.options.run_dir))
         except ReportError as error:
             raise pytest.UsageError(str(error)) from error
         done = [item for item in bench if item.nodeid in finished]
         config.hook.pytest_deselected(items=done)
         items[:] = [item for item in items if item not in done]
         bench = [item for item in bench if item not in done]
-    ends = last_of_each(str(place(item)[:2]) for item in bench)
+    ends = last_of_each(str(place(item)[:3]) for item in bench)
     state.milestones = {bench[index].nodeid for index in ends}
-    state.ends = set({item_target(item).case: item.nodeid for item in bench}.values())
-    state.progress = Progress([step_of(item, state.options) for item in bench], measured_durations())
+    state.ends = set({target_of(item).case: item.nodeid for item in bench}.values())
+    state.progress = Progress([step_of(item, state.options) for item in bench])
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Check all inputs and open the run directory, before the first measurement."""
     state = session.config.stash[STATE]
-    if not state.promises or session.config.option.collectonly:
+    if not state.planned or session.config.option.collectonly or hasattr(session.config, "workerinput"):
         return
     try:
         open_run(state)
@@ -191,12 +202,21 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         raise pytest.UsageError(str(error)) from error
 
 
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_node_collection_finished(node: Any, ids: Sequence[str]) -> None:
+    """Refuse to measure in several processes; a process has collected `ids`, and none has begun a test."""
+    config: pytest.Config = node.config
+    suites = config.stash[STATE].suites
+    if any((config.rootpath / nodeid.partition("::")[0]).resolve() in suites for nodeid in ids):
+        raise pytest.UsageError(ONE_PROCESS)
+
+
 @pytest.fixture
 def group(request: pytest.FixtureRequest) -> GroupBench:
     """What the targets of this test's group share."""
     workbench = request.config.stash[STATE].workbench
     assert workbench is not None
-    return workbench.group(item_target(request.node).group)
+    return workbench.group(target_of(request.node).group)
 
 
 @pytest.fixture
@@ -220,14 +240,14 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
     if is_bench(pyfuncitem):
         failures = pyfuncitem.stash[RECORDER].failures()
         if failures:
-            told = [f"{failure.gate.metric}: {failure.explanation}. {failure.gate.reason}" for failure in failures]
-            pytest.fail("gate failed: " + "\ngate failed: ".join(told), pytrace=False)
+            lines = [f"{failure.gate.metric}: {failure.explanation}. {failure.gate.reason}" for failure in failures]
+            pytest.fail("\n".join(f"gate failed: {line}" for line in lines), pytrace=False)
     return result
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
-    """Show how far the run is, and take that away however it ends."""
+    """Show how far the run is, and remove the bar however the run ends."""
     config = session.config
     console = RunConsole(config.pluginmanager.getplugin("terminalreporter"), config)
     config.stash[STATE].console = console
@@ -239,14 +259,14 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Write down how long a test took, and say how far the run is and what became of a file."""
+    """Write down how long a test took, and print how far the run is and what was found of a file."""
     if not is_bench(item):
         return (yield)
     state = item.config.stash[STATE]
     assert state.run is not None
     assert state.console is not None
-    target = item_target(item)
-    name = f"{short_name(target)} {suite_of(item)}"
+    target = target_of(item)
+    name = f"{short_name(target)} {suite_name(item)}"
     state.console.show(name, state.progress)
     started = time.perf_counter()
     result = yield
@@ -256,11 +276,11 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     state.progress.finished(step, seconds)
     if item.nodeid in state.ends and not target.is_reference:
         rows = [row for row in load_results(state.run.path) if row.case == target.case]  # those before a --resume, too
-        promised = [one for promise in state.promises for one in promise.expectations if one.case == target.case]
-        state.console.say(file_line(short_name(target), rows, judge(state.gates, rows, promised)))
+        expected = [one for one in state.expectations if one.case == target.case]
+        state.console.say(file_line(short_name(target), rows, judge(state.gates, rows, expected)))
     state.console.show(name, state.progress)
     if item.nodeid in state.milestones:
-        state.console.milestone(f"{target.group} {suite_of(item)}: {state.progress}")
+        state.console.milestone(f"{target.group} {suite_name(item)}: {state.progress}")
     return result
 
 
@@ -268,7 +288,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 def pytest_report_teststatus(
     report: pytest.TestReport, config: pytest.Config
 ) -> Generator[None, tuple[str, str, str], tuple[str, str, str]]:
-    """Where a bar is drawn, pytest's letters would spoil it; what failed is told by name."""
+    """Where a bar is drawn, pytest's letters would spoil it; what failed is printed by name."""
     category, letter, word = yield
     console = config.stash[STATE].console
     if console is None or not console.drawn:
@@ -285,7 +305,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     state = item.config.stash[STATE]
     assert state.run is not None
     item.stash[RECORDER] = Recorder(
-        state.run, state.gates, item_target(item).case, item_dataset(item), item_attack(item), item_promises(item)
+        state.run, state.gates, target_of(item).case, dataset_of(item), attack_of(item), expectations_of(item)
     )
 
 
@@ -306,10 +326,10 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         session.exitstatus = rendered.exit_code
     options = state.options
-    told, session.exitstatus = conclude(
+    lines, session.exitstatus = conclude(
         state.run.path, options.against, options.save_baseline, state.gates, int(session.exitstatus)
     )
-    state.summary += told
+    state.summary += lines
     pages = [state.run.path / name for name in ("summary.md", *(("compare.md",) if options.against else ()))]
     if note := append_step_summary(pages, os.environ):
         state.summary.append(f"note: {note}")

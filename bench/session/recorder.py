@@ -19,7 +19,7 @@ class Recorder:
         case: what is measured.
         dataset: on which images; empty for a metric that needs none.
         attack: what was done to them.
-        promises: what the test says that it measures; other metrics are refused, and a missing one fails its gate.
+        expectations: what the test will measure; other metrics are refused, and a missing one fails its gate.
     """
 
     def __init__(
@@ -29,37 +29,37 @@ class Recorder:
         case: Case,
         dataset: str,
         attack: str,
-        promises: Sequence[Expectation],
+        expectations: Sequence[Expectation],
     ):
         self._run = run
         self._gates = gates
         self._case = case
         self._dataset = dataset
         self._attack = attack
-        self._promises = promises
+        self._expectations = expectations
         self._measured: list[Measurement] = []
 
     def __call__(self, metric: str, value: float, n: int, ci: tuple[float, float] | None = None) -> None:
         """Record one value, in the unit of the metric's entry in the registry.
 
         Args:
-            metric: one of those that the test promised.
+            metric: one of those that the test's marker `measures` names.
             value: may be NaN, which never passes a gate.
             n: how many images or rounds it rests on; 1 for a property of the file.
             ci: its interval, see `sealbench.reports.schema.records.Measurement`.
 
         Raises:
-            ValueError: the test did not promise this metric.
+            ValueError: the marker does not name this metric.
         """
-        if metric not in {promise.metric for promise in self._promises}:
-            raise ValueError(f"{metric} was measured but not promised: add it to the test's `measures` marker")
+        if metric not in {expectation.metric for expectation in self._expectations}:
+            raise ValueError(f"{metric} was measured but not expected: add it to the test's `measures` marker")
         row = measurement(self._run.run_id, self._case, self._dataset, self._attack, metric, value, n, ci)
         self._measured.append(row)
         self._run.append([row])
 
     def results(self) -> list[GateResult]:
-        """What the gates say of it, and of what was promised and is missing."""
-        return judge(self._gates, self._measured, self._promises)
+        """What the gates say of it, and of what was expected and is missing."""
+        return judge(self._gates, self._measured, self._expectations)
 
     def failures(self) -> list[GateResult]:
         """The gates that what was measured so far does not pass."""

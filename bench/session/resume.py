@@ -1,4 +1,4 @@
-"""Going on with a run that was interrupted: what of it stands, and what is measured again."""
+"""Resuming a run that was interrupted: what of it is kept, and what is measured again."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,52 +13,64 @@ from sealbench.reports.schema.records import NO_ATTACK, Expectation, Measurement
 from sealbench.reports.schema.tables import BITS, LATENCY, SAMPLE_CASE_COLUMNS, SCORES
 
 # What must be the same for the old rows and the new ones to be of one run.
-SAME = ("weights", "data", "attacks", "samples", "threads", "artifacts", "preprocessing", "packages", *MACHINE)
-# What a run recorded before there was such an entry was measured with.
+SAME = (
+    "weights",
+    "data",
+    "attacks",
+    "samples",
+    "threads",
+    "artifacts",
+    "preprocessing",
+    "packages",
+    "backends",
+    *MACHINE,
+)
+# What a run was measured with that was recorded before there was such an entry. Its backends are in `packages`.
 BEFORE: Mapping[str, object] = {"attacks": []}
+ONCE_UNRECORDED = ("backends",)
 # Recorded of the images alone: it says nothing of whether the outputs of its case are there.
 IMAGE_METRICS = ("psnr_db",)
-LATENCY_SUITE = "latency"
 
 
 @dataclass(frozen=True)
-class Promise:
-    """What one test of the bench promises.
+class PlannedTest:
+    """One test of the bench with what it will record.
 
     Attributes:
         test: its node ID.
-        suite: the suite it belongs to, like `latency`.
+        timed: whether its suite times calls, see `sealbench.bench.session.suite_modules.Suite`.
         group: of its target, as text.
         expectations: what it will record; none for a test that is only reported.
     """
 
     test: str
-    suite: str
+    timed: bool
     group: str
     expectations: tuple[Expectation, ...]
 
 
-def finished_tests(promises: Sequence[Promise], measurements: Iterable[Measurement]) -> set[str]:
+def finished_tests(planned: Sequence[PlannedTest], measurements: Iterable[Measurement]) -> set[str]:
     """The tests that need not run again.
 
-    A test is finished when everything it promised is recorded. The latencies of a group are measured in common
-    rounds, so they are finished together or not at all; a test without promises goes with its group's latencies.
+    A test is finished when everything that was expected of it is recorded. The latencies of a group are measured in
+    common rounds, so they are finished together or not at all; a timed test without expectations goes with the
+    latencies of its group.
     """
     recorded = {row.expectation for row in measurements}
 
-    def kept(promise: Promise) -> bool:
-        return all(expectation in recorded for expectation in promise.expectations)
+    def is_recorded(test: PlannedTest) -> bool:
+        return all(expectation in recorded for expectation in test.expectations)
 
-    open_latencies = {p.group for p in promises if p.suite == LATENCY_SUITE and not kept(p)}
-    return {p.test for p in promises if kept(p) and not (p.suite == LATENCY_SUITE and p.group in open_latencies)}
+    incomplete = {test.group for test in planned if test.timed and not is_recorded(test)}
+    return {test.test for test in planned if is_recorded(test) and not (test.timed and test.group in incomplete)}
 
 
-def resume(run_dir: Path, promises: Sequence[Promise], environment: Mapping[str, object]) -> RunDirectory:
+def resume(run_dir: Path, planned: Sequence[PlannedTest], environment: Mapping[str, object]) -> RunDirectory:
     """Open an interrupted run and drop from it what will be measured again.
 
     Args:
         run_dir: its folder.
-        promises: all tests of this run, the finished ones too.
+        planned: all tests of this run, the finished ones too.
         environment: what would be written of a new run.
 
     Raises:
@@ -68,16 +80,18 @@ def resume(run_dir: Path, promises: Sequence[Promise], environment: Mapping[str,
     """
     before = _read_environment(run_dir)
     for name in SAME:
+        if name in ONCE_UNRECORDED and name not in before:
+            continue
         now = json.loads(json.dumps(environment[name]))
         then = before.get(name, BEFORE.get(name))
         if then != now:
             found, other = _differing(then, now)
             raise OptionError(
                 f"--resume: {run_dir} was measured with other {name} (found {found}, now {other}); "
-                "go on with the same options, packages and machine, or give another --run-dir"
+                "resume with the same options, packages and machine, or give another --run-dir"
             )
     measured = load_results(run_dir)
-    asked = {expectation for p in promises for expectation in p.expectations}
+    asked = {expectation for test in planned for expectation in test.expectations}
     lost = [row for row in measured if row.expectation not in asked]
     if lost:
         raise OptionError(
@@ -85,8 +99,8 @@ def resume(run_dir: Path, promises: Sequence[Promise], environment: Mapping[str,
             f"{lost[0].case.precision} among them, and would lose them; "
             "ask for all that was asked for then (-k, -m), or give another --run-dir"
         )
-    finished = finished_tests(promises, measured)
-    kept = {expectation for p in promises if p.test in finished for expectation in p.expectations}
+    finished = finished_tests(planned, measured)
+    kept = {expectation for test in planned if test.test in finished for expectation in test.expectations}
     outputs = {
         (*(getattr(expectation.case, name) for name in SAMPLE_CASE_COLUMNS), expectation.dataset, expectation.attack)
         for expectation in kept
@@ -94,9 +108,9 @@ def resume(run_dir: Path, promises: Sequence[Promise], environment: Mapping[str,
     }
     timed = {
         (case.variant, case.image_size)
-        for p in promises
-        if p.test in finished and p.suite == LATENCY_SUITE
-        for case in (expectation.case for expectation in p.expectations)
+        for test in planned
+        if test.test in finished and test.timed
+        for case in (expectation.case for expectation in test.expectations)
     }
     run = RunDirectory.resume(run_dir)
     run.keep_measurements(lambda row: row.expectation in kept)
@@ -121,7 +135,7 @@ def commits(run_dir: Path, now: str | None) -> str | None:
 
     Args:
         run_dir: its folder.
-        now: the commit that it is gone on with, or None outside a checkout.
+        now: the commit that it is resumed with, or None outside a checkout.
 
     Raises:
         OptionError: the run's environment cannot be read.

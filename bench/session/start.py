@@ -1,16 +1,16 @@
-"""Opening a run: its inputs are checked and told apart by fingerprints, and its folder is made."""
-
-from __future__ import annotations
+"""Starts a run: checks its inputs, takes their fingerprints, and makes its folder."""
 
 import os
 
-from sealbench.bench.options import dataset_name
+from sealbench.bench.backends.registry import REFERENCE_BACKEND
 from sealbench.bench.session.baseline import check_baseline
 from sealbench.bench.session.environment import describe_environment
 from sealbench.bench.session.fingerprints import preprocessing_fingerprint, recipe_fingerprint
 from sealbench.bench.session.resume import commits, resume
 from sealbench.bench.session.state import BenchRun
-from sealbench.bench.tasks import task_of
+from sealbench.bench.session.workbench import Workbench
+from sealbench.bench.targets import dataset_name
+from sealbench.bench.tasks.registry import task_of
 from sealbench.converters.checkpoints.file_hashes import remembered_sha256
 from sealbench.converters.families import family_of
 from sealbench.converters.store import ArtifactStore
@@ -23,7 +23,7 @@ def open_run(state: BenchRun) -> None:
     """Check all inputs, and open the run directory and the workbench, before the first measurement.
 
     Args:
-        state: options, targets, gates and promises are there; the run and the workbench are set.
+        state: options, targets, gates and planned tests are there; the run and the workbench are set.
 
     Raises:
         OptionError, ConverterError, DatasetError, ReportError: an input is wrong; the message says which.
@@ -39,9 +39,6 @@ def open_run(state: BenchRun) -> None:
         (group,) = groups
         model = read_model_file(options.artifact)
         family_of(group.variant).check_file(model, group.variant, group.size)
-    # The suites need torch, which is not loaded before there is something to measure.
-    from sealbench.bench.session.workbench import Workbench
-
     data: dict[str, str] = {}
     pictures: dict[tuple[str, str], str] = {}
     for group in groups:
@@ -51,7 +48,7 @@ def open_run(state: BenchRun) -> None:
             pictures |= {(dataset_name(dataset), sample.id): sample.source for sample in read}
     store = ArtifactStore()
     files = [target for target in state.targets if not target.is_reference]
-    environment = describe_environment() | {
+    environment = describe_environment((REFERENCE_BACKEND, *options.backends)) | {
         "threads": options.threads,
         "GOMP_SPINCOUNT": os.environ["GOMP_SPINCOUNT"],
         "samples": dict(options.samples),
@@ -69,17 +66,16 @@ def open_run(state: BenchRun) -> None:
         "recipes": {} if options.artifact is not None else {str(t): recipe_fingerprint(t.spec) for t in files},
     }
     if options.against is not None:
-        promised = [expectation for promise in state.promises for expectation in promise.expectations]
-        check_baseline(options.against, environment, promised)
+        check_baseline(options.against, environment, state.expectations)
     resumed = options.run_dir if state.resumed else None
     if resumed is not None:
         environment["git_commit"] = commits(resumed, environment["git_commit"])
-        state.run = resume(resumed, state.promises, environment)
+        state.run = resume(resumed, state.planned, environment)
     else:
         state.run = RunDirectory.open(run_dir=options.run_dir, root=options.runs)
     if options.gates is not None:
         state.run.keep_gates(options.gates)
-    state.run.write_plan([expectation for promise in state.promises for expectation in promise.expectations])
+    state.run.write_plan(state.expectations)
     state.run.write_environment(environment)
     state.run.write_images((*image, picture) for image, picture in pictures.items())
     state.workbench = Workbench(

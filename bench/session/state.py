@@ -1,22 +1,19 @@
 """The state of a run of the bench."""
 
-from __future__ import annotations
-
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from sealbench.bench.options import Options
 from sealbench.bench.session.console import RunConsole
 from sealbench.bench.session.progress import Progress
-from sealbench.bench.session.resume import Promise, can_resume
+from sealbench.bench.session.resume import PlannedTest, can_resume
+from sealbench.bench.session.workbench import Workbench
 from sealbench.bench.targets import Target
 from sealbench.reports.gates.judge import Gate
 from sealbench.reports.run.directory import RunDirectory
-
-if TYPE_CHECKING:
-    from sealbench.bench.session.workbench import Workbench
+from sealbench.reports.schema.records import Expectation
 
 
 @dataclass
@@ -26,26 +23,28 @@ class BenchRun:
     Attributes:
         options: what to measure.
         targets: the matrix.
+        suites: names of the suite modules by their files.
         gates: what is judged; empty with --no-gate.
         run: the open run directory, once there is something to measure.
         workbench: what the suites share.
         started: clock reading at the start, in seconds.
-        promises: what every test of the bench promises, the finished ones of a resumed run too.
+        planned: every test of the bench with what it will record, the finished ones of a resumed run too.
         progress: how far it is.
-        milestones: tests after which that is told: the last of each suite of a group.
+        milestones: tests after which the progress is printed: the last of each suite of a group.
         ends: tests after which nothing more is measured of a file.
-        console: says it.
+        console: prints it.
         summary: lines for the terminal at the end.
     """
 
     options: Options
     targets: tuple[Target, ...]
+    suites: Mapping[Path, str]
     gates: Sequence[Gate] = ()
     run: RunDirectory | None = None
     workbench: Workbench | None = None
     started: float = field(default_factory=time.perf_counter)
-    promises: list[Promise] = field(default_factory=list)
-    progress: Progress = field(default_factory=lambda: Progress((), {}))
+    planned: list[PlannedTest] = field(default_factory=list)
+    progress: Progress = field(default_factory=Progress)
     milestones: set[str] = field(default_factory=set)
     ends: set[str] = field(default_factory=set)
     console: RunConsole | None = None
@@ -53,5 +52,10 @@ class BenchRun:
 
     @property
     def resumed(self) -> bool:
-        """Whether an earlier run is gone on with."""
+        """Whether an earlier run is resumed."""
         return self.options.resume and self.options.run_dir is not None and can_resume(self.options.run_dir)
+
+    @property
+    def expectations(self) -> list[Expectation]:
+        """All measurements that the selected tests will record."""
+        return [expectation for test in self.planned for expectation in test.expectations]

@@ -14,7 +14,7 @@ def append_step_summary(pages: Iterable[Path], variables: Mapping[str, str]) -> 
         variables: of the process's environment.
 
     Returns:
-        None, or a sentence that says why it could not be written: the run is none the worse.
+        None, or a sentence that says why it could not be written: the run is not affected.
     """
     name = variables.get(VARIABLE)
     if not name:

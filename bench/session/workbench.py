@@ -11,10 +11,10 @@ import numpy as np
 
 from sealbench.bench.errors import RunnerError
 from sealbench.bench.targets import Group, Target
-from sealbench.bench.tasks import Run, task_of
-from sealbench.bench.timing.interim import is_open, measure_in_looks, speed_rows
-from sealbench.bench.timing.process import Start, TimedProcess, Warm, file_request, reference_request, turns_of
-from sealbench.bench.timing.rounds import LatencySample, plan_rounds, take_turns
+from sealbench.bench.tasks.protocol import Run
+from sealbench.bench.tasks.registry import task_of
+from sealbench.bench.timing.process import Start, TimedProcess, Warm, file_request, reference_request, timed_calls
+from sealbench.bench.timing.rounds import LatencySample, plan_rounds, take_rounds
 from sealbench.converters.families import family_of
 from sealbench.converters.store import Artifact, ArtifactSpec, ArtifactStore
 from sealbench.reports.gates.judge import Gate
@@ -24,7 +24,7 @@ from sealbench.reports.schema.tables import LATENCY
 
 # Files whose weights take more bytes than this while they run, the float32 file among them, are not timed side by side:
 # each interpreter holds a copy of its weights, packed for its kernels.
-HEAT_BYTES = 7_000_000_000
+BATCH_BYTES = 7_000_000_000
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,9 @@ class GroupBench:
         run: where raw samples are written.
         store: makes artifacts.
         artifact: the file to measure instead of converting, or None.
-        resumed: the folder of an interrupted run that is gone on with, or None.
+        resumed: the folder of an interrupted run that is resumed, or None.
         rate: frames that are taken of a second of a video.
-        gates: what the run is judged by; rounds are added while one on a speed-up is open.
+        gates: what the run is judged by; rounds are added while one on a speed-up is inconclusive.
         attacks: under which watermarked images are measured.
     """
 
@@ -158,7 +158,7 @@ class GroupBench:
         return self._attacked[dataset, attack]
 
     def outputs(self, target: Target, dataset: str, attack: str = NO_ATTACK) -> Any:
-        """What a target says of a dataset, as the task keeps it; run once, and written to samples/ when it is."""
+        """The outputs of a target on a dataset, as the task keeps them; run and written to samples/ once."""
         key = (target, dataset, attack)
         if key not in self._outputs:
             images = self.images(dataset, attack)
@@ -171,7 +171,7 @@ class GroupBench:
         return self._outputs[key]
 
     def _reference_outputs(self, dataset: str, attack: str) -> Any:
-        """What PyTorch says, with all that a comparison needs of it."""
+        """The outputs of PyTorch, with all that a comparison needs of it."""
         outputs, images = self.outputs(self.reference, dataset, attack), self.images(dataset, attack)
         whole = self._task.comparable(outputs, lambda: self.runner(self.reference), images)
         self._outputs[self.reference, dataset, attack] = whole
@@ -184,10 +184,10 @@ class GroupBench:
 
     @cached_property
     def timings(self) -> Timings:
-        """All targets of the group, each in a process of its own, timed in turns; written to samples/latency.csv.
+        """All targets of the group, each in its own process, in interleaved rounds; written to samples/latency.csv.
 
         The float32 file takes part even where it is not a target, since speed-ups are relative to it. Files that are
-        too large to be run side by side take their turns in several heats, each with PyTorch and float32, and so do
+        too large to be run side by side are timed in several batches, each with PyTorch and float32, and so are
         those of each number of threads. What cannot be converted or run is left out, see `Timings.of`.
         """
         by_name = {str(target): target for target in self.targets}
@@ -198,8 +198,8 @@ class GroupBench:
         died: dict[str, Exception] = {}
         running: dict[str, TimedProcess] = {}
         with ExitStack() as stack:
-            for heat in self._heats([target for target in self.targets if str(target) not in failures]):
-                requests = self._requests(heat)
+            for batch in self._batches([target for target in self.targets if str(target) not in failures]):
+                requests = self._requests(batch)
                 for name in running.keys() - requests.keys():  # their memory is needed
                     running.pop(name).close()
                 for name, request in requests.items():  # one after the other: each starts undisturbed
@@ -213,16 +213,16 @@ class GroupBench:
                     else:
                         running[name] = process
                 try:
-                    timed = self._rounds(heat, running, warm, samples[-1].round + 1 if samples else 0)
-                except RunnerError as error:  # a process died: nothing is known of this heat, and others go on
-                    died |= dict.fromkeys(map(str, heat), error)
+                    timed = self._rounds(batch, running, warm, samples[-1].round + 1 if samples else 0)
+                except RunnerError as error:  # a process died: nothing is known of this batch, and others go on
+                    died |= dict.fromkeys(map(str, batch), error)
                     while running:
                         running.popitem()[1].close()
                     continue
                 rows = (_latency_row(by_name[s.name], s) for s in timed if s.name in by_name)
                 self._run.append_rows(LATENCY, rows)
                 samples += timed
-        known = {sample.name for sample in samples}  # in another heat, as PyTorch and float32 may be
+        known = {sample.name for sample in samples}  # in another batch, as PyTorch and float32 may be
         failures |= {name: error for name, error in died.items() if name not in known}
         return Timings(tuple(samples), starts, warm, failures)
 
@@ -238,39 +238,42 @@ class GroupBench:
                     failures[str(target)] = error
         return failures
 
-    def _requests(self, heat: Sequence[Target]) -> dict[str, dict[str, Any]]:
-        """What the processes of a heat load, by name: its targets, and the float32 files they are compared with."""
+    def _requests(self, batch: Sequence[Target]) -> dict[str, dict[str, Any]]:
+        """What the processes of a batch load, by name: its targets, and the float32 files they are compared with."""
         requests = {
             str(target): reference_request(self.group, target.threads)
             if target.is_reference
             else file_request(target.backend, self.path(target), target.threads)
-            for target in heat
+            for target in batch
         }
-        for base in {str(target.float32): target.float32 for target in heat if not target.is_reference}.values():
+        for base in {str(target.float32): target.float32 for target in batch if not target.is_reference}.values():
             path = self.convert(base).path
             requests.setdefault(self._float32_name(base), file_request(base.backend, path, base.threads))
         return requests
 
     def _rounds(
-        self, heat: Sequence[Target], running: Mapping[str, TimedProcess], warm: Mapping[str, Warm], first: int
+        self, batch: Sequence[Target], running: Mapping[str, TimedProcess], warm: Mapping[str, Warm], first: int
     ) -> tuple[LatencySample, ...]:
-        """Rounds of one heat, numbered from `first`; more of them while a gate on a speed-up is open."""
+        """Rounds of one batch, numbered from `first`; more of them while a gate on a speed-up is inconclusive."""
+        # Not before there is something to time: the statistics of the interim analyses take a second to import.
+        from sealbench.bench.timing.interim import is_inconclusive, measure_with_interim_analyses, speed_rows
+
         if not running:
             return ()
         plan = plan_rounds([warm[name].call_s for name in running])
-        turns = turns_of(running, plan.settle_ms)
+        calls = timed_calls(running, plan.settle_ms)
         bases = {
             target.case: (
                 str(target),
                 {metric: base for metric, base in self.speed_bases(target).items() if base in running},
             )
-            for target in heat
+            for target in batch
             if str(target) in running and not target.is_reference
         }
-        return measure_in_looks(
-            lambda done, rounds: take_turns(turns, rounds, first + done),
+        return measure_with_interim_analyses(
+            lambda done, rounds: take_rounds(calls, rounds, first + done),
             plan,
-            lambda samples: is_open(self._gates, speed_rows(self._run.run_id, samples, bases)),
+            lambda samples: is_inconclusive(self._gates, speed_rows(self._run.run_id, samples, bases)),
         )
 
     def _float32_name(self, target: Target) -> str:
@@ -286,27 +289,27 @@ class GroupBench:
         """
         return self._model.source_state()
 
-    def _heats(self, targets: Sequence[Target]) -> list[list[Target]]:
+    def _batches(self, targets: Sequence[Target]) -> list[list[Target]]:
         """Targets that are timed side by side: all on as many threads, unless their files are too large together.
 
-        The files of one precision stay together; the reference is in every heat, and alone where there is no file.
+        The files of one precision stay together; the reference is in every batch, and alone where there is no file.
         """
         together: dict[tuple[int, str], list[Target]] = {}
         for target in targets:
             if not target.is_reference:
                 together.setdefault((target.threads, target.precision.name), []).append(target)
         references = {target.threads: target for target in targets if target.is_reference}
-        heats: list[list[Target]] = []
+        batches: list[list[Target]] = []
         room = 0
         for (threads, _), files in together.items():
             needed = sum(self._weight_bytes(file) for file in files if file != file.float32)
-            if not heats or needed > room or heats[-1][0].threads != threads:
-                heats.append([references[threads]])
-                room = HEAT_BYTES - self.convert(files[0].float32).size_bytes
-            heats[-1] += files
+            if not batches or needed > room or batches[-1][0].threads != threads:
+                batches.append([references[threads]])
+                room = BATCH_BYTES - self.convert(files[0].float32).size_bytes
+            batches[-1] += files
             room -= needed
-        timed = {heat[0].threads for heat in heats}
-        return heats + [[reference] for threads, reference in references.items() if threads not in timed]
+        timed = {batch[0].threads for batch in batches}
+        return batches + [[reference] for threads, reference in references.items() if threads not in timed]
 
     def _weight_bytes(self, target: Target) -> int:
         """What a target's weights take while it runs: those that are computed in float32 are unpacked to it."""

@@ -1,17 +1,5 @@
-"""The suites: each measures one thing of one artifact and records it."""
+"""The suites: each measures one thing of one artifact and records it.
 
-ROBUSTNESS = "robustness"
-ORDER = (
-    "conversion",
-    "size",
-    "file_contents",
-    "fidelity",
-    "bit_accuracy",
-    "flips",
-    "confidence",
-    ROBUSTNESS,
-    "features",
-    "scores",
-    "latency",
-)
-"""The order in which the suites of a group run: cheap and decisive first."""
+A module `test_*.py` here is a suite. Its marker `suite` says when it runs and on which models, see
+`sealbench.bench.session.suite_modules.Suite`; the marker `measures` of a test says what the test will record.
+"""

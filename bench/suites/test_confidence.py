@@ -8,13 +8,13 @@ import pytest
 from sealbench.bench.session.recorder import Recorder
 from sealbench.bench.session.workbench import GroupBench
 from sealbench.bench.targets import Target
-from sealbench.bench.tasks.bit_rows import Outputs
+from sealbench.bench.tasks.image_set import Outputs
 from sealbench.datasets.messages import random_messages
 from sealbench.reports.statistics import bits as metrics
 from sealbench.reports.statistics import null_check
 from sealbench.reports.statistics.intervals import clustered_mean_interval, proportion_interval
 
-pytestmark = pytest.mark.gives("bits")
+pytestmark = pytest.mark.suite(order=70, outputs=("bits",))
 
 KEYS_SEED = 2
 KEYS = 100

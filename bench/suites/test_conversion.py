@@ -6,6 +6,8 @@ from sealbench.bench.session.recorder import Recorder
 from sealbench.bench.session.workbench import GroupBench
 from sealbench.bench.targets import Target
 
+pytestmark = pytest.mark.suite(order=10)
+
 
 @pytest.mark.measures("converted", "convert_s")
 def test_conversion(conversion_target: Target, group: GroupBench, record: Recorder) -> None:

@@ -7,7 +7,7 @@ from sealbench.bench.session.workbench import GroupBench
 from sealbench.bench.targets import Target
 from sealbench.reports.statistics import scores as score_metrics
 
-pytestmark = pytest.mark.gives("features")
+pytestmark = pytest.mark.suite(order=84, outputs=("features",))
 
 
 @pytest.mark.measures("feature_error_pct", "feature_cosine", "nan_count")

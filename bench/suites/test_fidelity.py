@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import pytest
 
+from sealbench.bench.backends.registry import DEFAULT_BACKEND
 from sealbench.bench.session.recorder import Recorder
 from sealbench.bench.session.workbench import GroupBench
-from sealbench.bench.suites import recorded_bits as readings
+from sealbench.bench.suites import recorded_bits
 from sealbench.bench.targets import Target
 from sealbench.reports.statistics import bits as metrics
 
-pytestmark = pytest.mark.gives("bits")
+pytestmark = pytest.mark.suite(order=40, outputs=("bits",))
 
 
 @pytest.mark.measures(
@@ -29,7 +30,7 @@ def test_fidelity(file_target: Target, dataset: str, group: GroupBench, record: 
     found = outputs.watermarked[:, 1:]  # (n, nbits)
     expected = group.outputs(group.reference, dataset).watermarked[:, 1:]  # (n, nbits)
     n = len(images.ids)
-    readings.record_agreement(record, found, expected, images)
+    recorded_bits.record_agreement(record, found, expected, images)
     record("logits_mae", metrics.logits_mae(found, expected), n)
     record("logits_rmse", metrics.logits_rmse(found, expected), n)
     record("logits_max_abs", metrics.logits_max_abs(found, expected), n)
@@ -40,7 +41,7 @@ def test_fidelity(file_target: Target, dataset: str, group: GroupBench, record: 
 
 @pytest.mark.measures("litert_max_abs_diff")
 def test_backends(second_target: Target, dataset: str, group: GroupBench, record: Recorder) -> None:
-    """How far another interpreter's kernels are from LiteRT's on the same file, in logits."""
+    """How far the kernels of another backend are from those of the default one on the same file, in logits."""
     found = group.outputs(second_target, dataset).everything
-    expected = group.outputs(replace(second_target, backend="litert"), dataset).everything
+    expected = group.outputs(replace(second_target, backend=DEFAULT_BACKEND), dataset).everything
     record("litert_max_abs_diff", metrics.logits_max_abs(found, expected), len(found))

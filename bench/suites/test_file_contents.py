@@ -9,6 +9,8 @@ from sealbench.converters.tflite.model_file import read_model_file
 from sealbench.converters.tflite.partitions import xnnpack_partitions
 from sealbench.converters.tflite.weight_slopes import channel_slope_error, slope_error, unmatched_pct, weight_slopes
 
+pytestmark = pytest.mark.suite(order=30)
+
 
 @pytest.mark.measures("int4_weight_pct", "quantize_operations", "xnnpack_partitions", "delegated_operation_pct")
 def test_storage(file_target: Target, group: GroupBench, record: Recorder) -> None:

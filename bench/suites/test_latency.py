@@ -8,9 +8,11 @@ import pytest
 from sealbench.bench.session.recorder import Recorder
 from sealbench.bench.session.workbench import GroupBench
 from sealbench.bench.targets import Target
-from sealbench.bench.timing.interim import LOOK_CONFIDENCE
+from sealbench.bench.timing.interim import INTERIM_CONFIDENCE
 from sealbench.reports.statistics.intervals import Interval
 from sealbench.reports.statistics.latency import speedup, summarize
+
+pytestmark = pytest.mark.suite(order=100, timed=True)
 
 # For pytest-benchmark's table: ten calls of a file, fewer where they take longer than so many seconds together.
 ABSOLUTE_ROUNDS, ABSOLUTE_S = 10, 10
@@ -66,7 +68,7 @@ def test_absolute_time(target: Target, group: GroupBench, benchmark: Any) -> Non
 
 def _record_speedup(metric: str, target: Target, group: GroupBench, record: Recorder) -> None:
     name, base = str(target), group.speed_bases(target)[metric]
-    found = speedup(group.timings.of(name, base).samples, name, base, LOOK_CONFIDENCE)
+    found = speedup(group.timings.of(name, base).samples, name, base, INTERIM_CONFIDENCE)
     record(metric, found.ratio, found.rounds, found.interval)
 
 

@@ -8,7 +8,7 @@ from sealbench.bench.targets import Target
 from sealbench.reports.statistics import scores as score_metrics
 from sealbench.reports.statistics.intervals import clustered_mean_interval
 
-pytestmark = pytest.mark.gives("scores")
+pytestmark = pytest.mark.suite(order=86, outputs=("scores",))
 
 
 @pytest.mark.measures(

@@ -7,6 +7,8 @@ from sealbench.bench.session.workbench import GroupBench
 from sealbench.bench.targets import Target
 from sealbench.converters.tflite.model_file import read_model_file
 
+pytestmark = pytest.mark.suite(order=20)
+
 
 @pytest.mark.measures("size_bytes", "size_reduction_pct", "quantized_weight_pct")
 def test_size(file_target: Target, group: GroupBench, record: Recorder) -> None:

@@ -1,32 +1,13 @@
 """Outputs of a target as rows of samples/bits.csv, and back."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from sealbench.bench.tasks.image_set import ImageSet
+from sealbench.bench.tasks.image_set import ImageSet, Outputs
 from sealbench.reports.schema.records import Case
 from sealbench.reports.schema.tables import CONFIDENCE_BIT, PLAIN_SUFFIX, SAMPLE_CASE_COLUMNS
-
-
-@dataclass(frozen=True, eq=False)
-class Outputs:
-    """What a model says of an image set.
-
-    Attributes:
-        watermarked: logits (n, 1 + nbits) of the watermarked images, channel 0 the detection confidence.
-        plain: the same of the images without a watermark, or None where there are none.
-    """
-
-    watermarked: np.ndarray
-    plain: np.ndarray | None
-
-    @property
-    def everything(self) -> np.ndarray:
-        """All logits, (n or 2n, 1 + nbits)."""
-        return self.watermarked if self.plain is None else np.concatenate([self.watermarked, self.plain])
 
 
 def bit_rows(case: Case, images: ImageSet, outputs: Outputs, reference: Outputs) -> list[tuple[object, ...]]:

@@ -5,16 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from sealbench.bench.options import dataset_name
+from sealbench.bench.targets import dataset_name
 from sealbench.datasets.distortions import distorted_samples
 from sealbench.datasets.folder import folder_samples
 from sealbench.datasets.images import resize
 from sealbench.datasets.sample import Sample
 from sealbench.datasets.video import video_samples
-from sealbench.reports.schema.records import Case
-from sealbench.reports.schema.tables import SAMPLE_CASE_COLUMNS, SCORE_SUMS
+from sealbench.reports.schema.tables import SCORE_SUMS
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,38 +117,3 @@ def _sums(found: np.ndarray, reference: np.ndarray) -> tuple[float, ...]:
     with np.errstate(invalid="ignore"):
         squares = (float(np.square(a - b).sum()), float(b @ b), float(a @ a), float(a @ b))
     return (a.size, int(np.count_nonzero(~np.isfinite(a))), *squares)
-
-
-def score_rows(case: Case, frames: FrameSet, outputs: Outputs) -> list[tuple[object, ...]]:
-    """Rows of samples/scores.csv, one a frame."""
-    head = (case.variant, case.precision, case.backend)
-    return [
-        (*head, attack, f"{frames.name}/{name}", score, reference, *sums, case.image_size, case.rewrites)
-        for attack, name, score, reference, sums in zip(
-            frames.attacks,
-            frames.ids,
-            outputs.scores.tolist(),
-            outputs.reference_scores.tolist(),
-            outputs.sums.tolist(),
-            strict=True,
-        )
-    ]
-
-
-def recorded_outputs(samples: pd.DataFrame, case: Case, frames: FrameSet) -> Outputs | None:
-    """The outputs that an interrupted run has recorded of a case, to the last digit, or None if not all are there.
-
-    Args:
-        samples: what `sealbench.reports.run.samples.load_samples` returns for SCORES.
-        case: of the target.
-        frames: that it was run on.
-    """
-    mine = samples
-    for column in SAMPLE_CASE_COLUMNS:
-        mine = mine[mine[column] == getattr(case, column)]
-    names = [f"{frames.name}/{name}" for name in frames.ids]
-    mine = mine[mine["sample"].isin(names)]
-    if list(mine["sample"]) != names:
-        return None
-    scores, reference = (mine[name].to_numpy(np.float64) for name in ("score", "reference_score"))
-    return Outputs(scores, reference, mine[list(SCORE_SUMS)].to_numpy(np.float64), None)

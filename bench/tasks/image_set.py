@@ -1,28 +1,8 @@
-"""The images of a run: read or generated, watermarked once, attacked, and brought to the detector's input once."""
+"""The images of a run as a detector takes them, and what a detector gives for them. Imports nothing but NumPy."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import numpy as np
-
-from sealbench.bench.backends.runners import to_unit_range
-from sealbench.bench.options import dataset_name
-from sealbench.bench.targets import Group
-from sealbench.converters.embedding import embed_pictures
-from sealbench.converters.families.watermark import as_variant
-from sealbench.datasets.attacks import apply_attack, attack_seed
-from sealbench.datasets.dead_leaves import dead_leaves_samples
-from sealbench.datasets.folder import check_message_length, folder_samples
-from sealbench.datasets.images import resize
-from sealbench.datasets.messages import random_messages
-from sealbench.datasets.photographs import photo_samples
-from sealbench.datasets.sample import Sample
-from sealbench.reports.schema.records import NO_ATTACK
-from sealbench.reports.statistics.bits import psnr_db
-
-if TYPE_CHECKING:
-    from sealbench.converters.models.watermarker import Watermarker
 
 MESSAGE_SEED = 1
 
@@ -54,69 +34,19 @@ class ImageSet:
     psnr_db: np.ndarray
 
 
-def read_samples(dataset: str, group: Group, count: int) -> list[Sample]:
-    """The images of a dataset before any watermark of ours.
+@dataclass(frozen=True, eq=False)
+class Outputs:
+    """What a model says of an image set.
 
-    Raises:
-        DatasetError: an image or the manifest is not as it should be, or a message has not the variant's length.
+    Attributes:
+        watermarked: logits (n, 1 + nbits) of the watermarked images, channel 0 the detection confidence.
+        plain: the same of the images without a watermark, or None where there are none.
     """
-    size = (group.size.height, group.size.width)
-    if dataset == "photographs":
-        return photo_samples("evaluation", size, count)
-    if dataset == "dead-leaves":
-        return dead_leaves_samples("evaluation", size, count)
-    samples = folder_samples(dataset, limit=count)
-    for sample in samples:
-        check_message_length(sample, as_variant(group.variant).nbits)
-    return samples
 
+    watermarked: np.ndarray
+    plain: np.ndarray | None
 
-def prepare(dataset: str, samples: list[Sample], group: Group, watermarker: "Callable[[], Watermarker]") -> ImageSet:
-    """Watermark what is not watermarked yet and bring everything to the detector's input size.
-
-    Watermarked images are rounded to 8 bits, as a file would hold them, before they are resized. The watermarker is
-    asked for only where there is something to watermark.
-    """
-    originals = [sample.image for sample in samples]
-    if samples[0].watermarked:
-        messages = np.stack([sample.message for sample in samples if sample.message is not None])
-        marked, plain, psnr = originals, None, []
-    else:
-        messages = random_messages(len(samples), as_variant(group.variant).nbits, MESSAGE_SEED)
-        marked, plain = embed_pictures(watermarker(), originals, messages), _inputs(originals, group)
-        psnr = [psnr_db(image, original) for image, original in zip(marked, originals, strict=True)]
-    return ImageSet(
-        name=dataset_name(dataset),
-        ids=tuple(sample.id for sample in samples),
-        sources=tuple(sample.source for sample in samples),
-        messages=messages,
-        pictures=tuple(marked),
-        attack=NO_ATTACK,
-        watermarked=_inputs(marked, group),
-        plain=plain,
-        psnr_db=np.array(psnr),
-    )
-
-
-def attacked(images: ImageSet, attack: str, group: Group) -> ImageSet:
-    """Attack the watermarked images at their own size, each with a seed of its own, and bring them to the input size.
-
-    Args:
-        images: as `prepare` made them.
-        attack: as `sealbench.datasets.attacks` spells it.
-        group: whose input they become.
-
-    Returns:
-        The same images and messages; nothing of the images without a watermark.
-    """
-    pictures = (
-        apply_attack(picture, attack, attack_seed(name))
-        for name, picture in zip(images.ids, images.pictures, strict=True)
-    )
-    return replace(images, attack=attack, watermarked=_inputs(pictures, group), plain=None)
-
-
-def _inputs(images: Iterable[np.ndarray], group: Group) -> np.ndarray:
-    """(n, H, W, 3) float32 in [0, 1] at the detector's size."""
-    resized = [resize(image, group.size.height, group.size.width) for image in images]
-    return to_unit_range(np.stack(resized))
+    @property
+    def everything(self) -> np.ndarray:
+        """All logits, (n or 2n, 1 + nbits)."""
+        return self.watermarked if self.plain is None else np.concatenate([self.watermarked, self.plain])

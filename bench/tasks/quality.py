@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
-from sealbench.bench.backends.engines import InterpreterEngine, TorchEngine
-from sealbench.bench.tasks import Run
+from sealbench.bench.backends.protocol import Session
+from sealbench.bench.backends.registry import REFERENCE_BACKEND, backend_of
+from sealbench.bench.targets import Group, Target
+from sealbench.bench.tasks.frame_set import FrameSet, Outputs, compare, frame_set, read_frames
+from sealbench.bench.tasks.protocol import Run
 from sealbench.converters.cards.card import Card
 from sealbench.converters.families import Model
 from sealbench.converters.families.quality import as_quality, frame_size
@@ -18,19 +21,14 @@ from sealbench.reports.run.directory import RunDirectory
 from sealbench.reports.schema.records import Case
 from sealbench.reports.schema.tables import SCORES
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from sealbench.bench.targets import Group, Target
-    from sealbench.bench.tasks.frame_set import FrameSet, Outputs
-
 DISTORTED = "distorted-photographs"
 
 
 @dataclass(frozen=True)
 class QualityTask:
-    """See `bench.tasks.Task`; its Inputs are a `FrameSet`, its Outputs those of `bench.tasks.frame_set`."""
+    """See `sealbench.bench.tasks.protocol.Task`; Inputs and Outputs are those of `sealbench.bench.tasks.frame_set`."""
 
+    suites: tuple[str, ...] = ()
     default_datasets: tuple[str, ...] = (DISTORTED,)
     takes_attacks: bool = False
 
@@ -49,76 +47,73 @@ class QualityTask:
         """No suite of this task asks for images without a watermark."""
         return False
 
-    def read(self, dataset: str, group: "Group", count: int, rate: float) -> list[Sample]:
+    def read(self, dataset: str, group: Group, count: int, rate: float) -> list[Sample]:
         """Frames of 1920 x 1080."""
-        from sealbench.bench.tasks.frame_set import read_frames
-
         return read_frames(dataset, frame_size(), count, rate)
 
-    def prepare(self, dataset: str, samples: list[Sample], group: "Group", model: Model) -> "FrameSet":
+    def prepare(self, dataset: str, samples: list[Sample], group: Group, model: Model) -> FrameSet:
         """The frames, and what a file takes of each when it is asked for."""
-        from sealbench.bench.tasks.frame_set import frame_set
         from sealbench.converters.families.uvq_model import UvqModel
 
         assert isinstance(model, UvqModel)
         return frame_set(dataset, samples, model.inputs)
 
-    def attacked(self, inputs: "FrameSet", attack: str, group: "Group") -> "FrameSet":
+    def attacked(self, inputs: FrameSet, attack: str, group: Group) -> FrameSet:
         """Never asked for: the frames are distorted already."""
         raise NotImplementedError
 
-    def reference(self, group: "Group", model: Model, threads: int) -> Run:
+    def reference(self, group: Group, model: Model, threads: int) -> Run:
         """The network with the pixels last, as its file has them."""
         from sealbench.converters.export.uvq import file_module
         from sealbench.converters.families.uvq_model import UvqModel
 
         assert isinstance(model, UvqModel)
-        return TorchEngine(file_module(model.network), threads)
+        return _first_output(backend_of(REFERENCE_BACKEND).open(file_module(model.network), threads))
 
-    def runner(self, path: Path, target: "Target") -> Run:
+    def runner(self, path: Path, target: Target) -> Run:
         """Any file: what it takes and gives was checked when it was made or handed in."""
-        return InterpreterEngine(target.backend, path, target.threads)
+        return _first_output(backend_of(target.backend).open(path, target.threads))
 
-    def random_inputs(self, group: "Group") -> tuple[np.ndarray, ...]:
+    def random_inputs(self, group: Group) -> tuple[np.ndarray, ...]:
         """Tensors of the file's shapes."""
         from sealbench.converters.families.quality import input_shapes
 
         rng = np.random.default_rng(0)
         return tuple(rng.random(shape, dtype=np.float32) for shape in input_shapes(as_quality(group.variant)))
 
-    def run(self, run: Run, inputs: "FrameSet", reference: "Outputs | None") -> "Outputs":
+    def run(self, run: Run, inputs: FrameSet, reference: Outputs | None) -> Outputs:
         """Runs frame by frame, and keeps of each what the metrics need."""
-        from sealbench.bench.tasks.frame_set import compare
-
         found = [run(*inputs.arrays(index)) for index in range(len(inputs.ids))]
         if reference is None:
             return compare(found, found, keep=True)
         assert reference.raw is not None
         return compare(found, reference.raw)
 
-    def comparable(self, outputs: "Outputs", make_run: Callable[[], Run], inputs: "FrameSet") -> "Outputs":
+    def comparable(self, outputs: Outputs, make_run: Callable[[], Run], inputs: FrameSet) -> Outputs:
         """Features of a frame are too many to be recorded: they are computed again."""
         return outputs if outputs.raw is not None else self.run(make_run(), inputs, None)
 
-    def append(
-        self, run: RunDirectory, case: Case, inputs: "FrameSet", outputs: "Outputs", reference: "Outputs"
-    ) -> None:
+    def append(self, run: RunDirectory, case: Case, inputs: FrameSet, outputs: Outputs, reference: Outputs) -> None:
         """Rows of samples/scores.csv."""
-        from sealbench.bench.tasks.frame_set import score_rows
+        from sealbench.bench.tasks.score_rows import score_rows
 
         run.append_rows(SCORES, score_rows(case, inputs, outputs))
 
-    def load(self, run_dir: Path) -> "pd.DataFrame":
+    def load(self, run_dir: Path) -> Any:
         """See `sealbench.reports.run.samples.load_samples` of SCORES."""
         from sealbench.reports.run.samples import load_samples
 
         return load_samples(run_dir, SCORES)
 
-    def recorded(self, samples: "pd.DataFrame", case: Case, inputs: "FrameSet") -> "Outputs | None":
-        """See `sealbench.bench.tasks.frame_set.recorded_outputs`."""
-        from sealbench.bench.tasks.frame_set import recorded_outputs
+    def recorded(self, samples: Any, case: Case, inputs: FrameSet) -> Outputs | None:
+        """See `sealbench.bench.tasks.score_rows.recorded_outputs`."""
+        from sealbench.bench.tasks.score_rows import recorded_outputs
 
         return recorded_outputs(samples, case, inputs)
+
+
+def _first_output(session: Session) -> Run:
+    return lambda *arrays: session(*arrays)[0]
 
 
 TASK = QualityTask()

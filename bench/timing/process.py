@@ -1,4 +1,4 @@
-"""One process for each model that is timed: started here, told when it is its turn, and ended."""
+"""One process for each model that is timed: started here, asked for one timed call at a time, and ended."""
 
 import json
 import os
@@ -16,10 +16,10 @@ from typing import Any, Self
 
 from sealbench.bench.errors import RunnerError
 from sealbench.bench.targets import Group
-from sealbench.bench.timing.rounds import Turn
+from sealbench.bench.timing.rounds import TimedCall
 
 WORKER = (sys.executable, "-m", "sealbench.bench.timing.worker")
-_PATIENCE_S = 5
+_WAIT_S = 5
 # By default glibc gives large blocks back to the system at once and takes them anew: PyTorch's eager mode, which
 # allocates every activation, took 23 to 25 ms a call of the bundled model instead of 15 to 18. It is timed at its best,
 # so that no file owes its speed-up to that. The interpreters, which allocate once, do not change.
@@ -78,7 +78,7 @@ def reference_request(group: Group, threads: int) -> dict[str, Any]:
 
 
 class TimedProcess:
-    """A process with one model in it. While it is not its turn it sleeps in a read: nothing of it spins.
+    """A process with one model in it. Between requests it sleeps in a read: nothing of it spins.
 
     Args:
         request: of `file_request` or `reference_request`.
@@ -112,9 +112,9 @@ class TimedProcess:
         """Call the model until it is warm."""
         return Warm(**self._ask({"do": "warm_up"}))
 
-    def turn(self, settle_ms: float | None) -> Turn:
-        """One turn, as `sealbench.bench.timing.rounds.timed_turn`, by the clock of the process."""
-        return Turn(**self._ask({"do": "turn", "settle_ms": settle_ms}))
+    def time_call(self, settle_ms: float | None) -> TimedCall:
+        """One timed call, as `sealbench.bench.timing.rounds.time_call`, by the clock of the process."""
+        return TimedCall(**self._ask({"do": "time", "settle_ms": settle_ms}))
 
     def close(self) -> None:
         """End the process; it is killed if it does not end by itself."""
@@ -143,15 +143,15 @@ class TimedProcess:
             line = ""
         if not line.endswith("\n"):
             raise RunnerError(f"{self._name}: the process that timed it {self._end()}")
-        answer: dict[str, Any] = json.loads(line)
-        if "error" in answer:
-            found = answer["error"]
+        response: dict[str, Any] = json.loads(line)
+        if "error" in response:
+            found = response["error"]
             raise RunnerError(found if self._name in found else f"{self._name}: {found}")
-        return answer
+        return response
 
     def _wait(self) -> int:
         try:
-            return self._process.wait(_PATIENCE_S)
+            return self._process.wait(_WAIT_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             return self._process.wait()
@@ -168,6 +168,6 @@ class TimedProcess:
         return f"{how}: {said[-1]}" if said else how
 
 
-def turns_of(processes: Mapping[str, TimedProcess], settle_ms: float | None) -> dict[str, Callable[[], Turn]]:
-    """What `bench.timing.rounds.take_turns` takes: calls that take a turn each. See `timed_turn` there."""
-    return {name: partial(process.turn, settle_ms) for name, process in processes.items()}
+def timed_calls(processes: Mapping[str, TimedProcess], settle_ms: float | None) -> dict[str, Callable[[], TimedCall]]:
+    """What `sealbench.bench.timing.rounds.take_rounds` takes. See `time_call` there."""
+    return {name: partial(process.time_call, settle_ms) for name, process in processes.items()}

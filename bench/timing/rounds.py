@@ -1,4 +1,4 @@
-"""Timing calls in turns. Needs no statistics: the process that is timed imports nothing but this."""
+"""Times calls in interleaved rounds. Needs no statistics: the process that is timed imports nothing but this."""
 
 import gc
 import math
@@ -24,14 +24,14 @@ SLOW_S, SLOW_ROUNDS = 60, 6
 
 
 @dataclass(frozen=True)
-class Turn:
-    """What one turn found.
+class TimedCall:
+    """One timed call, as its process measured it.
 
     Attributes:
         latency_ms: wall-clock time of the timed call in milliseconds.
         waited_ms: how long the threads of the process, all together, were ready to run and had no processor meanwhile,
             but no longer than the threads that did run left processors free for others: threads that are more than the
-            processors wait for each other, and that is the model's own. NaN where the system does not tell.
+            processors wait for each other, and that is the model's own. NaN where the system does not report it.
     """
 
     latency_ms: float
@@ -53,18 +53,18 @@ class ProcessorTime(NamedTuple):
 UNKNOWN = ProcessorTime(math.nan, math.nan)
 
 
-def timed_turn(
+def time_call(
     call: Callable[[], object],
     settle_ms: float | None,
     clock: Callable[[], int] = time.perf_counter_ns,
     processor_time: Callable[[], ProcessorTime] = lambda: UNKNOWN,
     processors: int = 1,
-) -> Turn:
-    """One turn: untimed calls to settle, then a timed one.
+) -> TimedCall:
+    """Untimed calls to settle, then a timed one.
 
-    Settling undoes what the turn before left behind: cold caches, and threads of PyTorch's pool that keep spinning for
-    some milliseconds after their work and on two cores made an int8 detector 40 % slower when it came right after
-    PyTorch, but not on one thread, nor after a pause.
+    Settling undoes what the call of another model left behind: cold caches, and threads of PyTorch's pool that keep
+    spinning for some milliseconds after their work and on two cores made an int8 detector 40 % slower when it came
+    right after PyTorch, but not on one thread, nor after a pause.
 
     Args:
         call: one unit of work.
@@ -76,10 +76,10 @@ def timed_turn(
     Returns:
         The time of the timed call, and how long it waited for a processor.
     """
-    turn = clock()
+    began = clock()
     if settle_ms is not None:
         call()
-        while clock() - turn < settle_ms * _NS_PER_MS:
+        while clock() - began < settle_ms * _NS_PER_MS:
             call()
     before = processor_time()
     start = clock()
@@ -88,20 +88,20 @@ def timed_turn(
     after = processor_time()
     latency_ms = (stop - start) / _NS_PER_MS
     left_ms = max(0.0, processors * latency_ms - (after.ran_ms - before.ran_ms))
-    return Turn(latency_ms, min(after.waited_ms - before.waited_ms, left_ms))
+    return TimedCall(latency_ms, min(after.waited_ms - before.waited_ms, left_ms))
 
 
 def processor_time(threads: Path = Path("/proc/self/task")) -> ProcessorTime:
     """What the threads of this process have had of the processors so far.
 
-    Linux tells it in the first two numbers of `schedstat`, in nanoseconds
+    Linux reports it in the first two numbers of `schedstat`, in nanoseconds
     (https://docs.kernel.org/scheduler/sched-stats.html).
 
     Args:
         threads: folder with one folder for each thread.
 
     Returns:
-        The sums over the threads; `UNKNOWN` where the system does not tell.
+        The sums over the threads; `UNKNOWN` where the system does not report it.
     """
     try:
         numbers = [(thread / "schedstat").read_text().split() for thread in threads.iterdir()]
@@ -113,12 +113,12 @@ def processor_time(threads: Path = Path("/proc/self/task")) -> ProcessorTime:
         return UNKNOWN
 
 
-def take_turns(turns: Mapping[str, Callable[[], Turn]], rounds: int, first: int = 0) -> tuple[LatencySample, ...]:
-    """Take timed calls in turns, so that what slows the machine down for a while slows all of them down.
+def take_rounds(calls: Mapping[str, Callable[[], TimedCall]], rounds: int, first: int = 0) -> tuple[LatencySample, ...]:
+    """Time all calls once in each round, so that what slows the machine down for a while slows all of them down.
 
     Args:
-        turns: at least one, by name; each times one call of its own.
-        rounds: of one turn each, at least 1. The orders are those of `turn_orders`.
+        calls: at least one, by name; each times one call of its own.
+        rounds: of one call each, at least 1. The orders are those of `round_orders`.
         first: number of the first round, where some have been taken before.
 
     Returns:
@@ -127,15 +127,15 @@ def take_turns(turns: Mapping[str, Callable[[], Turn]], rounds: int, first: int 
     Raises:
         ValueError: nothing to call, or no rounds.
     """
-    if not turns or rounds < 1:
-        raise ValueError(f"found {len(turns)} calls and {rounds} rounds; expected at least one of each")
-    orders = turn_orders(len(turns))
-    names = tuple(turns)
+    if not calls or rounds < 1:
+        raise ValueError(f"found {len(calls)} calls and {rounds} rounds; expected at least one of each")
+    orders = round_orders(len(calls))
+    names = tuple(calls)
     return tuple(
-        LatencySample(names[index], number, position, turn.latency_ms, turn.waited_ms)
+        LatencySample(names[index], number, position, timed.latency_ms, timed.waited_ms)
         for number in range(first, first + rounds)
         for position, index in enumerate(orders[number % len(orders)])
-        for turn in [turns[names[index]]()]
+        for timed in [calls[names[index]]()]
     )
 
 
@@ -146,13 +146,15 @@ def interleaved(
     settle_ms: float | None = SETTLE_MS,
     clock: Callable[[], int] = time.perf_counter_ns,
 ) -> tuple[LatencySample, ...]:
-    """Time calls of this process in turns; `sealbench.bench.timing.process` times each model in a process of its own.
+    """Time calls of this process in interleaved rounds.
+
+    `sealbench.bench.timing.process` times each model in a process of its own.
 
     Args:
         named_calls: at least one; each call is one unit of work.
         rounds: timed calls of each, at least 1.
         warmup: untimed calls of each before the first round.
-        settle_ms: see `timed_turn`.
+        settle_ms: see `time_call`.
         clock: time in nanoseconds.
 
     Returns:
@@ -165,8 +167,8 @@ def interleaved(
         for _ in range(warmup):
             call()
     with _garbage_collector_paused():
-        return take_turns(
-            {name: partial(timed_turn, call, settle_ms, clock) for name, call in named_calls.items()}, rounds
+        return take_rounds(
+            {name: partial(time_call, call, settle_ms, clock) for name, call in named_calls.items()}, rounds
         )
 
 
@@ -175,8 +177,8 @@ class Plan:
     """How a group of models is timed.
 
     Attributes:
-        rounds: a multiple of the number of turn orders.
-        settle_ms: see `timed_turn`.
+        rounds: a multiple of the number of orders.
+        settle_ms: see `time_call`.
         round_s: seconds that a round will take.
     """
 
@@ -189,7 +191,7 @@ def plan_rounds(call_s: Sequence[float], most: int = ROUNDS[1]) -> Plan:
     """As many rounds as fit the time that the bench gives to them.
 
     Every order of the models is taken equally often. Slow models get fewer rounds (their times vary less), and are not
-    settled: what the turn before left behind is milliseconds.
+    settled: what the call before left behind is milliseconds.
 
     Args:
         call_s: how long one call of each takes, in seconds.
@@ -201,7 +203,7 @@ def plan_rounds(call_s: Sequence[float], most: int = ROUNDS[1]) -> Plan:
     round_s = together_s + settle_s
     least = SLOW_ROUNDS if slow else ROUNDS[0]
     wanted = min(max(TIMED_S / round_s, least), max(most, least))
-    orders = len(turn_orders(len(call_s)))
+    orders = len(round_orders(len(call_s)))
     return Plan(orders * math.ceil(wanted / orders), None if slow else SETTLE_MS, round_s)
 
 
@@ -216,7 +218,7 @@ def warm_up(call: Callable[[], object], clock: Callable[[], int] = time.perf_cou
     return (clock() - start) / _NS_PER_S
 
 
-def turn_orders(count: int) -> tuple[tuple[int, ...], ...]:
+def round_orders(count: int) -> tuple[tuple[int, ...], ...]:
     """Orders of 0 .. count - 1 in which each takes every position equally often and follows each other equally often.
 
     A design of E. J. Williams (Experimental designs balanced for the estimation of residual effects of treatments,

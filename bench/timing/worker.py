@@ -1,16 +1,16 @@
 """A process that holds one model and times one call when it is asked: `python -m sealbench.bench.timing.worker`.
 
-Requests and answers are lines of JSON, on standard input and output. The first request says what to load:
+Requests and responses are lines of JSON, on standard input and output. The first request says what to load:
 
     {"kind": "file", "backend": ..., "path": ..., "threads": ..., "slowdown": 0}
     {"kind": "reference", "variant": ..., "weights": {...}, "size": ..., "mode": ..., "threads": ..., "slowdown": 0}
 
-and is answered, after the first call, by {"load_ms", "first_ms", "bare_mb"}. Then
+and gives, after the first call, {"load_ms", "first_ms", "bare_mb"}. Then
 
-    {"do": "warm_up"}                  is answered by  {"call_s", "peak_mb"}
-    {"do": "turn", "settle_ms": 20}    is answered by  {"latency_ms", "waited_ms"}
+    {"do": "warm_up"}                  gives  {"call_s", "peak_mb"}
+    {"do": "time", "settle_ms": 20}    gives  {"latency_ms", "waited_ms"}
 
-An answer {"error"} is the last one. Between requests the process sleeps in a read. It ends with its input.
+A response {"error"} is the last one. Between requests the process sleeps in a read. It ends with its input.
 """
 
 import gc
@@ -27,8 +27,8 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from sealbench.bench.backends.engines import InterpreterEngine, import_interpreter
-from sealbench.bench.timing.rounds import processor_time, timed_turn, warm_up
+from sealbench.bench.backends.registry import backend_of
+from sealbench.bench.timing.rounds import processor_time, time_call, warm_up
 
 _NS_PER_MS = 1e6
 _BYTES_PER_MB = 1e6
@@ -37,19 +37,19 @@ _SEED = 0
 
 def main() -> int:
     """Serve until the input ends; 1 after an error."""
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints is no answer
+    responses = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints is no response
     try:
-        serve(sys.stdin, answers)
+        serve(sys.stdin, responses)
     except Exception as error:
         traceback.print_exc()
-        _answer(answers, {"error": str(error) or type(error).__name__})
+        _respond(responses, {"error": str(error) or type(error).__name__})
         return 1
     return 0
 
 
-def serve(requests: TextIO, answers: TextIO) -> None:
-    """Answer every line of `requests`; see the module."""
+def serve(requests: TextIO, responses: TextIO) -> None:
+    """Respond to every line of `requests`; see the module."""
     what = json.loads(requests.readline())
     load = _loader(what)
     bare_mb = peak_memory_mb()
@@ -60,8 +60,8 @@ def serve(requests: TextIO, answers: TextIO) -> None:
     loaded = time.perf_counter_ns()
     call()
     called = time.perf_counter_ns()
-    _answer(
-        answers,
+    _respond(
+        responses,
         {"load_ms": (loaded - start) / _NS_PER_MS, "first_ms": (called - loaded) / _NS_PER_MS, "bare_mb": bare_mb},
     )
     if what["slowdown"]:
@@ -71,10 +71,10 @@ def serve(requests: TextIO, answers: TextIO) -> None:
         request = json.loads(line)
         if request["do"] == "warm_up":
             call_s = warm_up(call)
-            _answer(answers, {"call_s": call_s, "peak_mb": peak_memory_mb()})
+            _respond(responses, {"call_s": call_s, "peak_mb": peak_memory_mb()})
         else:
-            turn = timed_turn(call, request["settle_ms"], processor_time=processor_time, processors=processors)
-            _answer(answers, asdict(turn))
+            timed = time_call(call, request["settle_ms"], processor_time=processor_time, processors=processors)
+            _respond(responses, asdict(timed))
 
 
 def slowed(
@@ -108,45 +108,24 @@ def peak_memory_mb() -> float:
 def _loader(what: dict[str, Any]) -> Callable[[], Callable[[], object]]:
     """What loads the model, its engine imported already."""
     if what["kind"] == "file":
-        import_interpreter(what["backend"])
-        return lambda: _file_call(what["backend"], what["path"], what["threads"])
-    return _reference_loader(what)
+        backend_of(what["backend"]).load_engine()
+        return lambda: _file_call(what["backend"], Path(what["path"]), what["threads"])
+    from sealbench.bench.timing.reference import reference_loader  # it imports torch
+
+    return reference_loader(what)
 
 
-def _file_call(backend: str, path: str, threads: int) -> Callable[[], object]:
-    engine = InterpreterEngine(backend, path, threads)
+def _file_call(backend: str, path: Path, threads: int) -> Callable[[], object]:
+    session = backend_of(backend).open(path, threads)
     rng = np.random.default_rng(_SEED)
-    arrays = [rng.random(tensor["shape"], dtype=np.float32) for tensor in engine.inputs]
-    return lambda: engine(*arrays)
+    # A side that the file leaves free (-1) is the batch: one image.
+    arrays = [rng.random([abs(side) for side in tensor.shape], dtype=np.float32) for tensor in session.inputs]
+    return lambda: session(*arrays)
 
 
-def _reference_loader(what: dict[str, Any]) -> Callable[[], Callable[[], object]]:
-    import torch  # noqa: F401
-
-    from sealbench.bench.targets import Group
-    from sealbench.bench.tasks import task_of
-    from sealbench.converters.cards.image_size import ImageSize
-    from sealbench.converters.checkpoints.weights import Weights
-    from sealbench.converters.families import family_of
-    from sealbench.converters.families.registry import get_card
-
-    card, weights = get_card(what["variant"]), what["weights"]
-    path = None if weights["path"] is None else Path(weights["path"])
-    found = Weights(weights["kind"], path, weights["fingerprint"])
-    group = Group(card, found, ImageSize.parse(what["size"]), what["mode"])
-    task = task_of(card)
-
-    def load() -> Callable[[], object]:
-        run = task.reference(group, family_of(card).model(card, found), what["threads"])
-        inputs = task.random_inputs(group)
-        return lambda: run(*inputs)
-
-    return load
-
-
-def _answer(answers: TextIO, answer: dict[str, object]) -> None:
-    answers.write(json.dumps(answer) + "\n")
-    answers.flush()
+def _respond(responses: TextIO, response: dict[str, object]) -> None:
+    responses.write(json.dumps(response) + "\n")
+    responses.flush()
 
 
 if __name__ == "__main__":

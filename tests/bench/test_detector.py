@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sealbench.bench.backends.runners import LiteRTRunner
+from sealbench.bench.backends.runners import FileRunner
 from sealbench.bench.detector import VideoSealDetectorTFLite
 from sealbench.bench.errors import RunnerError
 from sealbench.converters.errors import UnknownNameError
@@ -53,7 +53,7 @@ def test_a_file_an_array_and_its_floats_are_read_alike(model: Path, photo: np.nd
     detector = VideoSealDetectorTFLite(tflite_model_path=model, model_name="videoseal", nbits=NBITS, image_size=32)
     write_png(tmp_path / "photo.png", photo)
     small = resize(photo, *SIZE)
-    expected = LiteRTRunner(model, threads=1)(small.astype(np.float32) / np.float32(255))
+    expected = FileRunner(model, threads=1)(small.astype(np.float32) / np.float32(255))
     images = (tmp_path / "photo.png", str(tmp_path / "photo.png"), photo, small, (small / 255).astype(np.float32))
     for image in images:
         detection = detector.detect(image)

@@ -19,7 +19,7 @@ from sealbench.bench.analysis.aa import (
     smallest_found,
 )
 from sealbench.bench.commands import main as sealbench
-from sealbench.bench.timing.interim import LOOKS
+from sealbench.bench.timing.interim import INTERIM_ANALYSES
 from sealbench.bench.timing.rounds import LatencySample
 from sealbench.reports.gates.judge import Verdict
 from tests.bench.tiny import tiny_tflite
@@ -115,7 +115,7 @@ def test_two_processes_are_compared(tmp_path: Path) -> None:
     assert found.ratio > 2
     # Where others have the processors, there is no interval.
     assert found.verdict is (Verdict.FAIL if np.isfinite(found.low) else Verdict.INCONCLUSIVE)
-    assert found.rounds in {20 * 2**look for look in range(LOOKS)}
+    assert found.rounds in {20 * 2**look for look in range(INTERIM_ANALYSES)}
 
 
 def test_wrong_input_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

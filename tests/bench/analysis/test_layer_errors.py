@@ -11,7 +11,7 @@ from sealbench.bench.analysis.graph_operations import KINDS, read_operations
 from sealbench.bench.analysis.isolated_layers import find_layers
 from sealbench.bench.analysis.layer_errors import Comparison, LayerError, LayerErrors
 from sealbench.bench.analysis.reference_kernels import ReferenceKernels
-from sealbench.bench.backends.runners import LiteRTRunner
+from sealbench.bench.backends.runners import FileRunner
 from sealbench.bench.errors import RunnerError
 from sealbench.converters.errors import ModelFileError
 from sealbench.converters.export.calibration_inputs import CALIBRATION_SAMPLES
@@ -117,8 +117,8 @@ def test_the_reference_kernels_agree_with_xnnpack(files: dict[str, Path]) -> Non
     errors = LayerErrors(files["float32"], files["int8"])
     float32, int8 = errors.add(IMAGES[0])
     assert float32.shape == int8.shape == (1 + NBITS,)
-    assert float32 == pytest.approx(LiteRTRunner(files["float32"], 1)(IMAGES[0]), abs=1e-5)
-    assert int8 == pytest.approx(LiteRTRunner(files["int8"], 1)(IMAGES[0]), abs=0.05)
+    assert float32 == pytest.approx(FileRunner(files["float32"], 1)(IMAGES[0]), abs=1e-5)
+    assert int8 == pytest.approx(FileRunner(files["int8"], 1)(IMAGES[0]), abs=0.05)
 
 
 @pytest.mark.convert

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sealbench.bench.analysis.litert_check import Turn, our_median_ms, ratio_of, tools_median_ms
+from sealbench.bench.analysis.litert_check import Round, our_median_ms, ratio_of, tools_median_ms
 from sealbench.bench.commands import main as sealbench
 from sealbench.bench.errors import RunnerError
 from tests.bench.tiny import tiny_tflite
@@ -15,9 +15,9 @@ def main(arguments: list[str]) -> int:
 
 
 def test_the_ratio_is_that_of_medians_of_the_same_turn() -> None:
-    turns = [Turn(10.0 * load, 9.8 * load) for load in (1.0, 3.0, 1.2, 0.9, 2.0, 1.1, 1.0)]
-    turns[3] = Turn(20.0, 10.0)
-    ratio, interval = ratio_of(turns)
+    rounds = [Round(10.0 * load, 9.8 * load) for load in (1.0, 3.0, 1.2, 0.9, 2.0, 1.1, 1.0)]
+    rounds[3] = Round(20.0, 10.0)
+    ratio, interval = ratio_of(rounds)
     assert ratio == pytest.approx(10 / 9.8)
     assert interval == (pytest.approx(10 / 9.8), 2.0)
 

@@ -6,7 +6,7 @@ import pytest
 
 from sealbench.bench.analysis.graph_operations import read_operations
 from sealbench.bench.analysis.litert_profiler import ProfiledModel
-from sealbench.bench.backends.runners import LiteRTRunner
+from sealbench.bench.backends.runners import FileRunner
 from sealbench.bench.errors import RunnerError
 from sealbench.converters.errors import ModelFileError
 from tests.bench.tiny import NBITS, SIZE, tiny_tflite
@@ -22,7 +22,7 @@ def tiny(tmp_path: Path) -> Path:
 @pytest.mark.convert
 def test_every_operation_of_a_run_is_told_and_its_output_is_the_runners(tiny: Path) -> None:
     images = np.random.default_rng(0).random((2, *SIZE, 3), dtype=np.float32)
-    run = LiteRTRunner(tiny, 2, NBITS)
+    run = FileRunner(tiny, 2, NBITS)
     with ProfiledModel(tiny, 2) as model:
         model(images[0])
         first, second = (model.profile(image) for image in images)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from sealbench.bench.backends.runners import LiteRTRunner, TensorFlowRunner, TorchRunner, to_unit_range
+from sealbench.bench.backends.runners import FileRunner, TorchRunner, to_unit_range
 from sealbench.bench.errors import RunnerError
 from tests.bench.tiny import NBITS, SIZE, tiny_tflite, tiny_watermarker
 
@@ -142,22 +142,22 @@ def test_files_that_are_no_model_are_refused(tmp_path: Path, content: bytes, tol
     path = tmp_path / "some.tflite"
     path.write_bytes(content)
     with pytest.raises(RunnerError, match=told) as caught:
-        LiteRTRunner(path, threads=1)
+        FileRunner(path, threads=1)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_missing_files_and_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(RunnerError, match=r"missing\.tflite: no such file; expected a \.tflite file"):
-        LiteRTRunner(tmp_path / "missing.tflite", threads=1)
+        FileRunner(tmp_path / "missing.tflite", threads=1)
     with pytest.raises(RunnerError, match="a folder; expected"):
-        LiteRTRunner(tmp_path, threads=1)
+        FileRunner(tmp_path, threads=1)
 
 
 @pytest.mark.skipif(find_spec("tensorflow") is not None, reason="TensorFlow is installed")
 def test_tensorflow_that_is_not_installed_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RunnerError, match=r"pip install 'sealbench\[tensorflow\]'"):
-        TensorFlowRunner(tmp_path / "any.tflite", threads=1)
+        FileRunner(tmp_path / "any.tflite", threads=1, backend="tensorflow")
 
 
 def test_importing_runners_imports_no_engine() -> None:
@@ -171,7 +171,7 @@ def test_importing_runners_imports_no_engine() -> None:
 
 @pytest.mark.convert
 def test_litert_gives_what_pytorch_gives(model: Path) -> None:
-    litert = LiteRTRunner(model, threads=2, nbits=NBITS)
+    litert = FileRunner(model, threads=2, nbits=NBITS)
     pytorch = TorchRunner(tiny_watermarker().detector, SIZE, NBITS, threads=1)
     assert (litert.backend, litert.threads, litert.input_size, litert.nbits) == ("litert", 2, SIZE, NBITS)
     outputs = [litert(picture(seed)) for seed in range(3)]
@@ -184,7 +184,7 @@ def test_litert_gives_what_pytorch_gives(model: Path) -> None:
 
 @pytest.mark.convert
 def test_litert_takes_images_that_are_not_contiguous_or_read_only(model: Path) -> None:
-    runner = LiteRTRunner(model, threads=1)
+    runner = FileRunner(model, threads=1)
     image = picture(0)[:, ::-1]
     frozen = image.copy()
     frozen.flags.writeable = False
@@ -193,7 +193,7 @@ def test_litert_takes_images_that_are_not_contiguous_or_read_only(model: Path) -
 
 @pytest.mark.convert
 def test_litert_passes_nan_on_and_recovers(model: Path) -> None:
-    runner = LiteRTRunner(model, threads=1)
+    runner = FileRunner(model, threads=1)
     healthy = runner(picture(0))
     assert np.isnan(runner(np.full((*SIZE, 3), np.nan, np.float32))).any()
     assert np.array_equal(runner(picture(0)), healthy)
@@ -203,7 +203,7 @@ def test_litert_passes_nan_on_and_recovers(model: Path) -> None:
 @pytest.mark.parametrize("image", [np.zeros((3, 32, 32), np.float32), np.zeros((32, 32, 3), np.uint8)])
 def test_litert_refuses_images_that_do_not_fit(model: Path, image: np.ndarray) -> None:
     with pytest.raises(RunnerError, match=r"expected \(32, 32, 3\) float32"):
-        LiteRTRunner(model, threads=1)(image)
+        FileRunner(model, threads=1)(image)
 
 
 @pytest.mark.convert
@@ -212,13 +212,13 @@ def test_a_truncated_model_is_refused(model: Path, kept: float) -> None:
     content = model.read_bytes()
     model.write_bytes(content[: int(len(content) * kept)])
     with pytest.raises(RunnerError, match=r"tiny\.tflite: cannot be run .*cut off or damaged"):
-        LiteRTRunner(model, threads=1)
+        FileRunner(model, threads=1)
 
 
 @pytest.mark.convert
 def test_another_number_of_bits_is_refused(model: Path) -> None:
     with pytest.raises(RunnerError) as caught:
-        LiteRTRunner(model, threads=1, nbits=256)
+        FileRunner(model, threads=1, nbits=256)
     assert str(caught.value) == (
         f"{model}: found float32 (1, 32, 32, 3) -> float32 (1, 5); "
         "expected float32 (1, height, width, 3) -> float32 (1, 257)"
@@ -228,7 +228,7 @@ def test_another_number_of_bits_is_refused(model: Path) -> None:
 @pytest.mark.convert
 def test_channels_first_are_refused(foreign: Path) -> None:
     with pytest.raises(RunnerError) as caught:
-        LiteRTRunner(foreign, threads=1)
+        FileRunner(foreign, threads=1)
     assert str(caught.value) == (
         f"{foreign}: found float32 (1, 3, 32, 32) -> float32 (1, 3); "
         "expected float32 (1, height, width, 3) -> float32 (1, 1 + bits); "
@@ -239,6 +239,6 @@ def test_channels_first_are_refused(foreign: Path) -> None:
 @pytest.mark.convert
 @pytest.mark.skipif(find_spec("tensorflow") is None, reason="the extra tensorflow is not installed")
 def test_tensorflow_gives_what_litert_gives(model: Path) -> None:
-    tensorflow = TensorFlowRunner(model, threads=1, nbits=NBITS)
+    tensorflow = FileRunner(model, threads=1, nbits=NBITS, backend="tensorflow")
     assert tensorflow.backend == "tensorflow"
-    assert tensorflow(picture(0)) == pytest.approx(LiteRTRunner(model, threads=1)(picture(0)), abs=1e-5)
+    assert tensorflow(picture(0)) == pytest.approx(FileRunner(model, threads=1)(picture(0)), abs=1e-5)

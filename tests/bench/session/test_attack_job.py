@@ -6,7 +6,7 @@ import pytest
 
 from sealbench.bench.backends.runners import TorchRunner
 from sealbench.bench.targets import Group
-from sealbench.bench.tasks.image_set import attacked, prepare
+from sealbench.bench.tasks.images import attacked, prepare
 from sealbench.converters.cards.image_size import ImageSize
 from sealbench.converters.checkpoints.loading import load_watermarker
 from sealbench.converters.families.watermark import get_variant

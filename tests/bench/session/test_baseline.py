@@ -38,10 +38,10 @@ def test_another_matrix_is_refused_and_both_are_named(baseline: Path) -> None:
     def at_int4(target: Expectation) -> Expectation:
         return target if target.case.is_reference else replace(target, case=replace(target.case, precision="int4"))
 
-    promised = [at_int4(target) for target in plan_of(healthy_rows())]
+    expected = [at_int4(target) for target in plan_of(healthy_rows())]
     told = r"holds nothing that this run measures: precision: found float32, fp16, int8, int8_weight_only, now int4"
     with pytest.raises(ReportError, match=told):
-        check_baseline(baseline, ENVIRONMENT, promised)
+        check_baseline(baseline, ENVIRONMENT, expected)
 
 
 def test_other_threads_are_no_other_matrix(baseline: Path) -> None:
@@ -56,10 +56,10 @@ def later(tmp_path: Path, **change: float) -> Path:
 
 def test_a_worse_run_ends_with_1_says_so_and_is_no_baseline(tmp_path: Path, baseline: Path) -> None:
     run = later(tmp_path, value=71.0)
-    told, code = conclude(run, baseline, "main", load_gates(), 0)
+    lines, code = conclude(run, baseline, "main", load_gates(), 0)
     assert code == 1
-    assert told[0] == "against 20250102-030405-000006: WORSE: 1 gated value is worse (size_reduction_pct)."
-    assert told[-1].startswith("baseline main was not saved: the run did not hold against")
+    assert lines[0] == "against 20250102-030405-000006: WORSE: 1 gated value is worse (size_reduction_pct)."
+    assert lines[-1].startswith("baseline main was not saved: the run is worse than")
     assert all((run / name).is_file() for name in ("compare.csv", "compare.md", "compare.html", "plots/compare.png"))
     assert not (tmp_path / "kept").exists()
 
@@ -70,22 +70,22 @@ def test_worse_is_1_unless_the_run_ended_otherwise(tmp_path: Path, baseline: Pat
 
 
 def test_a_run_that_is_not_worse_ends_as_it_would_and_is_kept(tmp_path: Path, baseline: Path) -> None:
-    told, code = conclude(later(tmp_path, value=73.0), baseline, "main", load_gates(), 10)
+    lines, code = conclude(later(tmp_path, value=73.0), baseline, "main", load_gates(), 10)
     assert code == 10
-    assert told[0] == "against 20250102-030405-000006: Nothing is worse."
+    assert lines[0] == "against 20250102-030405-000006: Nothing is worse."
     assert (tmp_path / "kept" / "main" / "results.csv").is_file()
 
 
 def test_what_was_asked_for_and_could_not_be_done_is_no_success(tmp_path: Path, baseline: Path) -> None:
     run = later(tmp_path, value=73.0)
     (baseline / "environment.json").unlink()
-    told, code = conclude(run, baseline, None, load_gates(), 0)
+    lines, code = conclude(run, baseline, None, load_gates(), 0)
     assert code == 1
-    assert "not compared" in told[0]
+    assert "not compared" in lines[0]
     (run / "plan.csv").unlink()
-    told, code = conclude(run, None, "main", load_gates(), 0)
-    assert (code, len(told)) == (1, 1)
-    assert "did not finish" in told[0]
+    lines, code = conclude(run, None, "main", load_gates(), 0)
+    assert (code, len(lines)) == (1, 1)
+    assert "did not finish" in lines[0]
 
 
 def test_without_either_nothing_happens(tmp_path: Path) -> None:

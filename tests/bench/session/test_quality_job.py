@@ -79,9 +79,9 @@ def test_aggregation_is_calibrated_with_both_of_its_inputs(tmp_path: Path) -> No
     recipe = family.recipe(get_precision("int8_static"), ())
     path = tmp_path / "static.tflite"
     quantize(tmp_path / "float32.tflite", recipe, path, [(content, distortion)])
-    from sealbench.bench.backends.engines import InterpreterEngine
+    from sealbench.bench.backends.registry import backend_of
 
-    found = InterpreterEngine("litert", path, 1)(content, distortion)
+    found = backend_of("litert").open(path, 1)(content, distortion)
     with torch.inference_mode():
         expected = network(torch.from_numpy(content), torch.from_numpy(distortion)).numpy()
     assert found == pytest.approx(expected, rel=0.02)

@@ -10,7 +10,7 @@ from sealbench.reports.run.directory import RunDirectory
 from sealbench.reports.schema.records import Case, Expectation
 
 CASE = Case("videoseal_nano", "bundled", "int8", "256", "simple", "litert", 2)
-PROMISES = [Expectation(CASE, "photographs", "none", name) for name in ("bit_accuracy", "bit_agreement")]
+EXPECTED = [Expectation(CASE, "photographs", "none", name) for name in ("bit_accuracy", "bit_agreement")]
 GATES = [
     Gate("bit_accuracy", {}, ">=", 0.99, "one"),
     Gate("bit_accuracy", {"precision": "int8"}, ">=", 0.9, "two"),
@@ -20,9 +20,9 @@ GATES = [
 
 
 def test_properties_are_what_was_measured_and_what_gates_say(tmp_path: Path) -> None:
-    recorder = Recorder(RunDirectory.open(run_dir=tmp_path / "run"), GATES, CASE, "photographs", "none", PROMISES)
+    recorder = Recorder(RunDirectory.open(run_dir=tmp_path / "run"), GATES, CASE, "photographs", "none", EXPECTED)
     assert dict(recorder.properties()) == {
-        "bit_accuracy >= 0.99": "FAIL",  # promised, not measured yet
+        "bit_accuracy >= 0.99": "FAIL",  # expected, not measured yet
         "bit_accuracy >= 0.9": "FAIL",
         "bit_agreement > 0.99": "FAIL",
     }
@@ -43,7 +43,7 @@ def test_properties_are_what_was_measured_and_what_gates_say(tmp_path: Path) -> 
     assert [failure.gate.limit for failure in recorder.failures()] == [0.99]
 
 
-def test_a_metric_that_was_not_promised_is_refused(tmp_path: Path) -> None:
-    recorder = Recorder(RunDirectory.open(run_dir=tmp_path / "run"), GATES, CASE, "photographs", "none", PROMISES)
-    with pytest.raises(ValueError, match="size_bytes was measured but not promised"):
+def test_a_metric_that_was_not_expected_is_refused(tmp_path: Path) -> None:
+    recorder = Recorder(RunDirectory.open(run_dir=tmp_path / "run"), GATES, CASE, "photographs", "none", EXPECTED)
+    with pytest.raises(ValueError, match="size_bytes was measured but not expected"):
         recorder("size_bytes", 1, 1)

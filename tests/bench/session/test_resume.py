@@ -1,4 +1,4 @@
-"""Going on with a run that was killed: nothing is lost, nothing is measured twice, nothing is mixed up."""
+"""Resuming a run that was killed: nothing is lost, nothing is measured twice, nothing is mixed up."""
 
 import csv
 import json
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sealbench.bench.errors import OptionError
-from sealbench.bench.session.resume import SAME, Promise, commits, finished_tests, resume
+from sealbench.bench.session.resume import SAME, PlannedTest, commits, finished_tests, resume
 from sealbench.reports.run.directory import RunDirectory
 from sealbench.reports.run.reader import load_results
 from sealbench.reports.schema.records import Case, Expectation, Measurement, measurement
@@ -20,30 +20,27 @@ OPTIONS = ("--variant", "videoseal_nano", "--precision", "float32,int8", "--samp
            "--attacks", "crop:0.9,flip")  # fmt: skip
 
 
-def promise(test: str, suite: str, *metrics: str) -> Promise:
-    return Promise(test, suite, "group", tuple(Expectation(CASE, "", "none", metric) for metric in metrics))
+def planned(test: str, *metrics: str, timed: bool = False) -> PlannedTest:
+    return PlannedTest(test, timed, "group", tuple(Expectation(CASE, "", "none", metric) for metric in metrics))
 
 
 def row(metric: str) -> Measurement:
     return measurement("run", CASE, "", "none", metric, 1.0, 1, None)
 
 
-def test_a_test_is_finished_when_all_it_promised_is_there() -> None:
-    promises = [
-        promise("size", "size", "size_bytes", "size_reduction_pct"),
-        promise("convert", "conversion", "converted"),
-    ]
-    assert finished_tests(promises, [row("size_bytes"), row("converted")]) == {"convert"}
+def test_a_test_is_finished_when_all_that_was_expected_of_it_is_there() -> None:
+    tests = [planned("size", "size_bytes", "size_reduction_pct"), planned("convert", "converted")]
+    assert finished_tests(tests, [row("size_bytes"), row("converted")]) == {"convert"}
 
 
 def test_latencies_of_a_group_are_finished_together_or_not_at_all() -> None:
-    promises = [
-        promise("latency", "latency", "latency_ms"),
-        promise("speedup", "latency", "speedup_vs_torch"),
-        promise("absolute", "latency"),
+    tests = [
+        planned("latency", "latency_ms", timed=True),
+        planned("speedup", "speedup_vs_torch", timed=True),
+        planned("absolute", timed=True),
     ]
-    assert finished_tests(promises, [row("latency_ms")]) == set()
-    assert finished_tests(promises, [row("latency_ms"), row("speedup_vs_torch")]) == {"latency", "speedup", "absolute"}
+    assert finished_tests(tests, [row("latency_ms")]) == set()
+    assert finished_tests(tests, [row("latency_ms"), row("speedup_vs_torch")]) == {"latency", "speedup", "absolute"}
 
 
 ENVIRONMENT = {**dict.fromkeys(SAME, "the same"), "git_commit": "a" * 40}
@@ -59,25 +56,25 @@ def interrupted(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", ["weights", "cpu_model", "packages", "preprocessing"])
-def test_what_was_measured_otherwise_is_not_gone_on_with(interrupted: Path, name: str) -> None:
-    promises = [promise("size", "size", "size_bytes")]
+def test_a_run_of_other_inputs_is_not_resumed(interrupted: Path, name: str) -> None:
+    tests = [planned("size", "size_bytes")]
     with pytest.raises(OptionError, match=f"was measured with other {name} .found the same, now another."):
-        resume(interrupted, promises, {**ENVIRONMENT, name: "another"})
+        resume(interrupted, tests, {**ENVIRONMENT, name: "another"})
     environment = {**ENVIRONMENT, "git_commit": "b" * 40, "packages": {"torch": "2", "numpy": "1"}}
     (interrupted / "environment.json").write_text(json.dumps(environment))
     with pytest.raises(OptionError, match=r"other packages .found {'torch': '2'}, now {'torch': '3'}."):
-        resume(interrupted, promises, {**environment, "packages": {"torch": "3", "numpy": "1"}})
-    resume(interrupted, promises, environment)
+        resume(interrupted, tests, {**environment, "packages": {"torch": "3", "numpy": "1"}})
+    resume(interrupted, tests, environment)
     assert len(load_results(interrupted)) == 1
 
 
 def test_a_narrower_run_does_not_take_what_was_measured(interrupted: Path) -> None:
     with pytest.raises(OptionError, match="has 1 values that are not asked for now, size_bytes of int8 among them"):
-        resume(interrupted, [promise("convert", "conversion", "converted")], ENVIRONMENT)
+        resume(interrupted, [planned("convert", "converted")], ENVIRONMENT)
     assert len(load_results(interrupted)) == 1
 
 
-def test_all_commits_of_a_resumed_run_are_told(interrupted: Path) -> None:
+def test_all_commits_of_a_resumed_run_are_recorded(interrupted: Path) -> None:
     assert commits(interrupted, "a" * 40) == "a" * 40
     assert commits(interrupted, "b" * 40) == f"{'a' * 40}, {'b' * 40}"
     assert commits(interrupted, None) == "a" * 40
@@ -91,7 +88,7 @@ def rows(path: Path) -> list[list[str]]:
 
 @pytest.mark.convert
 @pytest.mark.main_job
-def test_a_killed_run_is_gone_on_with(tmp_path: Path) -> None:
+def test_a_killed_run_is_resumed(tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     whole = main_job(tmp_path / "whole", cache, *OPTIONS)
     assert whole.code == 0, whole.output[-3000:]
@@ -110,7 +107,7 @@ def test_a_killed_run_is_gone_on_with(tmp_path: Path) -> None:
         other = main_job(killed, cache, *OPTIONS, *different, "--resume")
         assert other.code == 4
         assert f"was measured with other {what}" in other.output
-    assert len(rows(killed / "results.csv")) == done  # a run that cannot be gone on with is left as it is
+    assert len(rows(killed / "results.csv")) == done  # a run that cannot be resumed is left as it is
 
     resumed = main_job(killed, cache, *OPTIONS, "--resume")
     assert resumed.code == 0, resumed.output[-3000:]

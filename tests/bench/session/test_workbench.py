@@ -11,7 +11,7 @@ from sealbench.bench.session import workbench
 from sealbench.bench.session.workbench import GroupBench
 from sealbench.bench.targets import Group, Target
 from sealbench.bench.timing.process import Start, Warm
-from sealbench.bench.timing.rounds import Turn
+from sealbench.bench.timing.rounds import TimedCall
 from sealbench.converters.cards.image_size import ImageSize
 from sealbench.converters.errors import ConverterError
 from sealbench.converters.export.precisions import get_precision
@@ -86,7 +86,7 @@ class FakeProcess:
     def __init__(self, request: dict[str, Any]):
         self.name = Path(request["path"]).name if request["kind"] == "file" else "torch"
         self.start = Start(load_ms=1, first_ms=2, bare_mb=3)
-        self.turns = 0
+        self.calls = 0
         self.started.append(self.name)
         if self.name == "int4":
             raise RunnerError("int4: BATCH_MATMUL is not known")
@@ -96,10 +96,10 @@ class FakeProcess:
     def warm_up(self) -> Warm:
         return Warm(call_s=0.1, peak_mb=4)
 
-    def turn(self, settle_ms: float | None) -> Turn:
-        self.turns += 1
-        faster = self.turns % 2 / 2  # 9.5 and 10 ms in turns: 20 over it is 2 to 2.1
-        return Turn({"torch": 30.0, "float32": 20.0}.get(self.name, 10.0 - faster))
+    def time_call(self, settle_ms: float | None) -> TimedCall:
+        self.calls += 1
+        faster = self.calls % 2 / 2  # 9.5 and 10 ms alternately: 20 over it is 2 to 2.1
+        return TimedCall({"torch": 30.0, "float32": 20.0}.get(self.name, 10.0 - faster))
 
     def close(self) -> None:
         if self.name in self.running:
@@ -128,10 +128,10 @@ def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[FakeProcess]:
     return FakeProcess
 
 
-def test_what_is_in_several_heats_starts_once(
+def test_what_is_in_several_batches_starts_once(
     fake: type[FakeProcess], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workbench, "HEAT_BYTES", 250)  # float32 and one other file at a time
+    monkeypatch.setattr(workbench, "BATCH_BYTES", 250)  # float32 and one other file at a time
     targets = (target("float32", 2, "torch"), *(target(name, 2) for name in ("float32", "fp16", "int8")))
     timings = bench(tmp_path, targets).timings
     assert fake.started == ["torch", "float32", "fp16", "int8"]
@@ -188,17 +188,17 @@ def test_the_reference_is_timed_where_no_file_is(fake: type[FakeProcess], tmp_pa
 
 
 @pytest.mark.parametrize(("first", "second"), [("int8", "fp16"), ("fp16", "int8")])
-def test_a_process_that_dies_in_its_turn_ends_its_heat_alone(
+def test_a_process_that_dies_while_timed_ends_its_batch_alone(
     fake: type[FakeProcess], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str, second: str
 ) -> None:
-    def turn(self: FakeProcess, settle_ms: float | None) -> Turn:
+    def time_call(self: FakeProcess, settle_ms: float | None) -> TimedCall:
         if self.name == "fp16":
             raise RunnerError("fp16: the process that timed it was killed by SIGKILL")
         return alive(self, settle_ms)
 
-    alive = FakeProcess.turn
-    monkeypatch.setattr(FakeProcess, "turn", turn)
-    monkeypatch.setattr(workbench, "HEAT_BYTES", 250)  # float32 and one other file at a time
+    alive = FakeProcess.time_call
+    monkeypatch.setattr(FakeProcess, "time_call", time_call)
+    monkeypatch.setattr(workbench, "BATCH_BYTES", 250)  # float32 and one other file at a time
     targets = (
         target("float32", 2, "torch"),
         *(target(name, 2) for name in ("float32", "int8", "fp16", "int8_weight_only")),
@@ -212,7 +212,7 @@ def test_a_process_that_dies_in_its_turn_ends_its_heat_alone(
 
 
 @pytest.mark.parametrize(("limit", "rounds"), [(2.0, 8 * 24), (1.2, 24)])
-def test_rounds_are_added_while_a_gate_is_open(
+def test_rounds_are_added_while_a_gate_is_inconclusive(
     fake: type[FakeProcess], tmp_path: Path, limit: float, rounds: int
 ) -> None:
     targets = (target("float32", 2, "torch"), target("float32", 2), target("int8", 2))

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sealbench.bench.tasks.frame_set import FrameSet, compare, frame_set, read_frames, recorded_outputs, score_rows
+from sealbench.bench.tasks.frame_set import FrameSet, compare, frame_set, read_frames
+from sealbench.bench.tasks.score_rows import recorded_outputs, score_rows
 from sealbench.datasets.images import write_png
 from sealbench.datasets.sample import Sample
 from sealbench.reports.run.directory import RunDirectory

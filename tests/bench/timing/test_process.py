@@ -10,8 +10,8 @@ import pytest
 
 from sealbench.bench.errors import RunnerError
 from sealbench.bench.targets import Group
-from sealbench.bench.timing.process import ALLOCATION, TimedProcess, file_request, reference_request, turns_of
-from sealbench.bench.timing.rounds import take_turns
+from sealbench.bench.timing.process import ALLOCATION, TimedProcess, file_request, reference_request, timed_calls
+from sealbench.bench.timing.rounds import take_rounds
 from sealbench.bench.timing.worker import peak_memory_mb, slowed
 from sealbench.converters.cards.image_size import ImageSize
 from sealbench.converters.families.registry import get_card
@@ -28,7 +28,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_two_processes_with_one_file_take_turns(model: Path) -> None:
+def test_two_processes_with_one_file_take_rounds(model: Path) -> None:
     request = file_request("litert", model, threads=1)
     with TimedProcess(request) as first, TimedProcess(request) as second:
         assert first.start.load_ms > 0
@@ -37,7 +37,7 @@ def test_two_processes_with_one_file_take_turns(model: Path) -> None:
         assert warm.call_s > 0
         assert 10 < first.start.bare_mb < warm.peak_mb
         assert warm.peak_mb < 150  # neither torch nor scipy is in it
-        samples = take_turns(turns_of({"a": first, "b": second}, 1.0), rounds=4)
+        samples = take_rounds(timed_calls({"a": first, "b": second}, 1.0), rounds=4)
     assert [sample.name for sample in samples] == ["a", "b", "b", "a"] * 2
     assert all(sample.latency_ms > 0 for sample in samples)
 
@@ -46,7 +46,7 @@ def test_pytorch_has_a_process_as_well() -> None:
     card = get_card("videoseal_nano")
     group = Group(card, find_weights(card), ImageSize(64, 64))
     with TimedProcess(reference_request(group, threads=1)) as process:
-        assert process.turn(None).latency_ms > 0
+        assert process.time_call(None).latency_ms > 0
         assert process.warm_up().peak_mb > process.start.bare_mb
 
 
@@ -75,10 +75,10 @@ def test_a_process_that_dies_is_an_error_that_names_the_file() -> None:
         TimedProcess(request, dies_later) as process,
         pytest.raises(RunnerError, match=r"some\.tflite: .*killed by SIGKILL; was there enough memory"),
     ):
-        process.turn(None)
+        process.time_call(None)
     cut_off = worker(f"print('{START}', flush=True); input(); print('{{\"latency_ms\"', end='')")
     with TimedProcess(request, cut_off) as process, pytest.raises(RunnerError, match=r"some\.tflite"):
-        process.turn(None)
+        process.time_call(None)
 
 
 def test_an_error_without_a_file_gets_its_name() -> None:

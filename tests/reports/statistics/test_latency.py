@@ -16,8 +16,8 @@ from sealbench.bench.timing.rounds import (
     ProcessorTime,
     interleaved,
     processor_time,
-    timed_turn,
-    turn_orders,
+    round_orders,
+    time_call,
 )
 from sealbench.reports.statistics.latency import speedup, summarize
 
@@ -65,7 +65,7 @@ def test_latency_is_the_time_of_the_second_of_two_calls() -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 6])
 def test_orders_balance_positions_and_neighbours(count: int) -> None:
-    orders = turn_orders(count)
+    orders = round_orders(count)
     assert all(sorted(order) == list(range(count)) for order in orders)
     positions = Counter((index, position) for order in orders for position, index in enumerate(order))
     neighbours = Counter(pair for order in orders for pair in pairwise(order))
@@ -149,10 +149,10 @@ def test_running_and_waiting_are_summed_over_the_threads(tmp_path: Path) -> None
 def test_threads_that_wait_for_each_other_are_not_disturbed(ran_ms: float, waited_ms: float, found: float) -> None:
     times = iter((ProcessorTime(100.0, 5.0), ProcessorTime(100.0 + ran_ms, 5.0 + waited_ms)))
     clock = iter((0, 10_000_000, 14_000_000)).__next__
-    turn = timed_turn(lambda: None, None, clock, lambda: next(times), processors=2)
+    turn = time_call(lambda: None, None, clock, lambda: next(times), processors=2)
     assert turn.latency_ms == 4.0
     assert turn.waited_ms == pytest.approx(found)
-    assert math.isnan(timed_turn(lambda: None, None).waited_ms)
+    assert math.isnan(time_call(lambda: None, None).waited_ms)
 
 
 def test_a_call_that_is_twice_as_slow_is_seen() -> None:

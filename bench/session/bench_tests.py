@@ -1,17 +1,17 @@
-"""What a test of the bench says of itself to the plugin: its target, its images, and what it promises to measure."""
+"""What a test of the bench says of itself to the plugin: its target, its images, and what it will measure."""
 
 import pytest
 
-from sealbench.bench.options import Options, dataset_name
+from sealbench.bench.options import Options
 from sealbench.bench.session.progress import Step
 from sealbench.bench.session.recorder import NO_DATASET
-from sealbench.bench.session.resume import Promise
-from sealbench.bench.suites import ROBUSTNESS
-from sealbench.bench.targets import Target
+from sealbench.bench.session.resume import PlannedTest
+from sealbench.bench.session.suite_modules import suite_name, suite_of
+from sealbench.bench.targets import Target, dataset_name
 from sealbench.reports.schema.records import NO_ATTACK, Expectation
 
 
-def item_target(item: pytest.Item) -> Target:
+def target_of(item: pytest.Item) -> Target:
     """The target of a test of the bench, under whichever name the test takes it."""
     parameters = item.callspec.params  # type: ignore[attr-defined]
     return next(value for value in parameters.values() if isinstance(value, Target))
@@ -28,15 +28,15 @@ def has_matrix(item: pytest.Item) -> bool:
     return all(isinstance(value, Target | str) for value in values)
 
 
-def item_promises(item: pytest.Item) -> list[Expectation]:
-    """What a test of the bench promises to measure."""
+def expectations_of(item: pytest.Item) -> list[Expectation]:
+    """The measurements that a test of the bench will record."""
     marker = item.get_closest_marker("measures")
     assert marker is not None
-    case, dataset, attack = item_target(item).case, item_dataset(item), item_attack(item)
+    case, dataset, attack = target_of(item).case, dataset_of(item), attack_of(item)
     return [Expectation(case, dataset, attack, metric) for metric in marker.args]
 
 
-def item_dataset(item: pytest.Item) -> str:
+def dataset_of(item: pytest.Item) -> str:
     """The name of the images that a test measures on; empty for a property of the file."""
     parameters = item.callspec.params  # type: ignore[attr-defined]
     names = ("dataset", "plain_dataset", "jpeg_dataset")
@@ -44,28 +44,20 @@ def item_dataset(item: pytest.Item) -> str:
     return NO_DATASET if dataset is None else dataset_name(dataset)
 
 
-def item_attack(item: pytest.Item) -> str:
+def attack_of(item: pytest.Item) -> str:
     """What is done to the images that a test measures on."""
     attack: str = item.callspec.params.get("attack", NO_ATTACK)  # type: ignore[attr-defined]
     return attack
 
 
-def promise_of(item: pytest.Item) -> Promise:
-    """The same, with the test's name and place."""
-    return Promise(item.nodeid, suite_of(item), str(item_target(item).group), tuple(item_promises(item)))
+def planned_test(item: pytest.Item) -> PlannedTest:
+    """The expectations of a test, with its name and place."""
+    return PlannedTest(item.nodeid, suite_of(item).timed, str(target_of(item).group), tuple(expectations_of(item)))
 
 
 def step_of(item: pytest.Item, options: Options) -> Step:
     """What the time of a test depends on."""
-    target = item_target(item)
-    variant = target.group.variant.name
+    target = target_of(item)
+    variant = target.variant.name
     precision = "PyTorch" if target.is_reference else target.precision.name
-    samples = options.samples[variant] if item_dataset(item) else 0
-    if suite_of(item) == ROBUSTNESS:  # all tests of a step together run on so many
-        samples *= len(options.attacks)
-    return Step(variant, suite_of(item), precision, samples)
-
-
-def suite_of(item: pytest.Item) -> str:
-    """The suite of a test: `latency` for one in `test_latency.py`."""
-    return item.path.stem.removeprefix("test_")
+    return Step(variant, suite_name(item), precision, options.samples[variant] if dataset_of(item) else 0)

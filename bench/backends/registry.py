@@ -1,0 +1,25 @@
+"""The installed backends, from the entry points `sealbench.backends`."""
+
+from sealbench.bench.backends.protocol import Backend
+from sealbench.bench.registry import Registry
+
+GROUP = "sealbench.backends"
+REFERENCE_BACKEND = "torch"
+"""Runs the PyTorch modules that all files are compared with; every run measures it."""
+DEFAULT_BACKEND = "litert"
+"""Runs files where the user names no backend; other backends are compared with it."""
+_BACKENDS: Registry[Backend] = Registry(GROUP, "backend", Backend)
+
+
+def file_backends() -> tuple[str, ...]:
+    """Names of the installed backends that run files, in alphabetical order; imports none of them."""
+    return tuple(name for name in _BACKENDS.names() if name != REFERENCE_BACKEND)
+
+
+def backend_of(name: str) -> Backend:
+    """The backend of that name.
+
+    Raises:
+        RegistryError: no installed package provides it, or it cannot be loaded.
+    """
+    return _BACKENDS.get(name)

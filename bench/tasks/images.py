@@ -1,0 +1,95 @@
+"""The images of a run: read or generated, watermarked once, attacked, and brought to the detector's input once."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from sealbench.bench.backends.runners import to_unit_range
+from sealbench.bench.targets import Group, dataset_name
+from sealbench.bench.tasks.image_set import MESSAGE_SEED, ImageSet
+from sealbench.converters.embedding import embed_pictures
+from sealbench.converters.families.watermark import as_variant
+from sealbench.datasets.attacks import apply_attack, attack_seed
+from sealbench.datasets.dead_leaves import dead_leaves_samples
+from sealbench.datasets.folder import check_message_length, folder_samples
+from sealbench.datasets.images import resize
+from sealbench.datasets.messages import random_messages
+from sealbench.datasets.photographs import photo_samples
+from sealbench.datasets.sample import Sample
+from sealbench.reports.schema.records import NO_ATTACK
+from sealbench.reports.statistics.bits import psnr_db
+
+
+def read_samples(dataset: str, group: Group, count: int) -> list[Sample]:
+    """The images of a dataset before any watermark of ours.
+
+    Raises:
+        DatasetError: an image or the manifest is not as it should be, or a message has not the variant's length.
+    """
+    size = (group.size.height, group.size.width)
+    if dataset == "photographs":
+        return photo_samples("evaluation", size, count)
+    if dataset == "dead-leaves":
+        return dead_leaves_samples("evaluation", size, count)
+    samples = folder_samples(dataset, limit=count)
+    for sample in samples:
+        check_message_length(sample, as_variant(group.variant).nbits)
+    return samples
+
+
+def prepare(dataset: str, samples: list[Sample], group: Group, watermarker: Callable[[], Any]) -> ImageSet:
+    """Watermark what is not watermarked yet and bring everything to the detector's input size.
+
+    Watermarked images are rounded to 8 bits, as a file would hold them, before they are resized.
+
+    Args:
+        dataset: its name or path.
+        samples: its images, at least one.
+        group: whose detector takes them.
+        watermarker: makes the `Watermarker`; called only where there is something to watermark.
+    """
+    originals = [sample.image for sample in samples]
+    if samples[0].watermarked:
+        messages = np.stack([sample.message for sample in samples if sample.message is not None])
+        marked, plain, psnr = originals, None, []
+    else:
+        messages = random_messages(len(samples), as_variant(group.variant).nbits, MESSAGE_SEED)
+        marked, plain = embed_pictures(watermarker(), originals, messages), _inputs(originals, group)
+        psnr = [psnr_db(image, original) for image, original in zip(marked, originals, strict=True)]
+    return ImageSet(
+        name=dataset_name(dataset),
+        ids=tuple(sample.id for sample in samples),
+        sources=tuple(sample.source for sample in samples),
+        messages=messages,
+        pictures=tuple(marked),
+        attack=NO_ATTACK,
+        watermarked=_inputs(marked, group),
+        plain=plain,
+        psnr_db=np.array(psnr),
+    )
+
+
+def attacked(images: ImageSet, attack: str, group: Group) -> ImageSet:
+    """Attack the watermarked images at their own size, each with a seed of its own, and bring them to the input size.
+
+    Args:
+        images: as `prepare` made them.
+        attack: as `sealbench.datasets.attacks` spells it.
+        group: whose input they become.
+
+    Returns:
+        The same images and messages; nothing of the images without a watermark.
+    """
+    pictures = (
+        apply_attack(picture, attack, attack_seed(name))
+        for name, picture in zip(images.ids, images.pictures, strict=True)
+    )
+    return replace(images, attack=attack, watermarked=_inputs(pictures, group), plain=None)
+
+
+def _inputs(images: Iterable[np.ndarray], group: Group) -> np.ndarray:
+    """(n, H, W, 3) float32 in [0, 1] at the detector's size."""
+    resized = [resize(image, group.size.height, group.size.width) for image in images]
+    return to_unit_range(np.stack(resized))

@@ -1,0 +1,22 @@
+"""The installed tasks, from the entry points `sealbench.tasks`."""
+
+from sealbench.bench.registry import Registry
+from sealbench.bench.tasks.protocol import Task
+from sealbench.converters.cards.card import Card
+
+GROUP = "sealbench.tasks"
+_TASKS: Registry[Task] = Registry(GROUP, "task", Task)
+
+
+def tasks() -> tuple[str, ...]:
+    """Names of the installed tasks, in alphabetical order; imports none of them."""
+    return _TASKS.names()
+
+
+def task_of(card: Card) -> Task:
+    """The task of a card.
+
+    Raises:
+        RegistryError: no installed package provides it, or it cannot be loaded.
+    """
+    return _TASKS.get(card.task)
