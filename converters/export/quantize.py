@@ -9,6 +9,7 @@ import numpy as np
 
 from sealbench.converters.export.calibration_inputs import CalibrationInputs
 from sealbench.converters.export.precisions import Rule, needs_calibration, uses_gptq
+from sealbench.converters.export.quantizer_patch import patch_quantizer
 from sealbench.converters.export.quiet import quiet_unless_failing
 from sealbench.converters.export.shared_zero_points import shared_zero_points
 
@@ -42,8 +43,6 @@ def quantize(
         raise ValueError("the recipe needs calibration images; see converters/export/calibration.py")
     with quiet_unless_failing():
         from litert_quantizer import quantizer
-
-        from sealbench.converters.export.quantizer_patch import patch_quantizer
 
         patch_quantizer()
         job = quantizer.Quantizer(str(float32_path))
