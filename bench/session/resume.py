@@ -1,4 +1,4 @@
-"""Going on with a run that was interrupted: what of it stands, and what is measured again."""
+"""Resuming a run that was interrupted: what of it is kept, and what is measured again."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ from sealbench.reports.schema.tables import BITS, LATENCY, SAMPLE_CASE_COLUMNS, 
 SAME = ("weights", "data", "attacks", "samples", "threads", "artifacts", "preprocessing", "packages", *MACHINE)
 # What a run recorded before there was such an entry was measured with.
 BEFORE: Mapping[str, object] = {"attacks": []}
-# Recorded of the images alone: it says nothing of whether the outputs of its case are there.
+# Recorded of the images alone: it does not show that the outputs of its case are there.
 IMAGE_METRICS = ("psnr_db",)
 LATENCY_SUITE = "latency"
 
@@ -49,12 +49,12 @@ def finished_tests(promises: Sequence[Promise], measurements: Iterable[Measureme
     def kept(promise: Promise) -> bool:
         return all(expectation in recorded for expectation in promise.expectations)
 
-    open_latencies = {p.group for p in promises if p.suite == LATENCY_SUITE and not kept(p)}
-    return {p.test for p in promises if kept(p) and not (p.suite == LATENCY_SUITE and p.group in open_latencies)}
+    unfinished_latencies = {p.group for p in promises if p.suite == LATENCY_SUITE and not kept(p)}
+    return {p.test for p in promises if kept(p) and not (p.suite == LATENCY_SUITE and p.group in unfinished_latencies)}
 
 
 def resume(run_dir: Path, promises: Sequence[Promise], environment: Mapping[str, object]) -> RunDirectory:
-    """Open an interrupted run and drop from it what will be measured again.
+    """Resume an interrupted run: drop from it what will be measured again.
 
     Args:
         run_dir: its folder.
@@ -74,7 +74,7 @@ def resume(run_dir: Path, promises: Sequence[Promise], environment: Mapping[str,
             found, other = _differing(then, now)
             raise OptionError(
                 f"--resume: {run_dir} was measured with other {name} (found {found}, now {other}); "
-                "go on with the same options, packages and machine, or give another --run-dir"
+                "resume with the same options, packages and machine, or give another --run-dir"
             )
     measured = load_results(run_dir)
     asked = {expectation for p in promises for expectation in p.expectations}
@@ -121,7 +121,7 @@ def commits(run_dir: Path, now: str | None) -> str | None:
 
     Args:
         run_dir: its folder.
-        now: the commit that it is gone on with, or None outside a checkout.
+        now: the commit that resumes it, or None outside a checkout.
 
     Raises:
         OptionError: the run's environment cannot be read.

@@ -4,17 +4,17 @@ import pytest
 
 from sealbench.bench.session.recorder import Recorder
 from sealbench.bench.session.workbench import GroupBench
-from sealbench.bench.suites import recorded_bits as readings
+from sealbench.bench.suites import recorded_bits
 from sealbench.bench.targets import Target
 from sealbench.reports.statistics.intervals import clustered_mean_interval
 
 pytestmark = pytest.mark.gives("bits")
 
 
-@pytest.mark.measures(*readings.READING)
+@pytest.mark.measures(*recorded_bits.ACCURACY_METRICS)
 def test_bit_accuracy(target: Target, dataset: str, group: GroupBench, record: Recorder) -> None:
     """Bits and whole messages read right, and the decisions that follow from the bits alone."""
-    readings.record_reading(record, group.outputs(target, dataset).watermarked[:, 1:], group.images(dataset))
+    recorded_bits.record_accuracy(record, group.outputs(target, dataset).watermarked[:, 1:], group.images(dataset))
 
 
 @pytest.mark.measures("bit_accuracy_delta")
@@ -22,7 +22,7 @@ def test_bit_accuracy_delta(file_target: Target, dataset: str, group: GroupBench
     """What the conversion costs in percentage points, paired by image and bit with the reference."""
     reference = group.outputs(group.reference, dataset).watermarked[:, 1:]  # (n, nbits)
     logits = group.outputs(file_target, dataset).watermarked[:, 1:]  # (n, nbits)
-    readings.record_delta(record, logits, reference, group.images(dataset))
+    recorded_bits.record_delta(record, logits, reference, group.images(dataset))
 
 
 @pytest.mark.measures("psnr_db")

@@ -6,7 +6,7 @@ import pytest
 
 from sealbench.bench.session.recorder import Recorder
 from sealbench.bench.session.workbench import GroupBench
-from sealbench.bench.suites import recorded_bits as readings
+from sealbench.bench.suites import recorded_bits
 from sealbench.bench.targets import Target
 from sealbench.reports.statistics import bits as metrics
 
@@ -29,7 +29,7 @@ def test_fidelity(file_target: Target, dataset: str, group: GroupBench, record: 
     found = outputs.watermarked[:, 1:]  # (n, nbits)
     expected = group.outputs(group.reference, dataset).watermarked[:, 1:]  # (n, nbits)
     n = len(images.ids)
-    readings.record_agreement(record, found, expected, images)
+    recorded_bits.record_agreement(record, found, expected, images)
     record("logits_mae", metrics.logits_mae(found, expected), n)
     record("logits_rmse", metrics.logits_rmse(found, expected), n)
     record("logits_max_abs", metrics.logits_max_abs(found, expected), n)

@@ -4,7 +4,7 @@ import pytest
 
 from sealbench.bench.session.recorder import Recorder
 from sealbench.bench.session.workbench import GroupBench
-from sealbench.bench.suites import recorded_bits as readings
+from sealbench.bench.suites import recorded_bits
 from sealbench.bench.targets import Target
 from sealbench.reports.statistics import flips
 from sealbench.reports.statistics.intervals import clustered_mean_interval
@@ -12,12 +12,12 @@ from sealbench.reports.statistics.intervals import clustered_mean_interval
 pytestmark = pytest.mark.gives("bits")
 
 
-@pytest.mark.measures(*readings.FLIPS)
+@pytest.mark.measures(*recorded_bits.FLIP_METRICS)
 def test_flips(file_target: Target, dataset: str, group: GroupBench, record: Recorder) -> None:
-    """Bits lost and won against the message, and whether that is more than chance and less than a percent."""
+    """Negative and positive flips, and whether that is more than chance and less than a percent."""
     logits = group.outputs(file_target, dataset).watermarked[:, 1:]  # (n, nbits)
     reference = group.outputs(group.reference, dataset).watermarked[:, 1:]  # (n, nbits)
-    readings.record_flips(record, logits, reference, group.images(dataset))
+    recorded_bits.record_flips(record, logits, reference, group.images(dataset))
 
 
 @pytest.mark.measures("bits_at_risk_pct", "tied_bits")

@@ -5,7 +5,7 @@ import pytest
 
 from sealbench.bench.session.recorder import Recorder
 from sealbench.bench.session.workbench import GroupBench
-from sealbench.bench.suites import recorded_bits as readings
+from sealbench.bench.suites import recorded_bits
 from sealbench.bench.targets import Target
 from sealbench.datasets.attacks import jpeg_qualities
 from sealbench.reports.statistics import bits as metrics
@@ -14,15 +14,15 @@ from sealbench.reports.statistics.jpeg_cost import jpeg_quality_cost
 pytestmark = pytest.mark.gives("bits")
 
 
-@pytest.mark.measures(*readings.READING, "nan_count")
+@pytest.mark.measures(*recorded_bits.ACCURACY_METRICS, "nan_count")
 def test_attacked(target: Target, dataset: str, attack: str, group: GroupBench, record: Recorder) -> None:
     """Bits and messages read right of attacked images, the same images for every precision."""
     outputs = group.outputs(target, dataset, attack).watermarked
-    readings.record_reading(record, outputs[:, 1:], group.images(dataset))
+    recorded_bits.record_accuracy(record, outputs[:, 1:], group.images(dataset))
     record("nan_count", metrics.nan_count(outputs), len(outputs))
 
 
-@pytest.mark.measures("bit_agreement", "bit_accuracy_delta", *readings.FLIPS)
+@pytest.mark.measures("bit_agreement", "bit_accuracy_delta", *recorded_bits.FLIP_METRICS)
 def test_attacked_against_pytorch(
     file_target: Target, dataset: str, attack: str, group: GroupBench, record: Recorder
 ) -> None:
@@ -30,9 +30,9 @@ def test_attacked_against_pytorch(
     images = group.images(dataset)
     logits = group.outputs(file_target, dataset, attack).watermarked[:, 1:]  # (n, nbits)
     reference = group.outputs(group.reference, dataset, attack).watermarked[:, 1:]  # (n, nbits)
-    readings.record_agreement(record, logits, reference, images)
-    readings.record_delta(record, logits, reference, images)
-    readings.record_flips(record, logits, reference, images)
+    recorded_bits.record_agreement(record, logits, reference, images)
+    recorded_bits.record_delta(record, logits, reference, images)
+    recorded_bits.record_flips(record, logits, reference, images)
 
 
 @pytest.mark.measures("jpeg_quality_cost")

@@ -13,7 +13,7 @@ from sealbench.reports.schema.tables import CONFIDENCE_BIT, PLAIN_SUFFIX, SAMPLE
 
 @dataclass(frozen=True, eq=False)
 class Outputs:
-    """What a model says of an image set.
+    """The outputs of a model on an image set.
 
     Attributes:
         watermarked: logits (n, 1 + nbits) of the watermarked images, channel 0 the detection confidence.

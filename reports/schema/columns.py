@@ -40,7 +40,7 @@ class Column:
     Attributes:
         name: In the header.
         kind: What its cells hold.
-        description: What a value says, with its unit.
+        description: What a value means, with its unit.
     """
 
     name: str

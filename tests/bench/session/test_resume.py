@@ -1,4 +1,4 @@
-"""Going on with a run that was killed: nothing is lost, nothing is measured twice, nothing is mixed up."""
+"""Resuming a run that was killed: nothing is lost, nothing is measured twice, nothing is mixed up."""
 
 import csv
 import json
@@ -59,7 +59,7 @@ def interrupted(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", ["weights", "cpu_model", "packages", "preprocessing"])
-def test_what_was_measured_otherwise_is_not_gone_on_with(interrupted: Path, name: str) -> None:
+def test_what_was_measured_otherwise_is_not_resumed(interrupted: Path, name: str) -> None:
     promises = [promise("size", "size", "size_bytes")]
     with pytest.raises(OptionError, match=f"was measured with other {name} .found the same, now another."):
         resume(interrupted, promises, {**ENVIRONMENT, name: "another"})
@@ -77,7 +77,7 @@ def test_a_narrower_run_does_not_take_what_was_measured(interrupted: Path) -> No
     assert len(load_results(interrupted)) == 1
 
 
-def test_all_commits_of_a_resumed_run_are_told(interrupted: Path) -> None:
+def test_all_commits_of_a_resumed_run_are_named(interrupted: Path) -> None:
     assert commits(interrupted, "a" * 40) == "a" * 40
     assert commits(interrupted, "b" * 40) == f"{'a' * 40}, {'b' * 40}"
     assert commits(interrupted, None) == "a" * 40
@@ -91,7 +91,7 @@ def rows(path: Path) -> list[list[str]]:
 
 @pytest.mark.convert
 @pytest.mark.main_job
-def test_a_killed_run_is_gone_on_with(tmp_path: Path) -> None:
+def test_a_killed_run_is_resumed(tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     whole = main_job(tmp_path / "whole", cache, *OPTIONS)
     assert whole.code == 0, whole.output[-3000:]
@@ -110,7 +110,7 @@ def test_a_killed_run_is_gone_on_with(tmp_path: Path) -> None:
         other = main_job(killed, cache, *OPTIONS, *different, "--resume")
         assert other.code == 4
         assert f"was measured with other {what}" in other.output
-    assert len(rows(killed / "results.csv")) == done  # a run that cannot be gone on with is left as it is
+    assert len(rows(killed / "results.csv")) == done  # a run that cannot be resumed is left as it is
 
     resumed = main_job(killed, cache, *OPTIONS, "--resume")
     assert resumed.code == 0, resumed.output[-3000:]
