@@ -200,7 +200,7 @@ def run(pytorch: Runner, tflite: Runner, image: np.ndarray) -> tuple[dict[str, n
     outputs = {name: runner(image)[np.newaxis] for name, runner in runners.items()}
     samples = interleaved({"pytorch": lambda: pytorch(image), "tflite": lambda: tflite(image)}, ROUNDS)
     medians = {name: summary.median_ms for name, summary in summarize(samples).items()}
-    return outputs, medians, speedup(samples, of="tflite", against="pytorch")
+    return outputs, medians, speedup(samples, name="tflite", base="pytorch")
 
 
 def read(outputs: np.ndarray, message: np.ndarray | None, latency_ms: float) -> ModelResult:

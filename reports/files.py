@@ -125,7 +125,7 @@ def cell(value: object) -> str:
         value: str, int, bool (stored as 0 or 1), float, None (stored empty), or a NumPy or PyTorch scalar.
 
     Returns:
-        The text, always on one line: a row that is one line can be told from a row that was cut off.
+        The text, always on one line, so that a row that was cut off can be recognised.
     """
     # The common types first: a run writes a million cells.
     if isinstance(value, str):
@@ -171,7 +171,7 @@ def write_rows_csv(rows: Sequence[Mapping[str, object]], path: Path) -> Path:
     """Write a table of rows with the same columns, floats with every digit.
 
     Args:
-        rows: At least one; the first says which columns there are, in its order.
+        rows: At least one; the keys of the first are the columns, in their order.
         path: Where to.
 
     Returns:

@@ -89,7 +89,7 @@ def compare(path: Path, threads: int, slowdown: float) -> Comparison:
 
 def judged(samples: Sequence[LatencySample], slowdown: float) -> Comparison:
     """What rounds of `BASE` and `COMPARED` say; `slowdown` is the share of its time that `COMPARED` waits beside."""
-    found = speedup(samples, of=BASE, against=COMPARED, confidence=INTERIM_CONFIDENCE)
+    found = speedup(samples, name=BASE, base=COMPARED, confidence=INTERIM_CONFIDENCE)
     low, high = found.interval or (-np.inf, np.inf)
     return Comparison(slowdown, found.ratio, low, high, found.rounds, judge_slowdown(low, high))
 

@@ -1,7 +1,7 @@
-"""What is recorded of bits that were read, on attacked images as on others: each value with its interval by picture.
+"""What is recorded of decoded bits, on attacked images as on others: each value with its interval by picture.
 
-Shapes: n images, nbits bits. `logits` of the model and `reference` of PyTorch are (n, nbits) float; `images` say what
-the messages are, and from which pictures the images were cut.
+Shapes: n images, nbits bits. `logits` of the model and `reference` of PyTorch are (n, nbits) float; `images` have
+the messages and the pictures that the images were cut from.
 """
 
 import numpy as np
@@ -12,12 +12,12 @@ from sealbench.reports.statistics import bits as metrics
 from sealbench.reports.statistics import flips
 from sealbench.reports.statistics.intervals import clustered_mean_interval
 
-READ_METRICS = ("bit_accuracy", "word_accuracy", "log10_pvalue", "tpr_at_fpr_1e-6")
+ACCURACY_METRICS = ("bit_accuracy", "word_accuracy", "log10_pvalue", "tpr_at_fpr_1e-6")
 FLIP_METRICS = ("negative_flips", "positive_flips", "mcnemar_pvalue", "bit_accuracy_ratio_pct")
 
 
 def record_accuracy(record: Recorder, logits: np.ndarray, images: ImageSet) -> None:
-    """Record READ_METRICS: bits and whole messages read right, and the decisions that follow from the bits alone."""
+    """Record ACCURACY_METRICS: right bits and whole messages, and the decisions that follow from the bits alone."""
     right = metrics.correct_bits(logits, images.messages)  # (n, nbits)
     _record_mean(record, "bit_accuracy", right.mean(axis=1), images)
     _record_mean(record, "word_accuracy", np.all(right, axis=1), images)
@@ -37,7 +37,7 @@ def record_agreement(record: Recorder, logits: np.ndarray, reference: np.ndarray
 
 
 def record_flips(record: Recorder, logits: np.ndarray, reference: np.ndarray, images: ImageSet) -> None:
-    """Record FLIP_METRICS: flips to a wrong and to a right bit, and whether the loss is beyond chance or a percent."""
+    """Record FLIP_METRICS: negative and positive flips, and whether that is more than chance or than a percent."""
     n = len(images.ids)
     negative = int(flips.negative_flips(logits, reference, images.messages).sum())
     positive = int(flips.positive_flips(logits, reference, images.messages).sum())

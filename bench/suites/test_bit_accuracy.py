@@ -11,7 +11,7 @@ from sealbench.reports.statistics.intervals import clustered_mean_interval
 pytestmark = pytest.mark.suite(order=50, outputs=("bits",))
 
 
-@pytest.mark.measures(*recorded_bits.READ_METRICS)
+@pytest.mark.measures(*recorded_bits.ACCURACY_METRICS)
 def test_bit_accuracy(target: Target, dataset: str, group: GroupBench, record: Recorder) -> None:
     """Bits and whole messages read right, and the decisions that follow from the bits alone."""
     recorded_bits.record_accuracy(record, group.outputs(target, dataset).watermarked[:, 1:], group.images(dataset))

@@ -1,4 +1,4 @@
-"""Does the file hold what its name says: the right weights, in the right number type, for the fast kernels?"""
+"""Does the file hold what its name promises: the right weights, in the right number type, for the fast kernels?"""
 
 import pytest
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.suite(order=60, outputs=("bits",))
 
 @pytest.mark.measures(*recorded_bits.FLIP_METRICS)
 def test_flips(file_target: Target, dataset: str, group: GroupBench, record: Recorder) -> None:
-    """Flips to a wrong and to a right bit, and whether the loss is more than chance and less than a percent."""
+    """Negative and positive flips, and whether that is more than chance and less than a percent."""
     logits = group.outputs(file_target, dataset).watermarked[:, 1:]  # (n, nbits)
     reference = group.outputs(group.reference, dataset).watermarked[:, 1:]  # (n, nbits)
     recorded_bits.record_flips(record, logits, reference, group.images(dataset))

@@ -14,7 +14,7 @@ from sealbench.reports.statistics.jpeg_cost import jpeg_quality_cost
 pytestmark = pytest.mark.suite(order=80, outputs=("bits",))
 
 
-@pytest.mark.measures(*recorded_bits.READ_METRICS, "nan_count")
+@pytest.mark.measures(*recorded_bits.ACCURACY_METRICS, "nan_count")
 def test_attacked(target: Target, dataset: str, attack: str, group: GroupBench, record: Recorder) -> None:
     """Bits and messages read right of attacked images, the same images for every precision."""
     outputs = group.outputs(target, dataset, attack).watermarked

@@ -1,4 +1,4 @@
-"""How large is the file, and are its weights really stored as its name says?"""
+"""How large is the file, and are its weights really stored as its name promises?"""
 
 import pytest
 

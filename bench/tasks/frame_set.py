@@ -36,7 +36,7 @@ class FrameSet:
 
 @dataclass(frozen=True, eq=False)
 class Outputs:
-    """What a model says of frames, beside what PyTorch says of the same.
+    """The outputs of a model on frames, and those of PyTorch on the same.
 
     Attributes:
         scores, reference_scores: (n,) float64; NaN for features.
@@ -102,7 +102,7 @@ def frame_set(
 
 
 def compare(found: Sequence[np.ndarray], reference: Sequence[np.ndarray], keep: bool = False) -> Outputs:
-    """Hold the outputs of each frame, of any shape, against PyTorch's; `keep` keeps the outputs as well."""
+    """Compare the outputs of each frame, of any shape, with PyTorch's; `keep` keeps the outputs as well."""
     sums = np.array([_sums(a, b) for a, b in zip(found, reference, strict=True)])
     return Outputs(_scores(found), _scores(reference), sums, reference if keep else None)
 

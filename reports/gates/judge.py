@@ -63,7 +63,7 @@ class Gate:
             does, INCONCLUSIVE between, and where there is no interval.
 
     Raises:
-        GateError: Anything else; the message says what was found and expected.
+        GateError: Anything else; the message names what was found and expected.
     """
 
     metric: str
@@ -96,7 +96,7 @@ class Gate:
         return " ".join(f"{key}={'|'.join(found)}" for key, found in self.where.items()) or "everything"
 
     def matches_case(self, case: Case) -> bool:
-        """Whether the patterns on the case match, whatever those on dataset and attack say."""
+        """Whether the patterns on the case match, whatever dataset and attack are."""
         return all(self._matches(key, getattr(case, key)) for key in CASE_KEYS)
 
     def matches(self, target: Expectation) -> bool:
@@ -203,7 +203,7 @@ def judge(
 
 
 def exit_code(results: Iterable[GateResult], measured: int) -> int:
-    """Say how a run ends.
+    """The exit code of a run.
 
     Args:
         results: The verdicts.
@@ -246,7 +246,7 @@ def _judge_case(gate: Gate, case: Case, found: Mapping[Expectation, list[Measure
 
 def _judge_target(gate: Gate, target: Expectation, rows: list[Measurement]) -> list[GateResult]:
     if not rows:
-        lost = _result(Verdict.FAIL, gate, target.case, "promised but not measured: the suite died")
+        lost = _result(Verdict.FAIL, gate, target.case, "promised but not measured: the suite did not finish")
         return [replace(lost, dataset=target.dataset, attack=target.attack)]
     judged = _by_interval if gate.judge_by == "interval" else _by_value
     return [

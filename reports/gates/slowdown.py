@@ -1,4 +1,4 @@
-"""When is something slower than it was? One rule, for two files in one run and for a run against a baseline.
+"""When is something slower than before? One rule, for two files of one run and for a run and its baseline.
 
 Cheap to import: plain Python only.
 """
@@ -13,15 +13,15 @@ side of a false FAIL as on that of a false PASS. Measured in docs/latency.md."""
 
 
 def judge_slowdown(low: float, high: float, margin: float = MARGIN) -> Verdict:
-    """Judge how the time of something stands to the time that it is compared with.
+    """Judge a time by its ratio to the time that it is compared with.
 
     Args:
-        low, high: Interval of the ratio new time / old time; above 1 is slower. NaN where nothing is known.
+        low, high: Interval of the ratio new time / old time; above 1 is slower. NaN where it is unknown.
         margin: What the ratio may exceed 1 by; at least 0.
 
     Returns:
         PASS (not inferior) when the whole interval is at most 1 + margin, FAIL when all of it is above, and
-        INCONCLUSIVE between. Not knowing never passes: NaN is INCONCLUSIVE.
+        INCONCLUSIVE between. NaN never passes: it is INCONCLUSIVE.
     """
     if math.isnan(low) or math.isnan(high):
         return Verdict.INCONCLUSIVE

@@ -1,4 +1,4 @@
-"""What all gates together say of each case. Cheap to import."""
+"""The verdict of all gates together on each case. Cheap to import."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -59,12 +59,12 @@ def standings(results: Iterable[GateResult]) -> dict[Case, Standing]:
 def _standing(results: list[GateResult]) -> Standing:
     worst = worst_verdict(result.verdict for result in results)
     of_worst = [result for result in results if result.verdict is worst]
-    told = of_worst if worst in {Verdict.FAIL, Verdict.INCONCLUSIVE} else []
+    reported = of_worst if worst in {Verdict.FAIL, Verdict.INCONCLUSIVE} else []
     return Standing(
         worst,
         Counter(result.verdict for result in results),
         tuple(dict.fromkeys(result.gate.metric for result in results if result.verdict is Verdict.FAIL)),
-        tuple(dict.fromkeys(_reason(result) for result in told)),
+        tuple(dict.fromkeys(_reason(result) for result in reported)),
     )
 
 

@@ -1,4 +1,4 @@
-"""Baselines: runs that are kept under a name, to hold later ones against.
+"""Baselines: runs that are kept under a name, to compare later ones with.
 
 A baseline is a folder with the files of the run that a comparison reads; it may be committed, or cached by a CI.
 Cheap to import: plain Python only.
@@ -24,7 +24,7 @@ def check_name(name: str) -> str:
     """Check the name of a baseline, which becomes that of a folder.
 
     Args:
-        name: What the user says.
+        name: As the user gives it.
 
     Returns:
         The name.
@@ -73,7 +73,7 @@ def save_baseline(run_dir: Path, name: str, root: Path = DEFAULT_BASELINES) -> s
         root: Where baselines are kept; made when missing.
 
     Returns:
-        A sentence for the user that says where it is, and which run it replaced.
+        A sentence for the user: where it is, and which run it replaced.
 
     Raises:
         ReportError: The name is no plain one, the run is not whole, or the folder cannot be written.

@@ -1,4 +1,4 @@
-"""What two runs must have in common to be compared, told by the fingerprints in their environment.json.
+"""What two runs must have in common to be compared, by the fingerprints in their environment.json.
 
 Weights, images and what happens to images on their way to the model must be the same: another value of any other thing
 then has another cause. Files, recipes, tools and code may differ, for they are what is compared. What depends on the
@@ -25,7 +25,7 @@ SAME = {
 MACHINE = ("cpu", "cpu_model", "cores", "machine")
 MACHINE_UNITS = ("ms", "s", "x", "MB")
 """Units of what depends on the machine: times, their ratios, and memory."""
-_TOLD = ("attacks", "recipes", "artifacts", "packages", "python", "system", "git_commit", *MACHINE, "threads")
+_REPORTED = ("attacks", "recipes", "artifacts", "packages", "python", "system", "git_commit", *MACHINE, "threads")
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Difference:
 
     Attributes:
         field: Its place in environment.json, e.g. "packages, ai-edge-litert".
-        before: What the earlier run says, as text; "nothing" where it does not.
-        after: What the later run says.
+        before: The value of the earlier run as text; "nothing" where it has none.
+        after: The value of the later run.
     """
 
     field: str
@@ -44,10 +44,9 @@ class Difference:
 
 
 def refusals(before: Environment, after: Environment) -> list[str]:
-    """Say why two runs cannot be compared.
+    """Explain why two runs cannot be compared.
 
-    Only what both runs have is held against each other: a variant, a dataset or a fingerprint that one of them lacks
-    makes no two things unlike.
+    Only what both runs have is compared: a variant, a dataset or a fingerprint that one of them lacks is no difference.
 
     Args:
         before: environment.json of the earlier run.
@@ -74,7 +73,7 @@ def refusals(before: Environment, after: Environment) -> list[str]:
 
 
 def other_machine(before: Environment, after: Environment) -> str:
-    """Say why times of two runs are not compared.
+    """Explain why times of two runs are not compared.
 
     Args:
         before: environment.json of the earlier run.
@@ -83,12 +82,12 @@ def other_machine(before: Environment, after: Environment) -> str:
     Returns:
         A sentence that names the fields, or "" on the same kind of machine.
     """
-    told = [
+    differences = [
         f"{field} {_short(before.get(field))} and {_short(after.get(field))}"
         for field in MACHINE
         if before.get(field) != after.get(field)
     ]
-    return f"other machine: {', '.join(told)}" if told else ""
+    return f"other machine: {', '.join(differences)}" if differences else ""
 
 
 def depends_on_machine(metric: str) -> bool:
@@ -111,7 +110,7 @@ def allowed_differences(before: Environment, after: Environment) -> tuple[Differ
         The differences in fields that both runs have; of recipes and artifacts those of files that both have.
     """
     found = []
-    for field in _TOLD:
+    for field in _REPORTED:
         if field not in before or field not in after:
             continue
         ours, theirs = before[field], after[field]

@@ -135,7 +135,7 @@ class RunDirectory:
 
     @classmethod
     def resume(cls, run_dir: Path | str) -> RunDirectory:
-        """Go on with a run that was interrupted: nothing of it is removed but a last line that was cut off.
+        """Resume a run that was interrupted: nothing of it is removed but a last line that was cut off.
 
         Args:
             run_dir: The folder of the run.
@@ -159,7 +159,7 @@ class RunDirectory:
         """Drop from results.csv of a resumed run what will be measured again.
 
         Args:
-            stays: Says of a measurement whether it is kept.
+            stays: Whether a measurement is kept.
 
         Raises:
             ReportError: The table is damaged or cannot be written.
@@ -171,7 +171,7 @@ class RunDirectory:
 
         Args:
             table: Of samples; where the run has none, nothing is done.
-            stays: Says of a row, as text by column, whether it is kept.
+            stays: Whether a row, as text by column, is kept.
 
         Raises:
             ReportError: The table is damaged or cannot be written.

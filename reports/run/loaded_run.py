@@ -64,7 +64,7 @@ def load_run(run_dir: Path) -> LoadedRun:
         The run.
 
     Raises:
-        ReportError: The folder holds no run, its record is damaged, or it does not say where it was measured.
+        ReportError: The folder holds no run, its record is damaged, or its environment is missing.
     """
     measurements = tuple(load_results(run_dir))
     return LoadedRun(run_dir, load_environment(run_dir), measurements)

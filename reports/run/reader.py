@@ -40,7 +40,7 @@ def load_results(run_dir: Path) -> list[Measurement]:
         The measurements in the order of the file; floats equal those written bit by bit.
 
     Raises:
-        ReportError: The folder holds no run, or a row is not what the contract says (with its line).
+        ReportError: The folder holds no run, or a row does not fit the contract; the message names the row.
     """
     path = run_dir / RESULTS
     if not is_run(run_dir):
@@ -58,7 +58,7 @@ def load_plan(run_dir: Path) -> list[Expectation] | None:
         What the run promised, or None when the run died before it promised anything.
 
     Raises:
-        ReportError: A row is not what the contract says.
+        ReportError: A row does not fit the contract.
     """
     path = run_dir / PLAN
     if not path.is_file():
@@ -95,7 +95,7 @@ def load_environment(run_dir: Path) -> Mapping[str, Any]:
     """
     path = run_dir / ENVIRONMENT
     if not path.is_file():
-        raise ReportError(f"{path} is missing: nothing says of what weights, images and machine this run is")
+        raise ReportError(f"{path} is missing: it names the weights, images and machine of the run")
     with os_errors_as_report_errors(path):
         content = path.read_bytes()
     try:

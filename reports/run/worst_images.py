@@ -1,4 +1,4 @@
-"""The images that each file reads worst, with what is needed to look at them again."""
+"""The images that each file reads worst, with what reproduces them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,8 +18,8 @@ _FILE = [*SAMPLE_CASE_COLUMNS, "attack"]
 def worst_images(bits: pd.DataFrame, attack_seed: Callable[[str], int] | None = None) -> pd.DataFrame:
     """Find the worst watermarked images of each file under each attack.
 
-    An image is worse with more bits flipped against the PyTorch reference, then with more wrong bits, then with a
-    larger error of its logits. To see one again: it is named in the dataset, the message is what it carries, attack and
+    An image is worse with more bits that flip from the PyTorch reference's, then with more wrong bits, then with a
+    larger error of its logits. To reproduce one: it is named in the dataset, the message is what it carries, attack and
     seed are what `sealbench.datasets.attacks.apply_attack` takes, its logits are in samples/bits.csv, and
     environment.json has the fingerprints of weights and data.
 
@@ -29,8 +29,8 @@ def worst_images(bits: pd.DataFrame, attack_seed: Callable[[str], int] | None = 
 
     Returns:
         The columns of WORST_IMAGES, at most MOST_IMAGES rows for each file and attack, rank 1 the worst. `message` has
-        a digit for each bit; `logits_rmse` is against the reference, infinite where a logit is NaN; `attack_seed` is
-        a number as text, "" without an attack or where nobody knows it.
+        a digit for each bit; `logits_rmse` is to the reference, infinite where a logit is NaN; `attack_seed` is
+        a number as text, "" without an attack or where it is unknown.
     """
     rows = bits[bits["message"].notna() & (bits["backend"] != "torch")]
     logits, reference, messages = (rows[name].to_numpy() for name in ("logit", "reference_logit", "message"))

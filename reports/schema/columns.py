@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ class Column:
     Attributes:
         name: In the header.
         kind: What its cells hold.
-        description: What a value says, with its unit.
+        description: What a value means, with its unit.
     """
 
     name: str
@@ -84,7 +85,7 @@ class Table:
     def __str__(self) -> str:
         return self.path
 
-    @property
+    @cached_property  # a table of samples has a million rows
     def names(self) -> tuple[str, ...]:
         """The names of the columns in the order of the file."""
         return tuple(column.name for column in self.columns)

@@ -89,7 +89,7 @@ def markdown_text(text: str) -> str:
 
 
 def case_label(case: Case) -> str:
-    """Name a case for people, seeded weights said.
+    """Name a case for people, with the kind of its weights unless they are bundled.
 
     Args:
         case: Any case.
@@ -105,7 +105,7 @@ def case_label(case: Case) -> str:
 
 
 def threads_text(threads: int) -> str:
-    """Say how many threads a model ran on, where that is not the usual number.
+    """Name the number of threads where it is not the usual one.
 
     Args:
         threads: See Case.

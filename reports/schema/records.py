@@ -15,7 +15,7 @@ BACKENDS = ("torch", "litert", "tensorflow")
 NO_REWRITES = "none"
 NO_ATTACK = "none"
 UNATTACKED = (NO_ATTACK, "")
-"""What a row says of images that were not attacked, or of none."""
+"""Values of `attack` where no image was attacked, or there are no images."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Measurement:
         metric: A known metric's name.
         value: In `unit`; NaN and infinities are kept and never pass a gate.
         unit: The registry's unit of the metric.
-        ci_low: Lower end of the 95 % interval (of a speed-up 98.75 %: it is looked at four times) in `unit`, or None.
+        ci_low: Lower end of the 95 % interval (of a speed-up 98.75 %: up to four interim analyses) in `unit`, or None.
         ci_high: Its upper end, or None.
         n: How many samples the value rests on (images, rounds; 1 for a file).
     """
@@ -102,7 +102,7 @@ class Measurement:
 
 
 CASE_COLUMNS = tuple(field.name for field in fields(Case))
-"""What tells one case from another."""
+"""The columns that identify a case."""
 
 
 def measurement(

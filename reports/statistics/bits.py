@@ -5,7 +5,7 @@ Shapes: n images, nbits bits. `logits` and `reference` are (n, nbits) float, the
 like those of samples/bits.csv.
 
 A decided bit is `logit > 0`. A NaN is no decision: it is never right, never agrees (not even with a NaN) and never
-matches a key, and any error it takes part in is NaN. Look at `nan_count` beside every metric.
+matches a key, and any error it takes part in is NaN. Read `nan_count` beside every metric.
 
 `correct_bits`, `agreeing_bits`, `matched_bits`, `accepted`, `log10_pvalues`, `confidence_differences` give the values
 for each bit or image, from which `sealbench.reports.statistics.intervals` makes intervals; the others are their means.
@@ -221,7 +221,7 @@ def _log_tails(nbits: int) -> np.ndarray:
 
 
 def _difference(logits: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Logits - reference in float64; equal infinities give NaN, as nobody knows how far they are apart."""
+    """Logits - reference in float64; equal infinities give NaN, as their distance is unknown."""
     check_pair(logits, reference)
     with np.errstate(invalid="ignore"):
         return np.asarray(logits, np.float64) - np.asarray(reference, np.float64)
@@ -235,7 +235,7 @@ def _decibel(signal: float, noise: float) -> float:
 
 
 def _check_shape(first: np.ndarray, second: np.ndarray) -> None:
-    # Without this check NumPy would broadcast a single message over all images, and the mean would look fine.
+    # Without this check NumPy would broadcast a single message over all images, and the mean would seem right.
     if first.shape != second.shape:
         raise ValueError(f"found arrays of shape {first.shape} and {second.shape}; expected one shape")
 

@@ -21,7 +21,7 @@ def paired_difference_interval(
         after: The same of the other run, the pictures in the same order.
 
     Returns:
-        The interval, or None for a single picture, which says nothing of others.
+        The interval, or None for a single picture, which is no evidence of others.
     """
     pictures = len(before[0])
     if pictures < 2:

@@ -19,7 +19,7 @@ class Term:
         rms: root mean square of the difference over all logits.
         mae: mean absolute difference.
         share_pct: 100 * mean(term * total) / mean(total * total), its part of the mean square of the total; these add
-            up to 100. Below 0 for a step that takes back more than it adds. NaN where the total is nothing.
+            up to 100. Below 0 for a step that removes more than it adds. NaN where the total is nothing.
     """
 
     term: str
@@ -29,7 +29,7 @@ class Term:
 
 
 def differences(stages: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """What each stage changes against the one before, and `total` for the last against the first.
+    """What each stage changes compared with the one before, and `total` for the last compared with the first.
 
     Every term is float64 and the total is their sum, so that they add up for each logit.
 

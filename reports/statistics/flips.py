@@ -1,8 +1,8 @@
 """Which bits a file decides otherwise than the PyTorch reference, and what that costs, paired by image and bit.
 
 Shapes: n images, nbits bits. `logits` of the file and `reference` of PyTorch are (n, nbits) float, `messages` is
-(n, nbits) of 0 and 1; flips of single bits are also found in flat rows, as samples/bits.csv has them. Flips are counted
-against PyTorch, not against the float32 file: so the float32 file has flips of its own.
+(n, nbits) of 0 and 1; single bits may also be flat rows like those of samples/bits.csv. Flips are relative to PyTorch,
+not to the float32 file: so the float32 file has flips of its own.
 
 A NaN is no decision. Of the file it is a wrong bit, and a negative flip where the reference is right; of the reference
 it is no positive flip. The measures in percent are NaN as soon as either has one, so that they pass no gate.

@@ -1,4 +1,4 @@
-"""Confidence intervals of what one run measured. scipy does the statistics; this module says what is resampled.
+"""Confidence intervals of what one run measured. scipy does the statistics; this module chooses what is resampled.
 
 Every bootstrap has a fixed seed: the same samples give the same interval to the last digit.
 """
@@ -90,7 +90,7 @@ def clustered_mean_interval(
 
     Returns:
         The interval: NaN at both ends where a value is NaN; without width where all clusters have one mean, as no
-        bootstrap can see what did not happen; None for fewer clusters: a single one says nothing of other pictures.
+        bootstrap can see what did not happen; None for fewer clusters: a single one is no evidence of other pictures.
 
     Raises:
         ValueError: the lengths differ, or there are no images.
@@ -120,7 +120,7 @@ def proportion_interval(
     Args:
         successes: 0 to trials.
         trials: how many.
-        method: `wilson` (score interval), or `exact` (Clopper-Pearson), which never covers less than it says.
+        method: `wilson` (score interval), or `exact` (Clopper-Pearson), which never covers less than its confidence.
         confidence: in (0, 1).
     """
     return _proportion_interval(int(successes), int(trials), method, confidence) if trials else None

@@ -1,4 +1,4 @@
-"""Latency of things that are compared: what was measured in turns, as percentiles and ratios with intervals.
+"""Latency of things that are compared: percentiles and ratios, with intervals, of interleaved rounds.
 
 Intervals rest on rounds that are independent of each other. Where other programs take the processors they are not:
 the scheduler may hold back one of two processes for many rounds. On two cores that were taken, ten comparisons of a
@@ -69,8 +69,8 @@ def summarize(samples: Iterable[LatencySample]) -> dict[str, LatencySummary]:
     return summaries
 
 
-def speedup(samples: Iterable[LatencySample], of: str, against: str, confidence: float = CONFIDENCE) -> Speedup:
-    """How many times as fast `of` is as `against`: above 1 where `of` is faster.
+def speedup(samples: Iterable[LatencySample], name: str, base: str, confidence: float = CONFIDENCE) -> Speedup:
+    """How many times as fast `name` is as `base`: above 1 where `name` is faster.
 
     Only rounds in which both ran are used; `confidence`, in (0, 1), is that of the interval.
 
@@ -79,14 +79,14 @@ def speedup(samples: Iterable[LatencySample], of: str, against: str, confidence:
     """
     samples = list(samples)
     by_name = _by_name(samples)
-    ours, theirs = by_name.get(of, {}), by_name.get(against, {})
+    ours, theirs = by_name.get(name, {}), by_name.get(base, {})
     rounds = sorted(ours.keys() & theirs.keys())
     if not rounds:
-        raise ValueError(f"no round in which both {of} and {against} ran; found: {', '.join(by_name) or 'nothing'}")
+        raise ValueError(f"no round in which both {name} and {base} ran; found: {', '.join(by_name) or 'nothing'}")
     our_times = np.array([ours[number] for number in rounds])
     their_times = np.array([theirs[number] for number in rounds])
-    common = set(rounds)  # PyTorch and float32 are in heats of other files, too
-    busy = was_busy([sample for sample in samples if sample.name in {of, against} and sample.round in common])
+    common = set(rounds)  # PyTorch and float32 are also in the batches of other files
+    busy = was_busy([sample for sample in samples if sample.name in {name, base} and sample.round in common])
     return Speedup(
         ratio=float(np.median(their_times) / np.median(our_times)),
         interval=None if busy else median_ratio_interval(their_times, our_times, confidence),

@@ -1,9 +1,9 @@
-"""What a detector says where there is nothing to detect: on images without a watermark its bits should be fair coins.
+"""What a detector decodes where nothing is to be found: on images without a watermark its bits should be fair coins.
 
 Shapes: n images without a watermark, nbits bits; `logits` is (n, nbits) float. A decided bit is `logit > 0`.
 
-Against a new random message for each image, or on the average of many random keys, a detector that always says the same
-looks perfect: a random key matches any constant half of the time. So the keys are fixed, and the worst of them counts.
+With a new random message for each image, or on the average of many random keys, a detector with a constant output seems
+perfect: a random key matches any constant half of the time. So the keys are fixed, and the worst of them counts.
 """
 
 import math
@@ -53,7 +53,7 @@ def bit_correlations(logits: np.ndarray) -> np.ndarray:
 
 
 def bit_correlation(logits: np.ndarray) -> float:
-    """Mean of `bit_correlations`: 1 for bits that all say the same; NaN where a logit is, and for a single bit.
+    """Mean of `bit_correlations`: 1 for bits that are all equal; NaN where a logit is, and for a single bit.
 
     Fair coins give sqrt(2 / (pi * n)): 0.16 for 24 images, 0.06 for 200.
     """

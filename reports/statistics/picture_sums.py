@@ -1,4 +1,4 @@
-"""What a run's samples say of each picture, as sums, and the metrics as functions of such sums.
+"""A run's samples as sums over each picture, and the metrics as functions of such sums.
 
 A metric that is a function of sums over images can be computed again for any choice of pictures: that is what a
 bootstrap by picture needs, and what makes two runs comparable image by image.
@@ -66,11 +66,11 @@ BINARY = {
     "bit_accuracy_ratio_pct": "right",
     "bit_agreement": "agree",
 }
-"""Metrics that count single bits, and the column that says of each whether it counts: McNemar's test is theirs."""
+"""Metrics that count single bits, and the column of `mark_bits` that they count: McNemar's test applies to them."""
 
 
 def mark_bits(rows: pd.DataFrame) -> pd.DataFrame:
-    """Say of every bit what the metrics count.
+    """Mark of every bit what the metrics count.
 
     Args:
         rows: Of one file, columns of `load_samples` of BITS.
@@ -88,7 +88,7 @@ def mark_bits(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def bit_sums(rows: pd.DataFrame, pictures: Mapping[str, str]) -> Sums:
-    """Sum up what a file says of each picture.
+    """Sum up the bits of a file over each picture.
 
     Args:
         rows: Of one file under one attack on one dataset, columns of `load_samples` of BITS.
@@ -130,7 +130,7 @@ def bit_sums(rows: pd.DataFrame, pictures: Mapping[str, str]) -> Sums:
 
 
 def score_sums(rows: pd.DataFrame, pictures: Mapping[str, str]) -> Sums:
-    """Sum up what a quality model says of each picture or video.
+    """Sum up the scores of a quality model over each picture or video.
 
     Args:
         rows: Of one file on one dataset, columns of `load_samples` of SCORES.

@@ -24,7 +24,7 @@ def rank_correlation(scores: np.ndarray, reference: np.ndarray) -> float:
 def pair_agreement(scores: np.ndarray, reference: np.ndarray, sources: Sequence[str]) -> float:
     """Share of the pairs of frames of one source that are in the reference's order.
 
-    Pairs that the reference does not tell apart do not count; a tie where it does is no agreement.
+    Pairs to which the reference gives equal scores do not count; a tie where it does not is no agreement.
 
     Args:
         scores, reference: (n,).

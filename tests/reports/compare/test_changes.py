@@ -180,27 +180,30 @@ def test_a_single_picture_is_judged_by_mcnemar_alone(tmp_path: Path) -> None:
     assert error.status is Status.NOT_COMPARED
 
 
-def test_a_planted_loss_of_half_a_percent_is_found_at_200_images(tmp_path: Path) -> None:
+@pytest.mark.parametrize("trials", [2, pytest.param(10, marks=pytest.mark.long)])
+def test_a_planted_loss_of_half_a_percent_is_found_at_200_images(tmp_path: Path, trials: int) -> None:
     right = np.ones((200, NBITS), bool)
     before = run_of_bits(tmp_path / "before", right, metrics=("bit_accuracy",))
     found = []
-    for trial in range(10):
+    for trial in range(trials):
         lost = np.random.default_rng(trial).random(right.shape) < 0.005
         after = run_of_bits(tmp_path / "after", right & ~lost, metrics=("bit_accuracy",))
         found.append(only(compare(before, after), "bit_accuracy").status)
     assert set(found) == {Status.WORSE}
 
 
-def test_bits_that_come_and_go_are_seldom_called_a_change(tmp_path: Path) -> None:
+# A rule that calls 0.6 of such pairs a change has at most 1 of 6 in 4 of 100 cases, and one as it should be in 97.
+@pytest.mark.parametrize(("trials", "most"), [(6, 1), pytest.param(20, 2, marks=pytest.mark.long)])
+def test_bits_that_come_and_go_are_seldom_called_a_change(tmp_path: Path, trials: int, most: int) -> None:
     """Two files of the same quality, each with 2 % of the bits wrong at random."""
     found = []
-    for trial in range(20):
+    for trial in range(trials):
         random = np.random.default_rng(trial)
         before, after = (
             run_of_bits(tmp_path / name, random.random((32, NBITS)) > 0.02, metrics=("bit_accuracy",)) for name in "ab"
         )
         found.append(only(compare(before, after), "bit_accuracy").status)
-    assert sum(status is not Status.UNCHANGED for status in found) <= 2
+    assert sum(status is not Status.UNCHANGED for status in found) <= most
 
 
 def test_errors_of_logits_are_paired_and_rounding_is_no_change(tmp_path: Path) -> None:

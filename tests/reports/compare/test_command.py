@@ -157,7 +157,7 @@ def test_folders_that_are_no_runs(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "is no JSON" in capsys.readouterr().err
     (run / "environment.json").unlink()
     assert main([str(run), str(run)]) == 2
-    assert "nothing says of what weights, images and machine this run is" in capsys.readouterr().err
+    assert "it names the weights, images and machine of the run" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

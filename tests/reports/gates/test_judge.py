@@ -94,7 +94,7 @@ def test_by_interval(ci: tuple[float, float] | None, expected: str) -> None:
 def test_a_promise_that_was_not_kept_fails() -> None:
     (result,) = judge([gate()], [], [Expectation(INT8, "photographs", "none", "bit_agreement")])
     assert result.verdict is Verdict.FAIL
-    assert result.explanation == "promised but not measured: the suite died"
+    assert result.explanation == "promised but not measured: the suite did not finish"
     assert (result.case, result.dataset, result.measurement) == (INT8, "photographs", None)
 
 
@@ -158,7 +158,7 @@ def test_a_rounded_value_never_hides_its_side_of_the_limit() -> None:
     assert result.explanation == "0.98999999999 is not > 0.99 fraction"
 
 
-PASSED, FAILED, OPEN, SKIPPED = (
+PASSED, FAILED, INCONCLUSIVE, SKIPPED = (
     GateResult(verdict, gate(), INT8, "", "", None, "")
     for verdict in (Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.NOT_APPLICABLE)
 )
@@ -170,8 +170,8 @@ PASSED, FAILED, OPEN, SKIPPED = (
         ([PASSED, SKIPPED], 5, 0),
         ([SKIPPED], 5, 0),
         ([], 5, 0),
-        ([PASSED, FAILED, OPEN], 5, 1),
-        ([PASSED, OPEN], 5, 10),
+        ([PASSED, FAILED, INCONCLUSIVE], 5, 1),
+        ([PASSED, INCONCLUSIVE], 5, 10),
         ([], 0, 11),
         ([SKIPPED], 0, 11),
         ([FAILED], 0, 1),
@@ -182,7 +182,7 @@ def test_exit_codes(results: list[GateResult], measured: int, code: int) -> None
 
 
 def test_the_truth_of_a_result() -> None:
-    assert [bool(result) for result in (PASSED, FAILED, OPEN, SKIPPED)] == [True, False, False, True]
+    assert [bool(result) for result in (PASSED, FAILED, INCONCLUSIVE, SKIPPED)] == [True, False, False, True]
 
 
 GOOD = '[[gate]]\nmetric = "bit_agreement"\nop = ">"\nlimit = 0.99\nreason = "r"\n'

@@ -16,9 +16,9 @@ from tests.reports.synthetic import bit_rows, healthy_rows
 def test_a_baseline_is_what_a_comparison_reads_of_the_run(tmp_path: Path) -> None:
     run = saved_run(tmp_path / "run", healthy_rows(), bits=bit_rows(images=1))
     (run / "summary.md").write_text("not kept")
-    told = save_baseline(run, "main", tmp_path / "kept")
+    sentence = save_baseline(run, "main", tmp_path / "kept")
     kept = tmp_path / "kept" / "main"
-    assert told == f"baseline main: run 20250102-030405-000006 is kept in {kept}"
+    assert sentence == f"baseline main: run 20250102-030405-000006 is kept in {kept}"
     assert load_results(kept) == load_results(run)
     assert load_samples(kept, BITS).equals(load_samples(run, BITS))
     files = {str(path.relative_to(kept)) for path in kept.rglob("*") if path.is_file()}
@@ -38,8 +38,8 @@ def test_replacing_a_baseline_says_which_run_it_was_and_leaves_nothing_of_it(tmp
     newer = saved_run(tmp_path / "new", healthy_rows())
     (older / "gates.toml").write_text("")
     save_baseline(older, "main", tmp_path / "kept")
-    told = save_baseline(newer, "main", tmp_path / "kept")
-    assert told.endswith(", replacing run 20240101-000000-000000")
+    sentence = save_baseline(newer, "main", tmp_path / "kept")
+    assert sentence.endswith(", replacing run 20240101-000000-000000")
     assert [path.name for path in (tmp_path / "kept").iterdir()] == ["main"]
     assert not (tmp_path / "kept" / "main" / "gates.toml").exists()
     assert load_results(tmp_path / "kept" / "main")[0].run_id == "20250102-030405-000006"

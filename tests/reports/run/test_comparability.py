@@ -1,4 +1,4 @@
-"""Fingerprints: what must be the same, what may differ and is told."""
+"""Fingerprints: what must be the same, what may differ and is reported."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ def changed(**fields: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "told"),
+    ("field", "value", "words"),
     [
         ("weights", {"videoseal_nano": {"kind": "file", "fingerprint": "e" * 64}}, "the same --weights"),
         ("samples", {"videoseal_nano": 5}, "found 6 and 5; measure both runs with the same --samples"),
@@ -21,11 +21,11 @@ def changed(**fields: Any) -> dict[str, Any]:
         ("preprocessing", {"videoseal_nano": "e" * 64}, "measure the older run again"),
     ],
 )
-def test_what_must_be_the_same(field: str, value: dict[str, Any], told: str) -> None:
+def test_what_must_be_the_same(field: str, value: dict[str, Any], words: str) -> None:
     (reason,) = refusals(ENVIRONMENT, changed(**{field: value}))
     assert reason.startswith(f"{field} of ")
     assert "videoseal_nano" in reason
-    assert told in reason
+    assert words in reason
 
 
 def test_what_only_one_run_has_makes_no_two_things_unlike() -> None:
@@ -54,7 +54,7 @@ def test_the_machine_is_its_processor_and_cores() -> None:
     assert not depends_on_machine("bit_accuracy")
 
 
-def test_what_may_differ_is_told() -> None:
+def test_what_may_differ_is_words() -> None:
     later = changed(
         git_commit="ffff", packages={"torch": "2.14.0", "ai-edge-litert": "2.3.0", "numpy": "2.0"}, attacks=["jpeg:50"]
     )

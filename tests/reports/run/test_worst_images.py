@@ -68,7 +68,7 @@ def test_an_attacked_image_is_named_with_its_seed() -> None:
     worst = worst_images(frame(*images), lambda name: {"a/b.png": 7}[name])
     assert list(zip(worst["attack"], worst["attack_seed"], strict=True)) == [("jpeg:50", "7"), ("none", "")]
     assert worst["rank"].tolist() == [1, 1]
-    assert set(worst_images(frame(*images))["attack_seed"]) == {""}  # nobody knows it
+    assert set(worst_images(frame(*images))["attack_seed"]) == {""}  # it is unknown
 
 
 def test_a_run_leaves_the_table_even_where_nothing_was_measured(tmp_path: Path) -> None:

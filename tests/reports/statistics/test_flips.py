@@ -1,4 +1,4 @@
-"""A planted loss is found, an interval covers as it says, and a NaN is good for nothing."""
+"""A planted loss is found, an interval covers as often as it claims, and a NaN passes no gate."""
 
 import math
 

@@ -113,19 +113,19 @@ def samples_of(disturbed: int, unknown: int = 0) -> list[LatencySample]:
 )
 def test_a_ratio_from_a_busy_machine_has_no_interval(disturbed: int, unknown: int, busy: bool) -> None:
     samples = samples_of(disturbed, unknown)
-    found = speedup(samples, of="a", against="b")
+    found = speedup(samples, name="a", base="b")
     assert found.ratio == 1
     assert (found.interval is None) is busy
     others = [LatencySample("c", number, 0, 4.0, 4.0) for number in range(40)]
-    assert (speedup([*samples, *others], of="a", against="b").interval is None) is busy  # of those two alone
+    assert (speedup([*samples, *others], name="a", base="b").interval is None) is busy  # of those two alone
 
 
 @pytest.mark.parametrize("busy", [True, False])
 def test_only_rounds_that_are_compared_make_a_ratio_busy(busy: bool) -> None:
-    """PyTorch takes part in the heats of other files as well: what disturbed those says nothing of this file's."""
+    """PyTorch is also in the batches of other files: what disturbed those did not disturb this file's."""
     ours = [LatencySample(name, number, 0, 4.0, 4.0 * busy) for number in range(10) for name in "ab"]
     others = [LatencySample("b", number, 0, 4.0, 4.0 * (not busy)) for number in range(10, 60)]
-    assert (speedup([*ours, *others], of="a", against="b").interval is None) is busy
+    assert (speedup([*ours, *others], name="a", base="b").interval is None) is busy
 
 
 def test_running_and_waiting_are_summed_over_the_threads(tmp_path: Path) -> None:
@@ -165,12 +165,12 @@ def test_a_call_that_is_twice_as_slow_is_seen() -> None:
         "slow": machine.work("slow", lambda number: 2e6 * noise[1, number] * load(number)),
     }
     samples = interleaved(calls, rounds=30, warmup=2, settle_ms=0, clock=machine.clock)
-    found = speedup(samples, of="fast", against="slow")
+    found = speedup(samples, name="fast", base="slow")
     assert found.rounds == 30
     assert found.interval is not None
     assert 1.5 < found.interval.low < 2.0 < found.interval.high < 2.7
     assert found.interval.low < found.ratio < found.interval.high
-    back = speedup(samples, of="slow", against="fast")
+    back = speedup(samples, name="slow", base="fast")
     assert back.ratio == pytest.approx(1 / found.ratio)
     assert back.interval is not None
     assert back.interval.high < 1
@@ -191,7 +191,7 @@ def test_equal_calls_are_not_told_apart() -> None:
         "a": machine.work("a", lambda number: 1e6 * noise[0, number]),
         "b": machine.work("b", lambda number: 1e6 * noise[1, number]),
     }
-    found = speedup(interleaved(calls, rounds=40, warmup=0, settle_ms=0, clock=machine.clock), of="a", against="b")
+    found = speedup(interleaved(calls, rounds=40, warmup=0, settle_ms=0, clock=machine.clock), name="a", base="b")
     assert found.interval is not None
     assert found.interval.low < 1 < found.interval.high
 
@@ -213,10 +213,10 @@ def test_only_rounds_with_both_are_compared() -> None:
         LatencySample("b", 0, 1, 4.0),
         LatencySample("a", 1, 0, 100.0),
     ]
-    found = speedup(samples, of="a", against="b")
+    found = speedup(samples, name="a", base="b")
     assert (found.ratio, found.interval, found.rounds) == (4.0, None, 1)
     with pytest.raises(ValueError, match="both a and c"):
-        speedup(samples, of="a", against="c")
+        speedup(samples, name="a", base="c")
 
 
 def test_garbage_is_not_collected_meanwhile_and_the_setting_is_put_back() -> None:
