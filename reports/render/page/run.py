@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from sealbench.reports.render.page.files import EmbeddedFile, embedded_files
 from sealbench.reports.render.page.gates import gate_table, verdict_table
 from sealbench.reports.render.page.pictures import picture_sections
 from sealbench.reports.render.page.tables import matrix, metric_table, summary_tables, worst_table
+from sealbench.reports.render.plots.style import Picture
 from sealbench.reports.render.record import RunRecord
 from sealbench.reports.run.reader import ENVIRONMENT
 from sealbench.reports.run.worst_images import worst_images
@@ -37,6 +38,7 @@ def page_html(
     record: RunRecord,
     frame: pd.DataFrame,
     gates: Sequence[Gate],
+    pictures: Mapping[str, Picture],
     notes: Sequence[str] = (),
 ) -> str:
     """Write the page of a run.
@@ -46,6 +48,7 @@ def page_html(
         record: Of the run.
         frame: What `summary_frame` gives.
         gates: What was asked.
+        pictures: What `compose` gives; they are used up.
         notes: What the reader must know about the run itself, e.g. that it died half way.
 
     Returns:
@@ -68,7 +71,7 @@ def page_html(
         "rewrites": rewrites_note(row["rewrites"] for row in rows),
         "matrix": matrix(rows, record.standings),
         "summaries": summary_tables(rows, record),
-        "pictures": picture_sections(record, _PICTURE_BYTES),
+        "pictures": picture_sections(pictures, _PICTURE_BYTES),
         "errors": error_tables(record),
         "worst": worst_table(worst_images(record.bits), record),
         "bad": verdict_table("Failed and inconclusive gates", _of(results, Verdict.FAIL, Verdict.INCONCLUSIVE)),
