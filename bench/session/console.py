@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # Of the headlines of all tasks these are told of a finished file; the table at the end has the others.
 TOLD = ("size_bytes", "latency_ms", "bit_agreement", "bit_accuracy", "score_error_pct")
-_WORDS = {metric: words for task in TASKS for metric, (words, _) in task.headlines.items()}
+_WORDS = {metric: headline.heading for task in TASKS for metric, headline in task.headlines.items()}
 
 
 class RunConsole:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sealbench.reports.compare.files import COMPARISON_DPI
-from sealbench.reports.compare.history import HEADLINES, Point
+from sealbench.reports.compare.history import Point
 from sealbench.reports.files import csv_text, write_atomically
 from sealbench.reports.render.page.templates import embedded, page
 from sealbench.reports.render.plots.style import (
@@ -29,6 +29,7 @@ from sealbench.reports.run.reader import told
 from sealbench.reports.schema.formatting import case_label, format_value, plain_text
 from sealbench.reports.schema.metrics import METRICS
 from sealbench.reports.schema.records import CASE_COLUMNS, Case
+from sealbench.reports.schema.tasks import HEADLINES
 
 HISTORY_COLUMNS = (
     "time",

@@ -68,7 +68,7 @@ def smallest_that_passes(rows: Sequence[Row]) -> Row | None:
     return min(passed, key=lambda row: row["size_bytes"], default=None)
 
 
-def praise(row: Row, rows: Sequence[Row]) -> tuple[str, ...]:
+def headline_facts(row: Row, rows: Sequence[Row]) -> tuple[str, ...]:
     """Say the headlines of a file in words.
 
     Args:
@@ -79,9 +79,9 @@ def praise(row: Row, rows: Sequence[Row]) -> tuple[str, ...]:
         For example ("72.9 % smaller than float32", "2.96 x as fast as PyTorch").
     """
     return tuple(
-        f"{format_value(metric, row[metric])} {words}"
-        for metric, words in models_task(rows).praise
-        if row[metric] is not None
+        f"{format_value(metric, row[metric])} {headline.words}"
+        for metric, headline in models_task(rows).headlines.items()
+        if headline.words and row[metric] is not None
     )
 
 
@@ -140,7 +140,7 @@ def _advice(model: str, rows: Sequence[Row], standings: Mapping[Case, Standing])
         rows[0]["weights"] == SEEDED,
         any(is_measured(row) for row in rows),
         None if best is None else precision_label(best),
-        () if best is None else praise(best, rows),
+        () if best is None else headline_facts(best, rows),
         tuple(remark for remark in remarks if remark),
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from sealbench.reports.gates.judge import GateResult, Verdict
-from sealbench.reports.render.decision import by_model, praise, smallest_that_passes
+from sealbench.reports.render.decision import by_model, headline_facts, smallest_that_passes
 from sealbench.reports.render.tables import model_label, models_task, precision_label
 from sealbench.reports.schema.formatting import case_label, format_value, images_label, markdown_text, rewrites_note
 from sealbench.reports.schema.tasks import TASKS, WATERMARK, TaskReport
@@ -108,7 +108,7 @@ def _choice(rows: list[Record]) -> str | None:
     best = smallest_that_passes(rows)
     if best is None:
         return None
-    facts = praise(best, rows)
+    facts = headline_facts(best, rows)
     details = f" ({', '.join(facts)})" if facts else ""
     return f"{markdown_text(model_label(best))} **{markdown_text(precision_label(best))}**{details}"
 
@@ -121,7 +121,7 @@ def _by_task(rows: Sequence[Record]) -> dict[TaskReport, list[Record]]:
 
 
 def _summary_table(task: TaskReport, rows: Sequence[Record]) -> str:
-    headings = ["model", "precision", *(heading for heading, _ in task.headlines.values()), "gates"]
+    headings = ["model", "precision", *(headline.heading for headline in task.headlines.values()), "gates"]
     lines = [_line(headings), _line(["---", "---", *("---:" for _ in task.headlines), "---"])]
     for row in rows:
         values = [format_value(metric, row[metric]) for metric in task.headlines]

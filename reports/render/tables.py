@@ -45,10 +45,11 @@ VERDICT_COLUMNS = (
 )
 SUMMARY_COLUMNS = (*CASE_COLUMNS, "dataset", "verdict", *METRICS)
 CONSOLE_WIDTH = 100
+_VALUE_WIDTH = 7
 _SHORT_VERDICTS = {
     Verdict.PASS: ("pass", "green"),
     Verdict.FAIL: ("FAIL", "bold red"),
-    Verdict.INCONCLUSIVE: ("open", "yellow"),
+    Verdict.INCONCLUSIVE: ("inconclusive", "yellow"),
     Verdict.NOT_APPLICABLE: ("n/a", "dim"),
 }
 
@@ -116,11 +117,11 @@ def console_summary(frame: pd.DataFrame, width: int = CONSOLE_WIDTH, color: bool
 
     Args:
         frame: What `summary_frame` gives.
-        width: Columns of the terminal; 96 are needed for the table.
+        width: Columns of the terminal; 97 are needed for the table.
         color: Whether to colour the verdicts with escape sequences.
 
     Returns:
-        A table, at most `width` wide. "open" is INCONCLUSIVE; "n/a" is not measured or meaningless, and as a
+        A table, at most `width` wide. "n/a" is not measured or meaningless, and as a
         verdict says that no gate applied.
     """
     from rich.console import Console
@@ -149,9 +150,10 @@ def _console_table(rows: Sequence[dict], task: TaskReport) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     # Fixed widths, so that the tables of several models stand below each other.
     table.add_column("precision", overflow="ellipsis", no_wrap=True, width=17)
-    for _, heading in task.headlines.values():
-        table.add_column(heading, justify="right", no_wrap=True, width=7)
-    table.add_column("gates", no_wrap=True, width=5)
+    for headline in task.headlines.values():
+        width = max(_VALUE_WIDTH, *map(len, headline.short.split("\n")))
+        table.add_column(headline.short, justify="right", no_wrap=True, width=width)
+    table.add_column("gates", no_wrap=True, width=12)
     for row in rows:
         word, style = _SHORT_VERDICTS[Verdict(row["verdict"])]
         cells = [format_value(metric, row[metric]) for metric in task.headlines]

@@ -86,8 +86,8 @@ def summary_tables(rows: Sequence[Row], record: RunRecord) -> list[Table]:
             Column("precision", "a star: the network was exactly rewritten before its export"),
             Column("gates", "the worst verdict of all gates on the file, and how many there are of each"),
             *(
-                Column(heading.replace("\n", " "), definition(metric), numeric=True)
-                for metric, (_, heading) in task.headlines.items()
+                Column(headline.short.replace("\n", " "), definition(metric), numeric=True)
+                for metric, headline in task.headlines.items()
             ),
         ]
         body = [

@@ -274,7 +274,7 @@ def png(figure: Figure, dpi: int = PNG_DPI) -> bytes:
     canvas = FigureCanvasAgg(figure)
     canvas.draw()  # once: `savefig` draws a figure with a layout twice, the first time for the layout alone
     buffer = io.BytesIO()
-    imsave(buffer, canvas.buffer_rgba(), format="png", origin="upper", dpi=dpi, metadata={"Software": None})
+    imsave(buffer, canvas.buffer_rgba(), format="png", origin="upper", dpi=dpi, metadata={"Software": None})  # type: ignore[dict-item]
     return buffer.getvalue()
 
 
