@@ -147,7 +147,7 @@ def _console_table(rows: Sequence[dict], task: TaskReport) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=0)
     # Fixed widths, so that the tables of several models stand below each other.
     table.add_column("precision", overflow="ellipsis", no_wrap=True, width=17)
     for headline in task.headlines.values():

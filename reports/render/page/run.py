@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 from markupsafe import Markup
 
@@ -15,22 +14,23 @@ from sealbench.reports.gates.judge import Gate, GateResult, Verdict
 from sealbench.reports.render.decision import advise, overall
 from sealbench.reports.render.page.cells import verdict_cell
 from sealbench.reports.render.page.errors import error_tables
-from sealbench.reports.render.page.files import EmbeddedFile, embedded_files
+from sealbench.reports.render.page.files import embedded_files
 from sealbench.reports.render.page.gates import gate_table, verdict_table
 from sealbench.reports.render.page.pictures import picture_sections
+from sealbench.reports.render.page.svg import palette_css
 from sealbench.reports.render.page.tables import matrix, metric_table, summary_tables, worst_table
+from sealbench.reports.render.page.templates import page, source
 from sealbench.reports.render.plots.style import Picture
 from sealbench.reports.render.record import RunRecord
 from sealbench.reports.run.reader import ENVIRONMENT
 from sealbench.reports.run.worst_images import worst_images
-from sealbench.reports.schema.formatting import plain_text, rewrites_note
+from sealbench.reports.schema.formatting import rewrites_note
 from sealbench.reports.schema.metrics import SEEDED
 
 PAGE = "report.html"
 LIMIT_BYTES = 5_000_000
 """A page must go through mail and open on a phone."""
 _PICTURE_BYTES = 3_000_000
-_TEMPLATES = Path(__file__).parents[1] / "templates"
 
 
 def page_html(
@@ -57,9 +57,9 @@ def page_html(
     rows: list[dict] = frame.to_dict("records")
     results = record.results
     verdict, sentence = overall(results, len(record.measurements))
-    script = (_TEMPLATES / "report.js").read_text(encoding="utf-8")
+    script = source("report.js")
     content: dict[str, Any] = {
-        "style": Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704  (ours)
+        "style": Markup(palette_css() + source("report.css")),  # noqa: S704  (ours)
         "script": Markup(script),  # noqa: S704  (ours)
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         "run_id": record.measurements[0].run_id if record.measurements else run_dir.name,
@@ -81,23 +81,10 @@ def page_html(
         "metrics": metric_table(record.measurements),
         "environment": _environment(run_dir / ENVIRONMENT),
     }
-    template = _templates().get_template("report.html.j2")
-    files: list[EmbeddedFile] = embedded_files(run_dir, 0)
-    bare = template.render(content, files=files)
+    files = embedded_files(run_dir, 0)
+    bare = page("report.html.j2", {**content, "files": files})
     files = embedded_files(run_dir, LIMIT_BYTES - len(bare.encode()) - 1000 * len(files))
-    return template.render(content, files=files)
-
-
-def _templates() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        # Names may hold anything: line breaks, bytes that are no UTF-8, marks that turn the text around.
-        finalize=lambda value: value if isinstance(value, Markup) else plain_text(str(value)),
-    )
+    return page("report.html.j2", {**content, "files": files})
 
 
 def _of(results: Sequence[GateResult], *verdicts: Verdict) -> list[GateResult]:

@@ -1,5 +1,6 @@
 """A figure as SVG that stands in a page: its words as text, its colours as the page's, what marks say as tooltips."""
 
+import colorsys
 import io
 import re
 import xml.etree.ElementTree as ET
@@ -9,10 +10,11 @@ import matplotlib as mpl
 from markupsafe import Markup
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 
-from sealbench.reports.render.plots.style import PYTORCH, Panel, Picture, style_of
+from sealbench.reports.render.plots.style import PALETTE, Panel, Picture
 from sealbench.reports.render.plots.values import TIP
 from sealbench.reports.schema.formatting import plain_text
 
@@ -24,24 +26,28 @@ _VARIABLES = {
     "#777777": "muted",
     "#e4e4e4": "line",
     "#ffffff": "page",
-} | {
-    style_of(name)[0].lower(): name.lower().replace("_", "-")
-    for name in (
-        PYTORCH,
-        "float32",
-        "fp16",
-        "int8",
-        "int8_weight_only",
-        "int8_static",
-        "int4",
-        "int4_weight_only",
-        "int4_block32",
-    )
-}
+} | {color.lower(): f"c-{color[1:].lower()}" for color in PALETTE}
+_DARK_PAGE_LIGHTNESS = 0.58  # at least, so that a colour stands out from a dark page
 _IMAGE_DPI = 100  # of what is drawn as pixels
 _SHORT = re.compile(r"(-?\d+\.\d{2})\d+")
 _FAMILY = re.compile(r"font-family: [^;]*;? ?")
 _REFERENCE = re.compile(r"#([\w.:-]+)")
+
+
+def palette_css() -> str:
+    """Define the colours of precisions for a page.
+
+    Returns:
+        CSS with a variable for each colour of PALETTE, lighter where the reader prefers a dark page.
+    """
+    light = "".join(f"--{_VARIABLES[color.lower()]}: {color}; " for color in PALETTE)
+    dark = "".join(f"--{_VARIABLES[color.lower()]}: {_lighter(color)}; " for color in PALETTE)
+    return f":root {{ {light}}}\n@media screen and (prefers-color-scheme: dark) {{ :root {{ {dark}}} }}\n"
+
+
+def _lighter(color: str) -> str:
+    hue, lightness, saturation = colorsys.rgb_to_hls(*to_rgb(color))
+    return to_hex(colorsys.hls_to_rgb(hue, max(lightness, _DARK_PAGE_LIGHTNESS), saturation))
 
 
 def take_legend(picture: Figure) -> list[tuple[str, Artist]]:

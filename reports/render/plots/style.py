@@ -1,6 +1,8 @@
 """How every picture looks: one colour and marker for a precision everywhere, and the grid of one model a facet."""
 
 import io
+import re
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,19 +19,31 @@ from sealbench.reports.schema.formatting import REWRITTEN_MARK, file_label, plai
 from sealbench.reports.schema.records import Case
 
 PYTORCH = "PyTorch"
-# Okabe and Ito's colours, which people with any colour vision tell apart; the markers say it once more.
-_STYLES = {
-    PYTORCH: ("#555555", "X"),
-    "float32": ("#0072B2", "o"),
-    "fp16": ("#56B4E9", "s"),
-    "int8": ("#D55E00", "D"),
-    "int8_weight_only": ("#E69F00", "^"),
-    "int8_static": ("#CC79A7", "v"),
-    "int4": ("#009E73", "P"),
-    "int4_weight_only": ("#7A4FA3", "<"),
-    "int4_block32": ("#B8A800", ">"),
+# Okabe and Ito's colours, which people with any colour vision tell apart; the markers say it once more. A precision is
+# named by its number type and a suffix. A number type has a look for files that compute with it and one for those that
+# only store weights in it; every other name takes one of the rest, always the same.
+_PYTORCH_LOOK = ("#555555", "X")
+_WEIGHT_ONLY = "weight_only"
+_LOOKS = {
+    ("float32", ""): ("#0072B2", "o"),
+    ("fp16", ""): ("#56B4E9", "s"),
+    ("int8", ""): ("#D55E00", "D"),
+    ("int8", _WEIGHT_ONLY): ("#E69F00", "^"),
+    ("int4", ""): ("#009E73", "P"),
+    ("int4", _WEIGHT_ONLY): ("#7A4FA3", "<"),
 }
-_OTHER = ("#000000", "*")
+_OTHER_LOOKS = (
+    ("#8C564B", "*"),
+    ("#17808F", "p"),
+    ("#6B7A12", "h"),
+    ("#B8A800", ">"),
+    ("#4657C4", "H"),
+    ("#CC79A7", "v"),
+    ("#3D8F3D", "1"),
+)
+PALETTE = tuple(color for color, _ in (_PYTORCH_LOOK, *_LOOKS.values(), *_OTHER_LOOKS))
+"""Every colour that `style_of` may give."""
+_NAME = re.compile(r"([a-z]+)(\d+)_?(.*)")
 _RC: dict[Any, Any] = {
     "font.size": 11,
     "axes.titlesize": 12,
@@ -148,7 +162,7 @@ def bar_label(case: Case) -> str:
 
 
 def style_of(label: str) -> tuple[str, str]:
-    """Choose colour and marker.
+    """Choose colour and marker by the name alone, so that a precision looks the same in every picture of every run.
 
     Args:
         label: What `bar_label` gives.
@@ -156,7 +170,11 @@ def style_of(label: str) -> tuple[str, str]:
     Returns:
         The colour as "#RRGGBB" and Matplotlib's marker.
     """
-    return _STYLES.get(_precision_of(label), _OTHER)
+    if label == PYTORCH:
+        return _PYTORCH_LOOK
+    name = _precision_of(label)
+    number, _, suffix = name.partition("_")
+    return _LOOKS.get((number, suffix)) or _OTHER_LOOKS[zlib.crc32(name.encode(errors="replace")) % len(_OTHER_LOOKS)]
 
 
 def in_order(labels: Iterable[str]) -> list[str]:
@@ -166,11 +184,20 @@ def in_order(labels: Iterable[str]) -> list[str]:
         labels: What `bar_label` gives, in any order.
 
     Returns:
-        Each label once.
+        Each label once. Of one number of bits a float comes before an integer, and a plain name before one that only
+        stores its weights so and before other suffixes.
     """
-    known = list(_STYLES)
-    place = {label: index for index, label in enumerate(known)}
-    return sorted(set(labels), key=lambda label: (place.get(_precision_of(label), len(known)), label))
+    return sorted(set(labels), key=_place)
+
+
+def _place(label: str) -> tuple[int, int, int, str]:
+    if label == PYTORCH:
+        return (0, 0, 0, "")
+    name = _NAME.fullmatch(_precision_of(label))
+    if name is None:
+        return (2, 0, 0, label)
+    kind, bits, suffix = name.groups()
+    return (1, kind.endswith("int") - 2 * int(bits), {"": 0, _WEIGHT_ONLY: 1}.get(suffix, 2), label)
 
 
 def _precision_of(label: str) -> str:

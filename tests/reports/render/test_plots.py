@@ -318,6 +318,9 @@ def test_precisions_keep_their_order_and_look() -> None:
         "zebra",
     ]
     known = ("PyTorch", *PRECISIONS, "int8_static", "int4", "int4_weight_only", "int4_block32")
+    assert in_order(reversed(known)) == list(known)
+    assert in_order(["int2_block16", "bf16", "int4", "int8_gptq"]) == ["bf16", "int8_gptq", "int4", "int2_block16"]
+    assert style_of("int8_gptq*") == style_of("int8_gptq")  # a new name has a look
     assert len({style_of(name)[0] for name in known}) == len({style_of(name)[1] for name in known}) == 9
     assert bar_label(torch_of(NANO)) == "PyTorch"
     assert bar_label(replace(NANO, backend="tensorflow")) == "float32 (tensorflow)"
