@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from sealbench.reports.gates.judge import GateResult, Verdict
 from sealbench.reports.gates.standings import Standing
-from sealbench.reports.render.tables import model_label, models_task, precision_label
+from sealbench.reports.render.tables import case_of, model_label, models_task, precision_label
 from sealbench.reports.schema.formatting import format_value
 from sealbench.reports.schema.metrics import METRICS, SEEDED
-from sealbench.reports.schema.records import CASE_COLUMNS, Case
+from sealbench.reports.schema.records import Case
 
 Row = dict  # one row of the summary frame
 _MOST_METRICS = 3
@@ -35,11 +35,6 @@ class Advice:
     ship: str | None
     facts: tuple[str, ...]
     remarks: tuple[str, ...]
-
-
-def case_of(row: Row) -> Case:
-    """The case of a row of the summary frame."""
-    return Case(*(row[name] for name in CASE_COLUMNS))
 
 
 def by_model(rows: Sequence[Row]) -> dict[str, list[Row]]:

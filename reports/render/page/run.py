@@ -12,16 +12,16 @@ from markupsafe import Markup
 
 from sealbench.reports.gates.judge import Gate, GateResult, Verdict
 from sealbench.reports.render.decision import advise, overall
-from sealbench.reports.render.page.cells import verdict_cell
+from sealbench.reports.render.gates import gate_table, verdict_table
 from sealbench.reports.render.page.errors import error_tables
 from sealbench.reports.render.page.files import embedded_files
-from sealbench.reports.render.page.gates import gate_table, verdict_table
 from sealbench.reports.render.page.pictures import picture_sections
 from sealbench.reports.render.page.svg import palette_css
 from sealbench.reports.render.page.tables import matrix, metric_table, summary_tables, worst_table
 from sealbench.reports.render.page.templates import page, source
 from sealbench.reports.render.plots.style import Picture
 from sealbench.reports.render.record import RunRecord
+from sealbench.reports.render.table import verdict_cell
 from sealbench.reports.run.reader import ENVIRONMENT
 from sealbench.reports.run.worst_images import worst_images
 from sealbench.reports.schema.formatting import rewrites_note

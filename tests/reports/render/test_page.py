@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from sealbench.reports.gates.judge import Gate, load_gates
-from sealbench.reports.render.page import cells as page_cells
 from sealbench.reports.render.page import files as page_files
 from sealbench.reports.render.page import run as page
 from sealbench.reports.render.plots.figures import FIGURES
@@ -82,8 +81,8 @@ def test_the_answer_for_one_model_is_one_sentence(tmp_path: Path) -> None:
     rows = altered(NANO_ONLY, NANO.variant, "fp16", "bit_agreement", value=0.2, ci_low=0.1, ci_high=0.3)
     found = page_of(tmp_path, rows)
     assert found.text("h1") == [
-        "Ship int8: 72.0 % smaller than float32, 2.81 x as fast as PyTorch, 99.90 % of bits agree, 99.27 % of bits "
-        "right, no gate failed."
+        "Ship int8: 72.0 % smaller than float32, 2.81 x as fast as PyTorch, 99.90 % bit agreement, 99.27 % bit "
+        "accuracy, no gate failed."
     ]
     assert "fp16 fails bit_agreement." in found.body
     assert "1 of" in found.text("title")[0]
@@ -96,7 +95,7 @@ def test_several_models_are_answered_one_by_one_and_untrained_ones_are_never_tol
     assert answers["videoseal_nano 256"].startswith("Ship int8: 72.0 % smaller than float32")
     full = answers["videoseal 256 (seeded)"]
     assert full.startswith("Smallest that passes: int8, 74.4 % smaller")
-    assert "of bits right" not in full
+    assert "bit accuracy" not in full
     assert "weights untrained, so accuracy is not judged" in full
     assert found.text("h1")[0].startswith("pass All ")
     assert "do not apply, which is no pass" in found.text("h1")[0]
@@ -225,8 +224,8 @@ def test_quality_models_have_their_own_headlines_and_scores(tmp_path: Path) -> N
     RunDirectory(run, RUN_ID).append_scores(scores)
     found = render(run, "score_scatter", "logits_scatter")
     assert "Scores of single frames against the PyTorch reference" in found.text("h2")
-    assert "score err %" in found.text("button")
-    assert "agree %" not in found.text("button")
+    assert "score error %" in found.text("button")
+    assert "agreement %" not in found.text("button")
     assert found.text("caption")[1] == "Quality models"
 
 
@@ -288,13 +287,11 @@ def test_files_are_in_the_page_as_they_are_in_the_folder(tmp_path: Path) -> None
 def test_the_page_stays_small_and_says_what_it_leaves_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page, "LIMIT_BYTES", 400_000)
     monkeypatch.setattr(page, "_PICTURE_BYTES", 45_000)
-    monkeypatch.setattr(page_cells, "MOST_ROWS", 20)
     monkeypatch.setattr(page_files, "_PLAIN_BYTES", 10**9)
     found = page_of(tmp_path, None, "accuracy_vs_size", "accuracy_vs_latency", "error_histograms", samples=True)
     assert len(found.html.encode()) < 400_000
     assert "samples/bits.csv: too large for this page, it is in the run's folder" in found.body
     assert re.search(r"plots/\w+\.png has the rest", found.body)
-    assert "more rows are in verdicts.csv" in found.body
     assert "summary.csv" in {a["download"] for a in found.all("a")}
 
 

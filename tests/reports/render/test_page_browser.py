@@ -158,7 +158,7 @@ def test_a_mark_and_a_heading_say_what_they_are(driver: "Chrome", page: Path) ->
     # A browser tells of a pointer's moves with the next frame.
     WebDriverWait(driver, 10).until(lambda _: tip.is_displayed())
     assert "rejected; bit_agreement: 0.9 is not > 0.99" in tip.text
-    heading = driver.find_element("css selector", "#numbers th:nth-child(4) button")
+    heading = driver.find_element("css selector", "#numbers th:nth-child(3) button")
     driver.execute_script("arguments[0].focus()", heading)
     assert "size_bytes: Size of the model file." in tip.text
 
