@@ -43,10 +43,10 @@ def main(arguments: Sequence[str]) -> int:
     gates = gates_of_run(after, options.gates)
     # Only now: pandas and scipy take seconds to import, and errors should come at once.
     from sealbench.reports.compare.files import compare_runs, write_comparison
-    from sealbench.reports.compare.tables import answer, compare_console
+    from sealbench.reports.compare.tables import compare_console, conclusion
 
     comparison = compare_runs(before, after, gates)
-    print(f"{comparison.after.run_id} against {comparison.before.run_id}: {answer(comparison.changes)}")
+    print(f"{comparison.after.run_id} against {comparison.before.run_id}: {conclusion(comparison.changes)}")
     print(compare_console(comparison.changes, color=sys.stdout.isatty()), end="")
     for item in comparison.differences:
         print(f"differs: {item.field}: {item.before} -> {item.after}")

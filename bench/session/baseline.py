@@ -72,14 +72,14 @@ def conclude(
 
 def _compared(run_dir: Path, against: Path, gates: Sequence[Gate]) -> tuple[list[str], bool]:
     from sealbench.reports.compare.files import compare_runs, write_comparison
-    from sealbench.reports.compare.tables import answer, compare_console
+    from sealbench.reports.compare.tables import compare_console, conclusion
 
     try:
         comparison = compare_runs(against, run_dir, gates)
         write_comparison(comparison, run_dir)
     except ValueError as error:  # a ReportError, or what pandas makes of damaged samples
         return [f"--against {against}: not compared: {error}"], True
-    head = f"against {comparison.before.run_id}: {answer(comparison.changes)}"
+    head = f"against {comparison.before.run_id}: {conclusion(comparison.changes)}"
     return [head, *compare_console(comparison.changes).splitlines()], comparison.failed
 
 

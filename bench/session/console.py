@@ -15,7 +15,7 @@ from sealbench.reports.schema.tasks import TASKS
 
 # Of the headlines of all tasks these are printed of a finished file; the table at the end has the others.
 PRINTED = ("size_bytes", "latency_ms", "bit_agreement", "bit_accuracy", "score_error_pct")
-_WORDS = {metric: words for task in TASKS for metric, (words, _) in task.headlines.items()}
+_WORDS = {metric: headline.heading for task in TASKS for metric, headline in task.headlines.items()}
 
 
 class RunConsole:

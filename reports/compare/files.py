@@ -4,18 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sealbench.reports.compare.changes import Change, Status, compare, regressions
+from sealbench.reports.compare.changes import Change, compare, regressions
 from sealbench.reports.compare.plot import compare_figure
 from sealbench.reports.compare.tables import (
-    answer,
-    change_label,
-    change_text,
+    changes_table,
     compare_csv,
     compare_markdown,
+    conclusion,
     counts_text,
-    not_compared,
-    shown_changes,
-    whole_cases,
+    other_tables,
 )
 from sealbench.reports.files import os_errors_as_report_errors, remove, write_atomically
 from sealbench.reports.gates.judge import Gate
@@ -23,7 +20,6 @@ from sealbench.reports.render.page.templates import embedded, page
 from sealbench.reports.render.plots.style import png
 from sealbench.reports.run.comparability import Difference, allowed_differences
 from sealbench.reports.run.loaded_run import LoadedRun, load_run
-from sealbench.reports.schema.formatting import format_value
 
 COMPARISON_DPI = 110
 """Pixels to the inch of the pictures that the pages of comparisons and histories hold as they are."""
@@ -103,33 +99,15 @@ def write_comparison(comparison: Comparison, folder: Path) -> list[Path]:
 
 def _page(comparison: Comparison, picture: bytes | None) -> str:
     changes = comparison.changes
-    rows = [
-        {
-            "status": change.status.value,
-            "gated": change.gated,
-            "of": change_label(change),
-            "metric": change.metric,
-            "before": format_value(change.metric, change.before),
-            "after": format_value(change.metric, change.after),
-            "change": change_text(change),
-            "evidence": ", ".join(part for part in (change.evidence, change.words) if part),
-        }
-        for change in shown_changes(changes)
-    ]
     return page(
         "compare.html.j2",
         {
             "before": comparison.before.run_id,
             "after": comparison.after.run_id,
-            "answer": answer(changes),
+            "conclusion": conclusion(changes),
             "counts": counts_text(changes),
             "picture": embedded(picture),
-            "rows": rows,
-            "lists": [
-                ("New", whole_cases(changes, Status.NEW)),
-                ("Missing", whole_cases(changes, Status.MISSING)),
-                ("Not compared", not_compared(changes)),
-            ],
-            "differences": comparison.differences,
+            "changes": changes_table(changes, len(changes)),
+            "others": other_tables(changes, comparison.differences),
         },
     )

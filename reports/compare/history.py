@@ -11,9 +11,8 @@ from sealbench.reports.run.loaded_run import LoadedRun, load_run
 from sealbench.reports.run.reader import load_plan
 from sealbench.reports.schema.metrics import reason_not_applicable
 from sealbench.reports.schema.records import Case
-from sealbench.reports.schema.tasks import TASKS
+from sealbench.reports.schema.tasks import HEADLINES
 
-HEADLINES = tuple(dict.fromkeys(metric for task in TASKS for metric in task.headlines))
 _RUN_ID_TIME = "%Y%m%d-%H%M%S-%f"
 
 

@@ -1,6 +1,5 @@
 """A history as table, CSV, picture and page."""
 
-import io
 import math
 from collections.abc import Sequence
 from itertools import pairwise
@@ -10,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sealbench.reports.compare.files import COMPARISON_DPI
-from sealbench.reports.compare.history import HEADLINES, Point
-from sealbench.reports.files import csv_text, os_errors_as_report_errors, write_atomically
+from sealbench.reports.compare.history import Point
+from sealbench.reports.files import os_errors_as_report_errors, write_atomically
 from sealbench.reports.render.page.templates import embedded, page
 from sealbench.reports.render.plots.style import (
     Model,
@@ -24,10 +23,19 @@ from sealbench.reports.render.plots.style import (
     png,
     style_of,
 )
-from sealbench.reports.render.tables import CONSOLE_WIDTH
-from sealbench.reports.schema.formatting import case_label, format_value, plain_text
+from sealbench.reports.render.table import (
+    Column,
+    Table,
+    console_text,
+    csv_table,
+    missing_cell,
+    name_cell,
+    number_cell,
+)
+from sealbench.reports.schema.formatting import case_label, format_value
 from sealbench.reports.schema.metrics import METRICS
 from sealbench.reports.schema.records import CASE_COLUMNS, Case
+from sealbench.reports.schema.tasks import HEADLINES
 
 HISTORY_COLUMNS = (
     "time",
@@ -77,7 +85,7 @@ def history_csv(points: Sequence[Point]) -> str:
         )
         for point in points
     ]
-    return csv_text([HISTORY_COLUMNS, *rows])
+    return csv_table(HISTORY_COLUMNS, rows)
 
 
 def history_console(points: Sequence[Point]) -> str:
@@ -90,29 +98,21 @@ def history_console(points: Sequence[Point]) -> str:
         A table of at most 100 columns. A bar before the number of runs says that the line is broken: its first and its
         last value cannot be compared.
     """
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("of", no_wrap=True, overflow="ellipsis", width=42)
-    table.add_column("metric", no_wrap=True, overflow="ellipsis", width=20)
-    for heading, width in (("runs", 5), ("first", 12), ("last", 12)):
-        table.add_column(heading, justify="right", no_wrap=True, overflow="ellipsis", width=width)
-    for (case, dataset, metric), line in lines(points).items():
-        broken = "|" if line[-1].segment else ""
-        table.add_row(
-            Text(plain_text(_label(case, dataset))),
-            Text(metric),
-            Text(f"{broken}{len(line)}"),
-            Text(format_value(metric, line[0].value)),
-            Text(format_value(metric, line[-1].value)),
+    columns = (
+        Column("of", width=42),
+        Column("metric", width=20),
+        *(Column(heading, numeric=True, width=width) for heading, width in (("runs", 5), ("first", 12), ("last", 12))),
+    )
+    rows = [
+        (
+            name_cell(_label(case, dataset)),
+            name_cell(metric),
+            number_cell(len(line), f"{'|' if line[-1].segment else ''}{len(line)}"),
+            *(number_cell(point.value, format_value(metric, point.value)) for point in (line[0], line[-1])),
         )
-    console = Console(file=io.StringIO(), width=CONSOLE_WIDTH, no_color=True, legacy_windows=False)
-    with console.capture() as capture:
-        console.print(table)
-    return "\n".join(row.rstrip() for row in capture.get().splitlines()) + "\n"
+        for (case, dataset, metric), line in lines(points).items()
+    ]
+    return console_text([Table("", columns, tuple(rows))])
 
 
 def lines(points: Sequence[Point]) -> dict[tuple[Case, str, str], list[Point]]:
@@ -212,23 +212,30 @@ def _draw(axes: Axes, model: Model, points: Sequence[Point], choices: Sequence[s
 
 def _page(points: Sequence[Point], notes: Sequence[str], picture: bytes | None) -> str:
     runs = list(dict.fromkeys((point.run, point.run_id, point.time, point.commit) for point in points))
-    rows = [
-        {
-            "of": _label(case, dataset),
-            "metric": metric,
-            "values": {point.run: format_value(metric, point.value) for point in line},
-            "breaks": [late.run for early, late in pairwise(line) if early.segment != late.segment],
+    columns = (
+        Column("of"),
+        Column("metric"),
+        *(
+            Column(f"{time:%Y-%m-%d %H:%M}", f"{run_id} {commit[:_SHORT_COMMIT]}", numeric=True)
+            for _, run_id, time, commit in runs
+        ),
+    )
+    rows = []
+    for (case, dataset, metric), line in lines(points).items():
+        breaks = {late.run for early, late in pairwise(line) if early.segment != late.segment}
+        values = {
+            point.run: number_cell(
+                point.value, ("| " if point.run in breaks else "") + format_value(metric, point.value)
+            )
+            for point in line
         }
-        for (case, dataset, metric), line in lines(points).items()
-    ]
+        cells = [values.get(number, missing_cell("")) for number, *_ in runs]
+        rows.append((name_cell(_label(case, dataset)), name_cell(metric), *cells))
     return page(
         "history.html.j2",
         {
-            "runs": [
-                {"number": number, "id": run_id, "time": f"{time:%Y-%m-%d %H:%M}", "commit": commit[:_SHORT_COMMIT]}
-                for number, run_id, time, commit in runs
-            ],
-            "rows": rows,
+            "runs": len(runs),
+            "values": Table("Values by run", columns, tuple(rows)),
             "notes": notes,
             "picture": embedded(picture),
         },

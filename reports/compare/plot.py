@@ -9,7 +9,7 @@ from sealbench.reports.compare.changes import Change, Status
 from sealbench.reports.compare.tables import SHOWN, change_label, shown_changes
 from sealbench.reports.render.plots.style import blank_grid
 from sealbench.reports.schema.formatting import plain_text
-from sealbench.reports.schema.tasks import TASKS
+from sealbench.reports.schema.tasks import HEADLINES
 
 MOST_ROWS = 30
 _LONGEST_LABEL = 72
@@ -21,7 +21,6 @@ _STYLES = {
     Status.CHANGED: ("#0072B2", "o"),
     Status.UNCHANGED: ("#999999", "o"),
 }
-_HEADLINES = {metric for task in TASKS for metric in task.headlines}
 
 
 def compare_figure(changes: Sequence[Change]) -> Figure | None:
@@ -36,7 +35,7 @@ def compare_figure(changes: Sequence[Change]) -> Figure | None:
     quiet = [
         change
         for change in changes
-        if change.status is Status.UNCHANGED and change.metric in _HEADLINES and change.evidence != "exact"
+        if change.status is Status.UNCHANGED and change.metric in HEADLINES and change.evidence != "exact"
     ]
     drawn = [(change, ends) for change in (*shown_changes(changes), *quiet) if (ends := _percent(change)) is not None]
     if not drawn:

@@ -1,15 +1,26 @@
 """The changes between two runs as tables: for the console, for programs (CSV) and for a pull request (Markdown)."""
 
-import io
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from sealbench.reports.compare.changes import Change, Status, count_statuses, regressions
-from sealbench.reports.files import csv_text
-from sealbench.reports.render.tables import CONSOLE_WIDTH
+from sealbench.reports.render.table import (
+    MOST_ROWS_OF_MARKDOWN,
+    Cell,
+    Column,
+    Table,
+    console_text,
+    csv_table,
+    limited,
+    markdown_table,
+    missing_cell,
+    name_cell,
+    number_cell,
+    words_cell,
+)
 from sealbench.reports.run.comparability import Difference
 from sealbench.reports.run.loaded_run import LoadedRun
-from sealbench.reports.schema.formatting import case_label, format_value, images_label, markdown_text, plain_text
+from sealbench.reports.schema.formatting import case_label, format_value, images_label, markdown_text
 from sealbench.reports.schema.metrics import METRICS
 from sealbench.reports.schema.records import CASE_COLUMNS
 
@@ -32,9 +43,7 @@ COMPARE_COLUMNS = (
 )
 SHOWN = (Status.WORSE, Status.BETTER, Status.CHANGED)
 """What is shown row by row; the other rows are counted."""
-MOST_ROWS = 40
 _VALUE_WIDTH, _MOST_METRICS = 10, 4
-_STYLES = {Status.WORSE: "bold red", Status.BETTER: "green"}
 
 
 def compare_csv(changes: Iterable[Change]) -> str:
@@ -66,7 +75,30 @@ def compare_csv(changes: Iterable[Change]) -> str:
         )
         for change in changes
     ]
-    return csv_text([COMPARE_COLUMNS, *rows])
+    return csv_table(COMPARE_COLUMNS, rows)
+
+
+def changes_table(changes: Iterable[Change], most: int) -> Table:
+    """Show what changed, worst first.
+
+    Args:
+        changes: What `compare` gives.
+        most: How many rows are shown.
+
+    Returns:
+        A row for each of the first `shown_changes`.
+    """
+    columns = (
+        Column("", width=7),
+        Column("of", width=31),
+        Column("metric", width=20),
+        Column("before", numeric=True, width=_VALUE_WIDTH),
+        Column("after", numeric=True, width=_VALUE_WIDTH),
+        Column("change", numeric=True, width=15),
+        Column("evidence"),
+    )
+    rows = shown_changes(changes)
+    return limited("", columns, [_row(change) for change in rows[:most]], "compare.csv", most, len(rows))
 
 
 def compare_console(changes: Sequence[Change], color: bool = False) -> str:
@@ -77,48 +109,19 @@ def compare_console(changes: Sequence[Change], color: bool = False) -> str:
         color: Whether to colour with escape sequences.
 
     Returns:
-        A table of at most 100 columns and MOST_ROWS rows, and the counts of all rows.
+        A table of at most 100 columns and MOST_ROWS_OF_MARKDOWN rows, and the counts of all rows.
     """
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("", no_wrap=True, width=7)
-    table.add_column("of", no_wrap=True, overflow="ellipsis", width=31)
-    table.add_column("metric", no_wrap=True, overflow="ellipsis", width=20)
-    table.add_column("before", justify="right", no_wrap=True, overflow="ellipsis", width=_VALUE_WIDTH)
-    table.add_column("after", justify="right", no_wrap=True, overflow="ellipsis", width=_VALUE_WIDTH)
-    table.add_column("change", justify="right", no_wrap=True, overflow="ellipsis", width=15)
-    rows = shown_changes(changes)
-    for change in rows[:MOST_ROWS]:
-        table.add_row(
-            Text(change.status.value, style=_STYLES.get(change.status, "")),
-            Text(plain_text(change_label(change))),
-            Text(change.metric),
-            Text(_short(change.metric, change.before)),
-            Text(_short(change.metric, change.after)),
-            Text(change_text(change, interval=False)),
-        )
-    console = Console(
-        file=io.StringIO(), width=CONSOLE_WIDTH, force_terminal=color, no_color=not color, legacy_windows=False
-    )
-    with console.capture() as capture:
-        if rows:
-            console.print(table)
-        if len(rows) > MOST_ROWS:
-            console.print(Text(f"... and {len(rows) - MOST_ROWS} more in compare.csv"))
-        console.print(Text(counts_text(changes)))
-        for reason, count in not_compared(changes):
-            console.print(Text(plain_text(f"not compared ({count}): {reason}")))
-    return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
+    table = changes_table(changes, MOST_ROWS_OF_MARKDOWN)
+    reasons = [f"not compared ({count}): {reason}" for reason, count in not_compared(changes)]
+    drawn: list[Table | str] = [table] if table.rows else []
+    blocks = [*drawn, *([table.note] if table.note else []), counts_text(changes), *reasons]
+    return console_text(blocks, color=color)
 
 
 def compare_markdown(
     before: LoadedRun, after: LoadedRun, changes: Sequence[Change], differences: Sequence[Difference]
 ) -> str:
-    """Write the comparison on one page: the answer, what else differs, and each change.
+    """Write the comparison on one page: the conclusion, each change, and what else differs.
 
     Args:
         before: The earlier run.
@@ -129,21 +132,45 @@ def compare_markdown(
     Returns:
         Markdown, every name in it escaped.
     """
-    rows = shown_changes(changes)
     parts = [
-        f"## {markdown_text(after.run_id)} against {markdown_text(before.run_id)}",
-        f"**{markdown_text(answer(changes))}** {counts_text(changes)}.",
-        _changes_table(rows[:MOST_ROWS]),
-        f"... and {len(rows) - MOST_ROWS} more in `compare.csv`." if len(rows) > MOST_ROWS else "",
-        _listed("New", whole_cases(changes, Status.NEW)),
-        _listed("Missing", whole_cases(changes, Status.MISSING)),
-        _listed("Not compared", not_compared(changes)),
-        _differences_table(differences),
+        f"## {markdown_text(after.run_id)} compared with {markdown_text(before.run_id)}",
+        f"**{markdown_text(conclusion(changes))}** {counts_text(changes)}.",
+        markdown_table(changes_table(changes, MOST_ROWS_OF_MARKDOWN)),
+        *(markdown_table(table, "### ") for table in other_tables(changes, differences)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def answer(changes: Sequence[Change]) -> str:
+def other_tables(changes: Sequence[Change], differences: Sequence[Difference]) -> list[Table]:
+    """Show what is new, missing and not compared, and what else differs between the runs.
+
+    Args:
+        changes: What `compare` gives.
+        differences: What `allowed_differences` gives.
+
+    Returns:
+        Only tables that have rows.
+    """
+    counted = (Column("of"), Column("rows", numeric=True))
+    found = [
+        limited(
+            title,
+            counted,
+            [(words_cell(text), number_cell(count, str(count))) for text, count in entries],
+            "compare.csv",
+        )
+        for title, entries in (
+            ("New", whole_cases(changes, Status.NEW)),
+            ("Missing", whole_cases(changes, Status.MISSING)),
+            ("Not compared", not_compared(changes)),
+        )
+    ]
+    rows = tuple(tuple(map(words_cell, (item.field, item.before, item.after))) for item in differences)
+    found.append(Table("What else differs", (Column(""), Column("before"), Column("after")), rows))
+    return [table for table in found if table.rows]
+
+
+def conclusion(changes: Sequence[Change]) -> str:
     """Say in a sentence what the comparison found.
 
     Args:
@@ -250,7 +277,7 @@ def change_text(change: Change, interval: bool = True) -> str:
         interval: Whether to add its 95 % interval.
 
     Returns:
-        For example "+4.2 % [+3.8, +4.6]" or "-0.50 points"; "" where there is no change to tell.
+        For example "+4.2 % [+3.8, +4.6]" or "-0.50 points"; "" where there is no change.
     """
     if change.change is None:
         return ""
@@ -273,47 +300,21 @@ def _values_are(count: int) -> str:
     return "value is" if count == 1 else "values are"
 
 
-def _short(metric: str, value: float | None) -> str:
-    """A value for a narrow cell: without its unit where that is a long word."""
+def _row(change: Change) -> tuple[Cell, ...]:
+    status = change.status.value
+    return (
+        Cell(status, SHOWN.index(change.status), kind=status, strong=change.gated and change.status is Status.WORSE),
+        name_cell(change_label(change)),
+        name_cell(change.metric),
+        _value_cell(change.metric, change.before),
+        _value_cell(change.metric, change.after),
+        Cell(change_text(change), kind="number", short=change_text(change, interval=False)),
+        words_cell(", ".join(part for part in (change.evidence, change.words) if part)),
+    )
+
+
+def _value_cell(metric: str, value: float | None) -> Cell:
     text = format_value(metric, value)
-    return text if len(text) <= _VALUE_WIDTH else text.partition(" ")[0]
-
-
-def _changes_table(rows: Sequence[Change]) -> str:
-    if not rows:
-        return ""
-    lines = ["| | of | metric | before | after | change | evidence |", "| --- | --- | --- | ---: | ---: | ---: | --- |"]
-    for change in rows:
-        status = f"**{change.status.value}**" if change.gated and change.status is Status.WORSE else change.status.value
-        evidence = ", ".join(part for part in (change.evidence, change.words) if part)
-        cells = [
-            status,
-            markdown_text(change_label(change)),
-            change.metric,
-            markdown_text(format_value(change.metric, change.before)),
-            markdown_text(format_value(change.metric, change.after)),
-            markdown_text(change_text(change)),
-            markdown_text(evidence),
-        ]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
-def _listed(title: str, entries: Sequence[tuple[str, int]]) -> str:
-    if not entries:
-        return ""
-    lines = [
-        f"- {markdown_text(text)} ({count} {'row' if count == 1 else 'rows'})" for text, count in entries[:MOST_ROWS]
-    ]
-    return "\n".join([f"### {title}", "", *lines])
-
-
-def _differences_table(differences: Sequence[Difference]) -> str:
-    if not differences:
-        return ""
-    lines = ["### What else differs", "", "| | before | after |", "| --- | --- | --- |"]
-    lines += [
-        f"| {markdown_text(item.field)} | {markdown_text(item.before)} | {markdown_text(item.after)} |"
-        for item in differences[:MOST_ROWS]
-    ]
-    return "\n".join(lines)
+    if value is None:
+        return missing_cell(text)
+    return number_cell(value, text, short=text if len(text) <= _VALUE_WIDTH else text.partition(" ")[0])

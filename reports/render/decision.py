@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from sealbench.reports.gates.judge import GateResult, Verdict
 from sealbench.reports.gates.standings import Standing
-from sealbench.reports.render.tables import model_label, models_task, precision_label
+from sealbench.reports.render.tables import case_of, model_label, models_task, precision_label
 from sealbench.reports.schema.formatting import format_value
 from sealbench.reports.schema.metrics import METRICS, SEEDED
-from sealbench.reports.schema.records import CASE_COLUMNS, Case
+from sealbench.reports.schema.records import Case
 
 Row = dict  # one row of the summary frame
 _MOST_METRICS = 3
@@ -35,11 +35,6 @@ class Advice:
     ship: str | None
     facts: tuple[str, ...]
     remarks: tuple[str, ...]
-
-
-def case_of(row: Row) -> Case:
-    """The case of a row of the summary frame."""
-    return Case(*(row[name] for name in CASE_COLUMNS))
 
 
 def by_model(rows: Sequence[Row]) -> dict[str, list[Row]]:
@@ -68,7 +63,7 @@ def smallest_that_passes(rows: Sequence[Row]) -> Row | None:
     return min(passed, key=lambda row: row["size_bytes"], default=None)
 
 
-def praise(row: Row, rows: Sequence[Row]) -> tuple[str, ...]:
+def headline_facts(row: Row, rows: Sequence[Row]) -> tuple[str, ...]:
     """Say the headlines of a file in words.
 
     Args:
@@ -79,9 +74,9 @@ def praise(row: Row, rows: Sequence[Row]) -> tuple[str, ...]:
         For example ("72.9 % smaller than float32", "2.96 x as fast as PyTorch").
     """
     return tuple(
-        f"{format_value(metric, row[metric])} {words}"
-        for metric, words in models_task(rows).praise
-        if row[metric] is not None
+        f"{format_value(metric, row[metric])} {headline.words}"
+        for metric, headline in models_task(rows).headlines.items()
+        if headline.words and row[metric] is not None
     )
 
 
@@ -140,7 +135,7 @@ def _advice(model: str, rows: Sequence[Row], standings: Mapping[Case, Standing])
         rows[0]["weights"] == SEEDED,
         any(is_measured(row) for row in rows),
         None if best is None else precision_label(best),
-        () if best is None else praise(best, rows),
+        () if best is None else headline_facts(best, rows),
         tuple(remark for remark in remarks if remark),
     )
 

@@ -6,19 +6,13 @@ from collections.abc import Sequence
 import pandas as pd
 
 from sealbench.reports.gates.judge import GateResult, Verdict
-from sealbench.reports.render.decision import by_model, praise, smallest_that_passes
-from sealbench.reports.render.tables import model_label, models_task, precision_label
-from sealbench.reports.schema.formatting import case_label, format_value, images_label, markdown_text, rewrites_note
+from sealbench.reports.render.decision import by_model, headline_facts, smallest_that_passes
+from sealbench.reports.render.gates import verdict_table
+from sealbench.reports.render.table import MOST_ROWS_OF_MARKDOWN, markdown_table
+from sealbench.reports.render.tables import model_label, models_task, precision_label, summary_table
+from sealbench.reports.schema.formatting import case_label, markdown_text, rewrites_note
 from sealbench.reports.schema.tasks import TASKS, WATERMARK, TaskReport
 
-# A comment may have 65 536 characters on GitHub; a run where everything failed must still be posted.
-MOST_ROWS = 40
-_CELLS = {
-    Verdict.PASS: "pass",
-    Verdict.FAIL: "**FAIL**",
-    Verdict.INCONCLUSIVE: "**inconclusive**",
-    Verdict.NOT_APPLICABLE: "n/a",
-}
 _SEEDED_NOTE = (
     "_seeded_: untrained weights. Size, latency and fidelity to PyTorch mean something, accuracy against the "
     "embedded message does not and is not judged (n/a)."
@@ -47,12 +41,19 @@ def summary_markdown(
         f"## {' and '.join(task.title for task in by_task) or WATERMARK.title} by precision",
         answer(rows, results, measured),
         *(f"> **Note:** {markdown_text(note)}" for note in notes),
-        *(_summary_table(task, of_task) for task, of_task in by_task.items()),
+        *(markdown_table(summary_table("", task, of_task)) for task, of_task in by_task.items()),
         markdown_text(rewrites_note(row["rewrites"] for row in rows)),
         robustness,
         _SEEDED_NOTE if any(row["weights"] == "seeded" for row in rows) else "",
-        _gate_table("Failed gates", [item for item in results if item.verdict is Verdict.FAIL]),
-        _gate_table("Inconclusive gates", [item for item in results if item.verdict is Verdict.INCONCLUSIVE]),
+        *(
+            markdown_table(
+                verdict_table(
+                    title, [result for result in results if result.verdict is verdict], MOST_ROWS_OF_MARKDOWN
+                ),
+                "### ",
+            )
+            for title, verdict in (("Failed gates", Verdict.FAIL), ("Inconclusive gates", Verdict.INCONCLUSIVE))
+        ),
         "Every verdict with its reason is in `verdicts.csv`, every value in `results.csv`.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -108,7 +109,7 @@ def _choice(rows: list[Record]) -> str | None:
     best = smallest_that_passes(rows)
     if best is None:
         return None
-    facts = praise(best, rows)
+    facts = headline_facts(best, rows)
     details = f" ({', '.join(facts)})" if facts else ""
     return f"{markdown_text(model_label(best))} **{markdown_text(precision_label(best))}**{details}"
 
@@ -118,46 +119,3 @@ def _by_task(rows: Sequence[Record]) -> dict[TaskReport, list[Record]]:
     found = [(models_task(of_model), of_model) for of_model in by_model(rows).values()]
     by_task = {task: [row for own, of_model in found for row in of_model if own is task] for task in TASKS}
     return {task: of_task for task, of_task in by_task.items() if of_task}
-
-
-def _summary_table(task: TaskReport, rows: Sequence[Record]) -> str:
-    headings = ["model", "precision", *(heading for heading, _ in task.headlines.values()), "gates"]
-    lines = [_line(headings), _line(["---", "---", *("---:" for _ in task.headlines), "---"])]
-    for row in rows:
-        values = [format_value(metric, row[metric]) for metric in task.headlines]
-        names = [markdown_text(model_label(row)), markdown_text(precision_label(row))]
-        lines.append(_line([*names, *values, _CELLS[Verdict(row["verdict"])]]))
-    return "\n".join(lines)
-
-
-def _gate_table(title: str, results: Sequence[GateResult]) -> str:
-    if not results:
-        return ""
-    lines = [
-        f"### {title}",
-        "",
-        _line(["metric", "of", "value", "limit", "what was found", "why this limit"]),
-        _line(["---"] * 6),
-        *(_line(_gate_cells(result)) for result in results[:MOST_ROWS]),
-    ]
-    if len(results) > MOST_ROWS:
-        lines += ["", f"... and {len(results) - MOST_ROWS} more in `verdicts.csv`."]
-    return "\n".join(lines)
-
-
-def _gate_cells(result: GateResult) -> list[str]:
-    gate, row = result.gate, result.measurement
-    label = case_label(result.case) if result.case else gate.where_text
-    images = images_label(result.dataset, result.attack)
-    return [
-        gate.metric,
-        markdown_text(label + (f", {images}" if images else "")),
-        "missing" if row is None else markdown_text(format_value(gate.metric, row.value)),
-        markdown_text(f"{gate.op} {format_value(gate.metric, gate.limit)}"),
-        markdown_text(result.explanation),
-        markdown_text(gate.reason),
-    ]
-
-
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"

@@ -10,9 +10,8 @@ from pathlib import Path
 
 from sealbench.reports.errors import ReportError
 from sealbench.reports.files import write_atomically
-from sealbench.reports.gates.exemptions import UNGATED
 from sealbench.reports.gates.judge import load_gates
-from sealbench.reports.schema.metrics import METRICS
+from sealbench.reports.schema.metrics import METRICS, Metric
 
 BEGIN = "<!-- metrics: written by `python -m sealbench.reports.render.metric_table docs/data-contract.md` -->"
 END = "<!-- end of metrics -->"
@@ -22,17 +21,16 @@ def metric_table() -> str:
     """Draw the table.
 
     Returns:
-        Markdown, a row for each metric of the registry: its unit, which direction is better, its definition, and how
-        many of the default gates judge it or why none does.
+        Markdown, a row for each metric of the registry: its unit, which direction is better, its definition, how many
+        of the default gates judge it or why none does, and which pictures draw it.
     """
     rows = [
         f"| `{metric.name}` | {metric.unit} | {metric.better} | {metric.description.replace('|', chr(92) + '|')} "
-        f"| {_judged(metric.name)} |"
+        f"| {_gate(metric)} | {', '.join(f'`plots/{name}.png`' for name in metric.plots)} |"
         for metric in METRICS.values()
     ]
-    return (
-        "\n".join(["| metric | unit | better | definition | judged |", "| --- | --- | --- | --- | --- |", *rows]) + "\n"
-    )
+    head = ["| metric | unit | better | definition | gate | plot |", "| --- | --- | --- | --- | --- | --- |"]
+    return "\n".join([*head, *rows]) + "\n"
 
 
 def write_table(page: Path) -> None:
@@ -54,11 +52,9 @@ def write_table(page: Path) -> None:
     write_atomically(page, f"{before}{BEGIN}\n\n{metric_table()}\n{END}{after}")
 
 
-def _judged(name: str) -> str:
-    count = sum(gate.metric == name for gate in load_gates())
-    if count:
-        return f"{count} gate{'s' if count > 1 else ''}"
-    return next((entry.reason for entry in UNGATED if not entry.where and name in entry.metrics), "no gate")
+def _gate(metric: Metric) -> str:
+    count = sum(gate.metric == metric.name for gate in load_gates())
+    return f"{count} gate{'s' if count > 1 else ''}" if count else metric.no_gate or "no gate"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,6 +1,6 @@
 """From a saved record to verdicts, tables and pictures; measures nothing, so it can be repeated at will."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +11,9 @@ from sealbench.reports.files import write_atomically
 from sealbench.reports.gates.judge import EXIT_INCONCLUSIVE, EXIT_PASS, Gate, GateResult, exit_code, judge
 from sealbench.reports.render.markdown import summary_markdown
 from sealbench.reports.render.page.run import PAGE, page_html
-from sealbench.reports.render.plots.figures import FIGURES, write_plots
+from sealbench.reports.render.plots.figures import FIGURES, Draw, compose, write_plots
 from sealbench.reports.render.plots.robustness import robustness_markdown
-from sealbench.reports.render.record import RunRecord, load_record
+from sealbench.reports.render.record import load_record
 from sealbench.reports.render.tables import summary_frame, write_summary_csv, write_verdicts_csv
 from sealbench.reports.run.reader import load_plan, load_results
 from sealbench.reports.schema.records import Expectation, Measurement
@@ -43,7 +43,7 @@ class Rendered:
     files: tuple[Path, ...]
 
 
-def render(run_dir: Path | str, gates: Sequence[Gate]) -> Rendered:
+def render(run_dir: Path | str, gates: Sequence[Gate], figures: Mapping[str, Draw] = FIGURES) -> Rendered:
     """Judge a run and write verdicts.csv, summary.csv, summary.md, plots/ and report.html.
 
     Works on a run that died half way as well: what it promised and did not measure fails its gates.
@@ -51,6 +51,7 @@ def render(run_dir: Path | str, gates: Sequence[Gate]) -> Rendered:
     Args:
         run_dir: A run's folder.
         gates: What is asked; none when the run is only to be shown.
+        figures: The pictures by name; they take most of the time, and a caller that needs none of them gives none.
 
     Returns:
         The verdicts, the summary, and what was written. The exit code is 10 instead of 0 when gates judged a run
@@ -72,25 +73,26 @@ def render(run_dir: Path | str, gates: Sequence[Gate]) -> Rendered:
         _write_summary(folder, frame, results, measurements, notes),
     ]
     record, problems = load_record(folder, measurements, results)
-    pictures, failed = _draw(folder, record)
-    problems += failed
+    pictures, uncomposed = compose(record, figures)
+    plots, unwritten = write_plots(pictures, _plots_folder(folder))
+    problems += [*uncomposed, *unwritten]
     if problems:
         notes += problems
         _write_summary(folder, frame, results, measurements, notes)
-    page = write_atomically(folder / PAGE, page_html(folder, record, frame, gates, notes))
+    page = write_atomically(folder / PAGE, page_html(folder, record, frame, gates, pictures, notes))
     code = exit_code(results, len(measurements))
     if code == EXIT_PASS and gates and plan is None:
         code = EXIT_INCONCLUSIVE
-    return Rendered(tuple(results), frame, code, tuple(notes), page, (*files, page, *pictures))
+    return Rendered(tuple(results), frame, code, tuple(notes), page, (*files, page, *plots))
 
 
-def _draw(folder: Path, record: RunRecord) -> tuple[list[Path], list[str]]:
+def _plots_folder(folder: Path) -> Path:
     plots = folder / "plots"
     try:
         plots.mkdir(exist_ok=True)
     except OSError as error:
         raise ReportError(f"cannot use {plots}: {error.strerror or error}") from error
-    return write_plots(record, plots, FIGURES)
+    return plots
 
 
 def _write_summary(

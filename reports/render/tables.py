@@ -1,31 +1,38 @@
-"""Summary and verdict tables: for programs (CSV, every digit) and for the console."""
+"""Summary and verdicts of a run: as a frame, as CSV with every digit, and as tables for people."""
 
-from __future__ import annotations
-
-import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from sealbench.reports.files import csv_text, write_atomically
+from sealbench.reports.files import write_atomically
 from sealbench.reports.gates.judge import GateResult, Verdict
-from sealbench.reports.gates.standings import worst_verdict
+from sealbench.reports.gates.standings import Standing, worst_verdict
+from sealbench.reports.render.plots.style import in_order
+from sealbench.reports.render.plots.values import with_interval
+from sealbench.reports.render.table import (
+    CONSOLE_WIDTH,
+    VERDICT_WORDS,
+    Cell,
+    Column,
+    Table,
+    console_text,
+    csv_table,
+    definition,
+    missing_cell,
+    name_cell,
+    number_cell,
+    verdict_cell,
+)
 from sealbench.reports.schema.formatting import (
-    NOT_APPLICABLE_TEXT,
     format_value,
-    plain_text,
     precision_name,
     rewrites_note,
     threads_text,
 )
-from sealbench.reports.schema.metrics import METRICS, SEEDED, reason_not_applicable
+from sealbench.reports.schema.metrics import METRICS, SEEDED, Headline, reason_not_applicable
 from sealbench.reports.schema.records import CASE_COLUMNS, Case, Measurement
 from sealbench.reports.schema.tasks import TaskReport, task_of
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 VERDICT_COLUMNS = (
     "verdict",
@@ -44,13 +51,8 @@ VERDICT_COLUMNS = (
     "explanation",
 )
 SUMMARY_COLUMNS = (*CASE_COLUMNS, "dataset", "verdict", *METRICS)
-CONSOLE_WIDTH = 100
-_SHORT_VERDICTS = {
-    Verdict.PASS: ("pass", "green"),
-    Verdict.FAIL: ("FAIL", "bold red"),
-    Verdict.INCONCLUSIVE: ("open", "yellow"),
-    Verdict.NOT_APPLICABLE: ("n/a", "dim"),
-}
+_VALUE_WIDTH = 7
+_MOST_REASONS = 4
 
 
 def summary_frame(measurements: Sequence[Measurement], results: Sequence[GateResult]) -> pd.DataFrame:
@@ -92,7 +94,7 @@ def write_summary_csv(frame: pd.DataFrame, path: Path) -> Path:
     Raises:
         ReportError: The file cannot be written.
     """
-    return write_atomically(path, csv_text([frame.columns, *frame.itertuples(index=False, name=None)]))
+    return write_atomically(path, csv_table(frame.columns, frame.itertuples(index=False, name=None)))
 
 
 def write_verdicts_csv(results: Sequence[GateResult], path: Path) -> Path:
@@ -108,7 +110,45 @@ def write_verdicts_csv(results: Sequence[GateResult], path: Path) -> Path:
     Raises:
         ReportError: The file cannot be written.
     """
-    return write_atomically(path, csv_text([VERDICT_COLUMNS, *(_verdict_row(result) for result in results)]))
+    return write_atomically(path, csv_table(VERDICT_COLUMNS, map(_verdict_row, results)))
+
+
+def summary_table(
+    title: str,
+    task: TaskReport,
+    rows: Sequence[dict],
+    standings: Mapping[Case, Standing] | None = None,
+    measured: Mapping[tuple[Case, str, str], Measurement] | None = None,
+) -> Table:
+    """Show the headlines of files.
+
+    Args:
+        title: Of the table.
+        task: Of their models.
+        rows: Of the summary frame.
+        standings: By case, for what a page says of a verdict.
+        measured: By case, metric and dataset, for what a page says of a value.
+
+    Returns:
+        A row for each file. In a terminal the title stands for the model.
+    """
+    order = {label: place for place, label in enumerate(in_order(map(precision_label, rows)))}
+    columns = (
+        Column("model"),
+        Column("precision", "a star: the network was exactly rewritten before its export", width=17),
+        *(_headline_column(metric, headline) for metric, headline in task.headlines.items()),
+        Column("gates", "the worst verdict of all gates on the file, and how many there are of each", width=12),
+    )
+    body = [
+        (
+            name_cell(model_label(row)),
+            Cell(precision_label(row), order[precision_label(row)]),
+            *(_value_cell(metric, row, measured or {}) for metric in task.headlines),
+            _standing_cell(row, standings),
+        )
+        for row in rows
+    ]
+    return Table(title, columns, tuple(body))
 
 
 def console_summary(frame: pd.DataFrame, width: int = CONSOLE_WIDTH, color: bool = False) -> str:
@@ -116,51 +156,62 @@ def console_summary(frame: pd.DataFrame, width: int = CONSOLE_WIDTH, color: bool
 
     Args:
         frame: What `summary_frame` gives.
-        width: Columns of the terminal; 96 are needed for the table.
+        width: Columns of the terminal; 97 are needed for the table.
         color: Whether to colour the verdicts with escape sequences.
 
     Returns:
-        A table, at most `width` wide. "open" is INCONCLUSIVE; "n/a" is not measured or meaningless, and as a
-        verdict says that no gate applied.
+        A table for each model, at most `width` wide. "n/a" is not measured or meaningless, and as a verdict says that
+        no gate applied.
     """
-    from rich.console import Console
-    from rich.text import Text
-
     models: dict[str, list[dict]] = {}
     for row in frame.to_dict("records"):
-        models.setdefault(plain_text(model_label(row)), []).append(row)
-    console = Console(file=io.StringIO(), width=width, force_terminal=color, no_color=not color, legacy_windows=False)
-    with console.capture() as capture:
-        for model, rows in models.items():
-            console.print(Text(model, style="bold", overflow="ellipsis", no_wrap=True))
-            console.print(_console_table(rows, models_task(rows)))
-        if note := rewrites_note(frame["rewrites"]):
-            console.print(Text(note))
-        if (frame["weights"] == SEEDED).any():
-            console.print(Text("(seeded) untrained weights: size, latency and fidelity count, accuracy does not"))
-    return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
+        models.setdefault(model_label(row), []).append(row)
+    blocks: list[Table | str] = [summary_table(model, models_task(rows), rows) for model, rows in models.items()]
+    if note := rewrites_note(frame["rewrites"]):
+        blocks.append(note)
+    if (frame["weights"] == SEEDED).any():
+        blocks.append("(seeded) untrained weights: size, latency and fidelity count, accuracy does not")
+    return console_text(blocks, width, color)
 
 
-def _console_table(rows: Sequence[dict], task: TaskReport) -> Table:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
+def case_of(row: dict) -> Case:
+    """The case of a row of the summary frame."""
+    return Case(*(row[name] for name in CASE_COLUMNS))
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-    # Fixed widths, so that the tables of several models stand below each other.
-    table.add_column("precision", overflow="ellipsis", no_wrap=True, width=17)
-    for _, heading in task.headlines.values():
-        table.add_column(heading, justify="right", no_wrap=True, width=7)
-    table.add_column("gates", no_wrap=True, width=5)
-    for row in rows:
-        word, style = _SHORT_VERDICTS[Verdict(row["verdict"])]
-        cells = [format_value(metric, row[metric]) for metric in task.headlines]
-        table.add_row(
-            Text(plain_text(precision_label(row))),
-            *(Text(cell.partition(" ")[0], style="dim" if cell == NOT_APPLICABLE_TEXT else "") for cell in cells),
-            Text(word, style=style),
-        )
-    return table
+
+def counts_text(standing: Standing) -> str:
+    """How many verdicts of each kind a case has, e.g. "2 failed, 9 pass"."""
+    return ", ".join(f"{count} {VERDICT_WORDS[verdict]}" for verdict, count in standing.counts.items())
+
+
+def with_reasons(words: Sequence[str], standing: Standing) -> str:
+    """Add to some words the first reasons of a standing."""
+    return "; ".join([*words, *standing.reasons[:_MOST_REASONS]])
+
+
+def _headline_column(metric: str, headline: Headline) -> Column:
+    width = max(_VALUE_WIDTH, *map(len, headline.short.split("\n")))
+    return Column(headline.heading, definition(metric), numeric=True, width=width, short=headline.short)
+
+
+def _value_cell(metric: str, row: dict, measured: Mapping[tuple[Case, str, str], Measurement]) -> Cell:
+    value = row[metric]
+    text = format_value(metric, value)
+    if value is None:
+        why = "untrained weights" if METRICS[metric].needs_trained and row["weights"] == SEEDED else "not measured"
+        return missing_cell(text, why)
+    own = [found for images in ("", row["dataset"]) if (found := measured.get((case_of(row), metric, images)))]
+    tip = f"{with_interval(own[0])}, n = {own[0].n}" if own else text
+    return number_cell(value, text, tip, text.partition(" ")[0])
+
+
+def _standing_cell(row: dict, standings: Mapping[Case, Standing] | None) -> Cell:
+    standing = (standings or {}).get(case_of(row))
+    if standings is None:
+        return verdict_cell(Verdict(row["verdict"]))
+    if standing is None:
+        return verdict_cell(Verdict.NOT_APPLICABLE, "no gate was asked")
+    return verdict_cell(standing.verdict, with_reasons([counts_text(standing)], standing))
 
 
 def models_task(rows: Sequence[dict]) -> TaskReport:

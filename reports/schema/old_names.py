@@ -5,8 +5,8 @@ Readers translate them; nothing writes them.
 
 from collections.abc import Mapping
 
-RENAMED_METRICS: Mapping[str, str] = {"negative_flips": "negative_flips", "positive_flips": "positive_flips"}
-RENAMED_COLUMNS: Mapping[str, str] = {"negative_flips": "negative_flips"}
+RENAMED_METRICS: Mapping[str, str] = {"harmful_flips": "negative_flips", "healing_flips": "positive_flips"}
+RENAMED_COLUMNS: Mapping[str, str] = {"harmful_flips": "negative_flips"}
 
 
 def current_metric(name: str) -> str:

@@ -5,9 +5,9 @@ from dataclasses import asdict
 
 import pandas as pd
 
-from sealbench.reports.render.page.cells import Cell, Column, Table, limited, name_cell, number_cell
 from sealbench.reports.render.plots.layer_errors import analysed_files
 from sealbench.reports.render.record import RunRecord
+from sealbench.reports.render.table import Cell, Column, Table, limited, name_cell, number_cell
 from sealbench.reports.render.tables import model_label
 from sealbench.reports.run.error_tables import severity
 from sealbench.reports.schema.tables import ERROR_TERMS, LAYER_ERRORS

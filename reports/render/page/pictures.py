@@ -1,24 +1,17 @@
 """The pictures of report.html: one panel for each model, so that a phone shows them one below the other."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 
-import pandas as pd
 from markupsafe import Markup
-from matplotlib.artist import Artist
-from matplotlib.figure import Figure
 
-from sealbench.reports.render.page.svg import inline_svg, swatch, take_head, take_legend
-from sealbench.reports.render.plots.figures import FIGURES
-from sealbench.reports.render.plots.logits import watermarked_pairs
-from sealbench.reports.render.plots.style import in_order
-from sealbench.reports.render.plots.values import labelled
-from sealbench.reports.render.record import RunRecord
+from sealbench.reports.render.page.svg import inline_svg, show_alone, swatch, take_legend
+from sealbench.reports.render.plots.style import Picture
 from sealbench.reports.render.tables import model_label
 
 _PANEL_INCHES = 5.4
-_SMALL_PANEL_INCHES = 2.7
+_SMALL_INCHES = 2.7
+_LEGEND_INCHES = 0.5  # of a panel's height, where the picture has a legend
 # In this order on the page, the most telling first. The others are in plots/: the tables say their numbers.
 _PICTURES = (
     "accuracy_vs_size",
@@ -34,7 +27,6 @@ _PICTURES = (
 )
 # A glance is enough for these, so their panels are small.
 _SMALL = ("logits_scatter", "score_scatter")
-Split = Callable[[RunRecord], Iterator[tuple[RunRecord, str]]]
 
 
 @dataclass(frozen=True)
@@ -79,82 +71,42 @@ class Section:
         return sum(len(svg.encode()) for svg in (*panels, *self.legend.values()))
 
 
-def picture_sections(record: RunRecord, limit_bytes: int) -> list[Section]:
-    """Draw what the record has the data for.
+def picture_sections(pictures: Mapping[str, Picture], limit_bytes: int) -> list[Section]:
+    """Show composed pictures panel by panel.
 
     Args:
-        record: Of the run.
-        limit_bytes: How much all pictures together may take; those that come later are left out, which is said.
+        pictures: What `compose` gives, by name; afterwards each of them shows its last panel alone.
+        limit_bytes: How much all of them together may take; those that come later are left out, which is said.
 
     Returns:
-        Only kinds of which there is a picture, or was to be one.
+        A section for each picture of the page, in the page's order.
     """
     sections = []
-    of_models = [(model_label(asdict(model)), record.of(model)) for model in record.models]
     for name in _PICTURES:
-        section = _section(name, of_models, limit_bytes)
-        limit_bytes -= section.size_bytes
-        if section.groups or section.left_out:
+        if name in pictures:
+            section = _section(name, pictures[name], limit_bytes)
+            limit_bytes -= section.size_bytes
             sections.append(section)
     return sections
 
 
-def _section(name: str, of_models: Sequence[tuple[str, RunRecord]], limit_bytes: int) -> Section:
-    split = _SPLITS.get(name)
-    section = Section(name, name.replace("_", " ").capitalize(), small=name in _SMALL)
-    handles: dict[str, Artist] = {}
-    for number, (owner, record) in enumerate(of_models):
-        try:
-            for part, file in (split or _whole)(record):
-                figure = FIGURES[name](part)
-                if figure is None:
-                    continue
-                section.title, section.subtitle = take_head(figure)
-                handles |= take_legend(figure)
-                group = section.groups.setdefault(owner if split else "", [])
-                place = f"{name.replace('_', '-')}-{number}-{len(group)}"
-                svg = _panel(figure, place, f"{section.title}: {owner} {file}", section.small)
-                if section.size_bytes + len(svg.encode()) <= limit_bytes:
-                    group.append(Panel(file or owner, svg))
-                else:
-                    section.left_out = f"The page would be too large with all of them: plots/{name}.png has the rest."
-        except Exception as error:  # the verdicts stand without a picture, and the page names the one that failed
-            section.left_out = f"{owner} could not be drawn: {type(error).__name__}: {error}"
-    section.legend = {
-        key: swatch(handles[key], f"{name.replace('_', '-')}-key-{place}") for place, key in enumerate(handles)
-    }
+def _section(name: str, picture: Picture, limit_bytes: int) -> Section:
+    section = Section(name, picture.title, picture.subtitle, small=name in _SMALL)
+    prefix = name.replace("_", "-")
+    try:
+        for place, (words, handle) in enumerate(take_legend(picture)):
+            section.legend[words] = swatch(handle, f"{prefix}-key-{place}")
+        room = _LEGEND_INCHES if section.legend else 0.0
+        for number, panel in enumerate(picture.panels):
+            owner = model_label(asdict(panel.model))
+            group = section.groups.setdefault(owner if panel.file else "", [])
+            size = (_SMALL_INCHES, _SMALL_INCHES) if section.small else (_PANEL_INCHES, panel.height - room)
+            show_alone(picture, panel, size)
+            svg = inline_svg(picture, f"{prefix}-{number}", f"{section.title}: {owner} {panel.file}")
+            if section.size_bytes + len(svg.encode()) <= limit_bytes:
+                group.append(Panel(panel.file or owner, svg))
+            else:
+                section.left_out = f"The page would be too large with all of them: plots/{name}.png has the rest."
+    except Exception as error:  # the verdicts stand without a picture, and the page names the one that failed
+        section.left_out = f"It could not be drawn: {type(error).__name__}: {error}"
     return section
-
-
-def _panel(figure: Figure, name: str, words: str, small: bool) -> Markup:
-    figure.set_figwidth(_SMALL_PANEL_INCHES if small else _PANEL_INCHES)
-    if small:
-        figure.set_figheight(_SMALL_PANEL_INCHES)
-    for axes in figure.axes:
-        axes.set_title("")  # the page says it as text
-        if small:
-            axes.set_ylabel(axes.get_ylabel().rpartition("\n")[2])
-    return inline_svg(figure, name, words)
-
-
-def _whole(record: RunRecord) -> Iterator[tuple[RunRecord, str]]:
-    yield record, ""
-
-
-def _by_file(table: str, rows_of: Callable[[RunRecord], pd.DataFrame]) -> Split:
-    """Parts of a record with the rows of one file each, by the column `label`."""
-
-    def split(record: RunRecord) -> Iterator[tuple[RunRecord, str]]:
-        rows = rows_of(record)
-        for label in in_order(rows["label"].unique()):
-            part: dict[str, Any] = {table: rows[rows["label"] == label]}
-            yield replace(record, **part), label
-
-    return split
-
-
-_SPLITS: dict[str, Split] = {
-    "logits_scatter": _by_file("bits", lambda record: watermarked_pairs(record.bits)),
-    "score_scatter": _by_file("scores", lambda record: labelled(record.scores[record.scores["backend"] != "torch"])),
-    "layer_errors": _by_file("layer_errors", lambda record: labelled(record.layer_errors)),
-}

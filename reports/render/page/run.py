@@ -3,33 +3,34 @@
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 from markupsafe import Markup
 
 from sealbench.reports.gates.judge import Gate, GateResult, Verdict
 from sealbench.reports.render.decision import advise, overall
-from sealbench.reports.render.page.cells import verdict_cell
+from sealbench.reports.render.gates import gate_table, verdict_table
 from sealbench.reports.render.page.errors import error_tables
-from sealbench.reports.render.page.files import EmbeddedFile, embedded_files
-from sealbench.reports.render.page.gates import gate_table, verdict_table
+from sealbench.reports.render.page.files import embedded_files
 from sealbench.reports.render.page.pictures import picture_sections
+from sealbench.reports.render.page.svg import palette_css
 from sealbench.reports.render.page.tables import matrix, metric_table, summary_tables, worst_table
+from sealbench.reports.render.page.templates import page, source
+from sealbench.reports.render.plots.style import Picture
 from sealbench.reports.render.record import RunRecord
+from sealbench.reports.render.table import verdict_cell
 from sealbench.reports.run.reader import ENVIRONMENT
 from sealbench.reports.run.worst_images import worst_images
-from sealbench.reports.schema.formatting import plain_text, rewrites_note
+from sealbench.reports.schema.formatting import rewrites_note
 from sealbench.reports.schema.metrics import SEEDED
 
 PAGE = "report.html"
 LIMIT_BYTES = 5_000_000
 """A page must go through mail and open on a phone."""
 _PICTURE_BYTES = 3_000_000
-_TEMPLATES = Path(__file__).parents[1] / "templates"
 
 
 def page_html(
@@ -37,6 +38,7 @@ def page_html(
     record: RunRecord,
     frame: pd.DataFrame,
     gates: Sequence[Gate],
+    pictures: Mapping[str, Picture],
     notes: Sequence[str] = (),
 ) -> str:
     """Write the page of a run.
@@ -46,6 +48,7 @@ def page_html(
         record: Of the run.
         frame: What `summary_frame` gives.
         gates: What was asked.
+        pictures: What `compose` gives; they are used up.
         notes: What the reader must know about the run itself, e.g. that it died half way.
 
     Returns:
@@ -54,9 +57,9 @@ def page_html(
     rows: list[dict] = frame.to_dict("records")
     results = record.results
     verdict, sentence = overall(results, len(record.measurements))
-    script = (_TEMPLATES / "report.js").read_text(encoding="utf-8")
+    script = source("report.js")
     content: dict[str, Any] = {
-        "style": Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704  (ours)
+        "style": Markup(palette_css() + source("report.css")),  # noqa: S704  (ours)
         "script": Markup(script),  # noqa: S704  (ours)
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         "run_id": record.measurements[0].run_id if record.measurements else run_dir.name,
@@ -68,7 +71,7 @@ def page_html(
         "rewrites": rewrites_note(row["rewrites"] for row in rows),
         "matrix": matrix(rows, record.standings),
         "summaries": summary_tables(rows, record),
-        "pictures": picture_sections(record, _PICTURE_BYTES),
+        "pictures": picture_sections(pictures, _PICTURE_BYTES),
         "errors": error_tables(record),
         "worst": worst_table(worst_images(record.bits), record),
         "bad": verdict_table("Failed and inconclusive gates", _of(results, Verdict.FAIL, Verdict.INCONCLUSIVE)),
@@ -78,23 +81,10 @@ def page_html(
         "metrics": metric_table(record.measurements),
         "environment": _environment(run_dir / ENVIRONMENT),
     }
-    template = _templates().get_template("report.html.j2")
-    files: list[EmbeddedFile] = embedded_files(run_dir, 0)
-    bare = template.render(content, files=files)
+    files = embedded_files(run_dir, 0)
+    bare = page("report.html.j2", {**content, "files": files})
     files = embedded_files(run_dir, LIMIT_BYTES - len(bare.encode()) - 1000 * len(files))
-    return template.render(content, files=files)
-
-
-def _templates() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        # Names may hold anything: line breaks, bytes that are no UTF-8, marks that turn the text around.
-        finalize=lambda value: value if isinstance(value, Markup) else plain_text(str(value)),
-    )
+    return page("report.html.j2", {**content, "files": files})
 
 
 def _of(results: Sequence[GateResult], *verdicts: Verdict) -> list[GateResult]:

@@ -1,5 +1,6 @@
 """A figure as SVG that stands in a page: its words as text, its colours as the page's, what marks say as tooltips."""
 
+import colorsys
 import io
 import re
 import xml.etree.ElementTree as ET
@@ -8,9 +9,12 @@ from collections.abc import Iterator
 import matplotlib as mpl
 from markupsafe import Markup
 from matplotlib.artist import Artist
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpec
 
-from sealbench.reports.render.plots.style import PYTORCH, SUBTITLE, TITLE, style_of
+from sealbench.reports.render.plots.style import PALETTE, Panel, Picture
 from sealbench.reports.render.plots.values import TIP
 from sealbench.reports.schema.formatting import plain_text
 
@@ -22,63 +26,72 @@ _VARIABLES = {
     "#777777": "muted",
     "#e4e4e4": "line",
     "#ffffff": "page",
-} | {
-    style_of(name)[0].lower(): name.lower().replace("_", "-")
-    for name in (
-        PYTORCH,
-        "float32",
-        "fp16",
-        "int8",
-        "int8_weight_only",
-        "int8_static",
-        "int4",
-        "int4_weight_only",
-        "int4_block32",
-    )
-}
-_LEGEND_INCHES = 0.5
+} | {color.lower(): f"c-{color[1:].lower()}" for color in PALETTE}
+_DARK_PAGE_LIGHTNESS = 0.58  # at least, so that a colour stands out from a dark page
+_IMAGE_DPI = 100  # of what is drawn as pixels
 _SHORT = re.compile(r"(-?\d+\.\d{2})\d+")
 _FAMILY = re.compile(r"font-family: [^;]*;? ?")
 _REFERENCE = re.compile(r"#([\w.:-]+)")
 
 
-def take_head(figure: Figure) -> tuple[str, str]:
-    """Take the title and the line below it out of a picture, for a page that says them itself.
-
-    Args:
-        figure: What `blank_grid` began; its head is gone afterwards.
+def palette_css() -> str:
+    """Define the colours of precisions for a page.
 
     Returns:
-        Both texts; "" for one that it has not.
+        CSS with a variable for each colour of PALETTE, lighter where the reader prefers a dark page.
     """
-    words = {text.get_gid(): text for text in figure.texts if text.get_gid() in {TITLE, SUBTITLE}}
-    for text in words.values():
-        text.set_visible(False)
-    layout = figure.get_layout_engine()
-    assert layout is not None
-    below = layout.get()["rect"][3]
-    figure.set_figheight(figure.get_figheight() * below)
-    layout.set(rect=(0, 0, 1, 1))  # type: ignore[call-arg]
-    title, subtitle = (words[name].get_text() if name in words else "" for name in (TITLE, SUBTITLE))
-    return title, subtitle
+    light = "".join(f"--{_VARIABLES[color.lower()]}: {color}; " for color in PALETTE)
+    dark = "".join(f"--{_VARIABLES[color.lower()]}: {_lighter(color)}; " for color in PALETTE)
+    return f":root {{ {light}}}\n@media screen and (prefers-color-scheme: dark) {{ :root {{ {dark}}} }}\n"
 
 
-def take_legend(figure: Figure) -> dict[str, Artist]:
-    """Take the legend below a picture out of it, for a page that has one for many pictures.
+def _lighter(color: str) -> str:
+    hue, lightness, saturation = colorsys.rgb_to_hls(*to_rgb(color))
+    return to_hex(colorsys.hls_to_rgb(hue, max(lightness, _DARK_PAGE_LIGHTNESS), saturation))
+
+
+def take_legend(picture: Figure) -> list[tuple[str, Artist]]:
+    """Take the legend below a picture out of it, for a page that has one for many panels.
 
     Args:
-        figure: Any; it has no legend afterwards.
+        picture: Any; it has no legend afterwards.
 
     Returns:
-        By its words what each entry shows.
+        The words of each entry and what it shows.
     """
-    entries: dict[str, Artist] = {}
-    for legend in list(figure.legends):
-        words = (text.get_text().replace(r"\$", "$") for text in legend.get_texts())
-        entries |= {text: handle for text, handle in zip(words, legend.legend_handles, strict=True) if handle}
-        figure.set_figheight(figure.get_figheight() - _LEGEND_INCHES)
+    entries = [
+        (text.get_text().replace(r"\$", "$"), handle)
+        for legend in picture.legends
+        for text, handle in zip(legend.get_texts(), legend.legend_handles, strict=True)
+        if handle is not None
+    ]
+    for legend in list(picture.legends):
         legend.remove()
     return entries
+
+
+def show_alone(picture: Picture, panel: Panel, size: tuple[float, float]) -> None:
+    """Let a picture without legend show one of its panels and nothing else: title and captions are the page's.
+
+    Args:
+        picture: Any; it can be called again with another panel.
+        panel: One of its panels.
+        size: Width and height of all that is drawn, in inches; where both are the same, the panel is a small one.
+    """
+    for text in picture.texts:
+        text.set_visible(False)
+    for axes in picture.axes:
+        axes.set_visible(axes in panel.axes)
+        axes.set_in_layout(axes in panel.axes)
+    axes = panel.axes[0]
+    axes.set_subplotspec(GridSpec(1, 1, figure=picture)[0])
+    axes.set_title("")
+    if size[0] == size[1]:
+        axes.set_ylabel(axes.get_ylabel().rpartition("\n")[2])
+    picture.set_size_inches(*size)
+    layout = picture.get_layout_engine()
+    assert layout is not None
+    layout.set(rect=(0, 0, 1, 1))  # type: ignore[call-arg]
 
 
 def swatch(handle: Artist, name: str) -> Markup:
@@ -108,8 +121,12 @@ def inline_svg(figure: Figure, name: str, words: str) -> Markup:
         An svg element that scales with its box; artists that `tell` something have the class "mark" and a title.
     """
     buffer = io.StringIO()
+    for patch in (figure.patch, *(axes.patch for axes in figure.axes)):
+        patch.set(facecolor="none", edgecolor="none")
+    figure.set_dpi(_IMAGE_DPI)
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "svg.image_inline": True}):
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        # Not by `savefig`, which draws a figure with a layout twice, the first time for the layout alone.
+        FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})
     root = ET.fromstring(buffer.getvalue())  # noqa: S314  (our own output, written a line above)
     for parent in root.iter():
         parent.tag = parent.tag.rpartition("}")[2]

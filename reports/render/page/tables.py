@@ -7,14 +7,15 @@ import pandas as pd
 
 from sealbench.reports.gates.judge import Verdict
 from sealbench.reports.gates.standings import Standing
-from sealbench.reports.render.decision import Row, by_model, case_of, is_measured
-from sealbench.reports.render.page.cells import (
-    VERDICT_WORDS,
+from sealbench.reports.render.decision import Row, by_model, is_measured
+from sealbench.reports.render.plots.style import in_order
+from sealbench.reports.render.record import RunRecord
+from sealbench.reports.render.table import (
+    MOST_ROWS_OF_PAGE,
     WORST_FIRST,
     Cell,
     Column,
     Table,
-    definition,
     limited,
     missing_cell,
     name_cell,
@@ -22,18 +23,21 @@ from sealbench.reports.render.page.cells import (
     verdict_cell,
     words_cell,
 )
-from sealbench.reports.render.plots.style import in_order
-from sealbench.reports.render.plots.values import with_interval
-from sealbench.reports.render.record import RunRecord
-from sealbench.reports.render.tables import model_label, models_task, precision_label
-from sealbench.reports.schema.formatting import file_label, format_value, images_label
+from sealbench.reports.render.tables import (
+    case_of,
+    counts_text,
+    models_task,
+    precision_label,
+    summary_table,
+    with_reasons,
+)
+from sealbench.reports.schema.formatting import file_label, images_label
 from sealbench.reports.schema.metrics import METRICS, SEEDED
 from sealbench.reports.schema.records import UNATTACKED, Case, Measurement
 from sealbench.reports.schema.tasks import TASKS
 
 _MOST_FLIPS = 8
 _WORST_RANK = 3
-_MOST_REASONS = 4
 _IMAGE = ("variant", "precision", "backend", "image_size", "rewrites", "attack", "sample")
 
 
@@ -80,28 +84,11 @@ def summary_tables(rows: Sequence[Row], record: RunRecord) -> list[Table]:
         found = [row for row in own if is_measured(row)]
         if not found:
             continue
-        order = {label: place for place, label in enumerate(in_order(map(precision_label, found)))}
-        columns = [
-            Column("model"),
-            Column("precision", "a star: the network was exactly rewritten before its export"),
-            Column("gates", "the worst verdict of all gates on the file, and how many there are of each"),
-            *(
-                Column(heading.replace("\n", " "), definition(metric), numeric=True)
-                for metric, (_, heading) in task.headlines.items()
-            ),
-        ]
-        body = [
-            (
-                name_cell(model_label(row)),
-                Cell(precision_label(row), order[precision_label(row)]),
-                _standing_cell(row, standings),
-                *(_value_cell(metric, row, measured) for metric in task.headlines),
-            )
-            for row in found
-        ]
-        table = limited(task.title, columns, body, "summary.csv")
+        table = summary_table(task.title, task, found[:MOST_ROWS_OF_PAGE], standings, measured)
+        more = len(found) - MOST_ROWS_OF_PAGE
+        left_out = f"{more} more rows are in summary.csv." if more > 0 else ""
         unmeasured = _unmeasured([row for row in own if not is_measured(row)])
-        tables.append(replace(table, left_out=" ".join(filter(None, [table.left_out, unmeasured]))))
+        tables.append(replace(table, note=" ".join(filter(None, [left_out, unmeasured]))))
     return tables
 
 
@@ -187,30 +174,10 @@ def _matrix_cell(rows: Sequence[Row], standings: Mapping[Case, Standing]) -> Cel
     if not own:
         return verdict_cell(Verdict.NOT_APPLICABLE, "no gate was asked")
     worst = min(own, key=lambda standing: WORST_FIRST.index(standing.verdict))
-    told = [f"{precision_label(row)}: {_counts(standings[case_of(row)])}" for row in rows if case_of(row) in standings]
-    return verdict_cell(worst.verdict, "; ".join([*told, *worst.reasons[:_MOST_REASONS]]))
-
-
-def _standing_cell(row: Row, standings: Mapping[Case, Standing]) -> Cell:
-    standing = standings.get(case_of(row))
-    if standing is None:
-        return verdict_cell(Verdict.NOT_APPLICABLE, "no gate was asked")
-    return verdict_cell(standing.verdict, "; ".join([_counts(standing), *standing.reasons[:_MOST_REASONS]]))
-
-
-def _counts(standing: Standing) -> str:
-    return ", ".join(f"{count} {VERDICT_WORDS[verdict]}" for verdict, count in standing.counts.items())
-
-
-def _value_cell(metric: str, row: Row, measured: Mapping[tuple[Case, str, str], Measurement]) -> Cell:
-    value = row[metric]
-    text = format_value(metric, value)
-    if value is None:
-        why = "untrained weights" if METRICS[metric].needs_trained and row["weights"] == SEEDED else "not measured"
-        return missing_cell(text, why)
-    own = [found for images in ("", row["dataset"]) if (found := measured.get((case_of(row), metric, images)))]
-    tip = f"{with_interval(own[0])}, n = {own[0].n}" if own else text
-    return number_cell(value, text.rpartition(" ")[0] or text, tip)
+    words = [
+        f"{precision_label(row)}: {counts_text(standings[case])}" for row in rows if (case := case_of(row)) in standings
+    ]
+    return verdict_cell(worst.verdict, with_reasons(words, worst))
 
 
 def _unmeasured(rows: Sequence[Row]) -> str:

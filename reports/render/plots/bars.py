@@ -4,10 +4,17 @@ import math
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from sealbench.reports.render.plots.style import PYTORCH, facets, in_order, legend_below, picture_text, style_of
+from sealbench.reports.render.plots.style import (
+    PYTORCH,
+    Picture,
+    facets,
+    in_order,
+    legend_below,
+    picture_text,
+    style_of,
+)
 from sealbench.reports.render.plots.values import (
     INK,
     MEGABYTE,
@@ -26,7 +33,7 @@ from sealbench.reports.schema.records import NO_REWRITES, Measurement
 _BAR_INCHES = 0.42
 
 
-def size_by_precision(record: RunRecord) -> Figure | None:
+def size_by_precision(record: RunRecord) -> Picture | None:
     """Draw the size of each file in MB, and how much smaller than float32 it is.
 
     Args:
@@ -53,7 +60,7 @@ def size_by_precision(record: RunRecord) -> Figure | None:
     return figure
 
 
-def latency_by_precision(record: RunRecord) -> Figure | None:
+def latency_by_precision(record: RunRecord) -> Picture | None:
     """Draw the median latency with its interval and the 90th percentile, in ms.
 
     Args:
@@ -101,7 +108,7 @@ def latency_by_precision(record: RunRecord) -> Figure | None:
     return figure
 
 
-def rewrite_effect(record: RunRecord) -> Figure | None:
+def rewrite_effect(record: RunRecord) -> Picture | None:
     """Draw the time of each rewritten file as a share of the same file's without rewrites, with its interval.
 
     Args:
@@ -140,7 +147,7 @@ def rewrite_effect(record: RunRecord) -> Figure | None:
     return figure
 
 
-def accuracy_by_precision(record: RunRecord) -> Figure | None:
+def accuracy_by_precision(record: RunRecord) -> Picture | None:
     """Draw bit accuracy (against the message) and bit agreement (with PyTorch), in % on a zoomed axis.
 
     Args:
@@ -183,10 +190,9 @@ def accuracy_by_precision(record: RunRecord) -> Figure | None:
     return figure
 
 
-def _bar_facets(values: Values, title: str, subtitle: str, *, legend: bool = False) -> tuple[Figure, list[Axes]]:
-    bars = max(len(rows) for rows in values.values())
-    height = 1.15 + _BAR_INCHES * bars + (0.35 if legend else 0.0)
-    return facets(list(values), title, subtitle, height)
+def _bar_facets(values: Values, title: str, subtitle: str, *, legend: bool = False) -> tuple[Picture, list[Axes]]:
+    room = 1.15 + (0.35 if legend else 0.0)
+    return facets(list(values), title, subtitle, [room + _BAR_INCHES * len(rows) for rows in values.values()])
 
 
 def _label_rows(axes: Axes, labels: Sequence[str]) -> None:

@@ -5,10 +5,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from sealbench.reports.render.plots.style import Model, facets, in_order, picture_text
+from sealbench.reports.render.plots.style import Model, Picture, facets, in_order, picture_text
 from sealbench.reports.render.plots.values import labelled, tell
 from sealbench.reports.render.record import RunRecord
 from sealbench.reports.schema.records import UNATTACKED
@@ -19,7 +18,7 @@ _ROW_INCHES = 0.36
 _LEAST_SHARE = 1.0  # percent; where nearly nothing is wrong, nearly nothing is coloured
 
 
-def bit_positions(record: RunRecord) -> Figure | None:
+def bit_positions(record: RunRecord) -> Picture | None:
     """Draw the share of images in which each bit is wrong, for each file (for seeded weights: unlike PyTorch's).
 
     Args:
@@ -33,15 +32,17 @@ def bit_positions(record: RunRecord) -> Figure | None:
     groups = {model: table for model in record.models if not (table := _wrong_share(bits, model)).empty}
     if not groups:
         return None
-    rows = max(len(table) for table in groups.values())
+    heights = [1.5 + _ROW_INCHES * len(table) for table in groups.values()]
     figure, all_axes = facets(
         list(groups),
         "Which bits are read wrong",
         "% of the images in which a bit is wrong (seeded weights: unlike PyTorch's), by position in the message",
-        height=1.5 + _ROW_INCHES * rows,
+        heights,
+        color_bars=True,
     )
-    for axes, (model, table) in zip(all_axes, groups.items(), strict=True):
-        _position_panel(figure, axes, table, "unlike PyTorch's" if model.seeded else "wrong")
+    for axes, (model, table), height in zip(all_axes, groups.items(), heights, strict=True):
+        bar = _position_panel(figure, axes, table, "unlike PyTorch's" if model.seeded else "wrong")
+        figure.add_panel([axes, bar], model, height=height)
     return figure
 
 
@@ -54,7 +55,8 @@ def _wrong_share(bits: pd.DataFrame, model: Model) -> pd.DataFrame:
     return table.reindex(in_order(table.index))
 
 
-def _position_panel(figure: Figure, axes: Axes, table: pd.DataFrame, word: str) -> None:
+def _position_panel(figure: Picture, axes: Axes, table: pd.DataFrame, word: str) -> Axes:
+    """Draw the shares of one model; give the axes of the colour bar."""
     shares = table.to_numpy(float)
     scale = Normalize(0, max(float(np.nanmax(shares)), _LEAST_SHARE))
     first, last = int(table.columns.min()), int(table.columns.max())
@@ -83,3 +85,4 @@ def _position_panel(figure: Figure, axes: Axes, table: pd.DataFrame, word: str) 
     bar = figure.colorbar(ScalarMappable(scale, _ERRORS), ax=axes, pad=0.02, aspect=12)
     bar.set_label(f"% {word}", fontsize=10)
     bar.outline.set_edgecolor("#E4E4E4")
+    return bar.ax

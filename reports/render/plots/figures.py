@@ -1,9 +1,7 @@
-"""The pictures of a run, by name: each takes the record, and gives a figure, or None when its data was not measured."""
+"""The pictures of a run by name: each is composed once from the record, then written as PNG and shown by the page."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-
-from matplotlib.figure import Figure
 
 from sealbench.reports.files import remove, write_atomically
 from sealbench.reports.render.plots.bars import (
@@ -18,11 +16,11 @@ from sealbench.reports.render.plots.layer_errors import layer_errors
 from sealbench.reports.render.plots.logits import error_histograms, logits_scatter
 from sealbench.reports.render.plots.quality import score_scatter
 from sealbench.reports.render.plots.robustness import robustness
-from sealbench.reports.render.plots.style import PNG_DPI, png
+from sealbench.reports.render.plots.style import PNG_DPI, Picture, png
 from sealbench.reports.render.plots.trade_off import accuracy_vs_latency, accuracy_vs_size
 from sealbench.reports.render.record import RunRecord
 
-Draw = Callable[[RunRecord], Figure | None]
+Draw = Callable[[RunRecord], Picture | None]
 
 FIGURES: dict[str, Draw] = {
     draw.__name__: draw
@@ -44,13 +42,35 @@ FIGURES: dict[str, Draw] = {
 }
 
 
-def write_plots(record: RunRecord, folder: Path, figures: Mapping[str, Draw]) -> tuple[list[Path], list[str]]:
-    """Draw every picture that the record has the data for.
+def compose(record: RunRecord, figures: Mapping[str, Draw] = FIGURES) -> tuple[dict[str, Picture], list[str]]:
+    """Compose every picture that the record has the data for, once for all files that show it.
 
     Args:
         record: Of the run.
-        folder: Where the PNG files go; must exist.
-        figures: By name how each is drawn, e.g. FIGURES.
+        figures: By name how each is drawn.
+
+    Returns:
+        The pictures by name, and a sentence for each that could not be drawn.
+    """
+    pictures: dict[str, Picture] = {}
+    problems: list[str] = []
+    for name, draw in figures.items():
+        try:
+            picture = draw(record)
+        except Exception as error:  # the verdicts stand without a picture, and the page names the one that failed
+            problems.append(_problem(name, error))
+        else:
+            if picture is not None:
+                pictures[name] = picture
+    return pictures, problems
+
+
+def write_plots(pictures: Mapping[str, Picture], folder: Path) -> tuple[list[Path], list[str]]:
+    """Write pictures as PNG files, and remove those of an earlier rendering that are not among them.
+
+    Args:
+        pictures: What `compose` gives.
+        folder: Where the files go; must exist.
 
     Returns:
         The files written, and a sentence for each picture that could not be drawn.
@@ -58,18 +78,21 @@ def write_plots(record: RunRecord, folder: Path, figures: Mapping[str, Draw]) ->
     Raises:
         ReportError: A file cannot be written.
     """
+    for name in FIGURES.keys() - pictures.keys():
+        remove(folder / f"{name}.png")  # it would show another record
     written: list[Path] = []
     problems: list[str] = []
-    for name, draw in figures.items():
+    for name, picture in pictures.items():
         path = folder / f"{name}.png"
-        picture = None
         try:
-            figure = draw(record)
-            picture = None if figure is None else png(figure, PNG_DPI)
-        except Exception as error:  # the verdicts stand without a picture, and the page names the one that failed
-            problems.append(f"plot {name} could not be drawn: {type(error).__name__}: {error}")
-        if picture is None:
-            remove(path)  # an older picture would show another record
+            content = png(picture, PNG_DPI)
+        except Exception as error:  # such as a text that cannot be laid out: the others are still written
+            problems.append(_problem(name, error))
+            remove(path)
         else:
-            written.append(write_atomically(path, picture))
+            written.append(write_atomically(path, content))
     return written, problems
+
+
+def _problem(name: str, error: Exception) -> str:
+    return f"plot {name} could not be drawn: {type(error).__name__}: {error}"

@@ -3,10 +3,18 @@
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from sealbench.reports.render.plots.style import PYTORCH, Model, facets, in_order, legend_below, picture_text, style_of
+from sealbench.reports.render.plots.style import (
+    PYTORCH,
+    Model,
+    Picture,
+    facets,
+    in_order,
+    legend_below,
+    picture_text,
+    style_of,
+)
 from sealbench.reports.render.plots.values import INK, labelled, tell
 from sealbench.reports.render.record import RunRecord
 
@@ -16,7 +24,7 @@ _JITTER = 0.26
 _SHOWN_PERCENTILE = 98  # one disturbed round must not press all others to the left edge
 
 
-def latency_distributions(record: RunRecord) -> Figure | None:
+def latency_distributions(record: RunRecord) -> Picture | None:
     """Draw each timing as a point, with the median and the 90th percentile of its file, in ms.
 
     Args:
@@ -31,12 +39,11 @@ def latency_distributions(record: RunRecord) -> Figure | None:
     groups = {model: own for model in record.models if not (own := _of_model(timings, model)).empty}
     if not groups:
         return None
-    rows = max(own["label"].nunique() for own in groups.values())
     figure, all_axes = facets(
         list(groups),
         "Latency of single inferences",
         "one point a round, all files and PyTorch taking turns; further left is better",
-        height=1.4 + _ROW_INCHES * rows,
+        [1.4 + _ROW_INCHES * own["label"].nunique() for own in groups.values()],
     )
     for axes, own in zip(all_axes, groups.values(), strict=True):
         _panel(axes, own)

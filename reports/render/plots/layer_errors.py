@@ -6,15 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from sealbench.reports.render.plots.style import Model, blank_grid, in_order, picture_text
+from sealbench.reports.render.plots.style import Model, Picture, blank_grid, in_order, picture_text
 from sealbench.reports.render.plots.values import labelled, tell
 from sealbench.reports.render.record import RunRecord
 
 _ISOLATED, _ACCUMULATED, _TOTAL = "#D55E00", "#0072B2", "#555555"
 _LEAST = 1e-8  # what is smaller stands at the bottom of a logarithmic axis
 _MOST_COLUMNS = 2
+_LAYERS_INCHES = 3.6
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class LayerPoint:
     accumulated_pct: float
 
 
-def draw_errors(model: Model, file: str, terms: Mapping[str, float], layers: Sequence[LayerPoint]) -> Figure:
+def draw_errors(model: Model, file: str, terms: Mapping[str, float], layers: Sequence[LayerPoint]) -> Picture:
     """Draw the error of one file.
 
     Args:
@@ -76,7 +76,7 @@ def analysed_files(record: RunRecord, table: str) -> Iterator[tuple[Model, str, 
             yield model, label, rows[rows["label"] == label]
 
 
-def layer_errors(record: RunRecord) -> Figure | None:
+def layer_errors(record: RunRecord) -> Picture | None:
     """Draw the error by layer of every file that was analysed.
 
     Args:
@@ -97,13 +97,14 @@ def layer_errors(record: RunRecord) -> Figure | None:
         columns,
         "Error by layer",
         f"layers that multiply by weights, against the float32 file on the reference kernels; {images} images",
-        (7.5 * columns, 3.6 * lines),
+        (7.5 * columns, _LAYERS_INCHES * lines),
     )
     flat = [axes for row in grid for axes in row]
     for axes in flat[len(files) :]:
         axes.remove()
     for axes, (model, label, own) in zip(flat, files, strict=False):
         axes.set_title(f"{model.title}: {label}")
+        figure.add_panel([axes], model, label, _LAYERS_INCHES)
         names = ["layer", "operation", "isolated_pct", "accumulated_pct"]
         _lines(axes, [LayerPoint(*values) for values in own[names].itertuples(index=False)])
     handles = {label: handle for handle, label in zip(*flat[0].get_legend_handles_labels(), strict=True)}

@@ -3,15 +3,14 @@
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from sealbench.reports.render.plots.style import (
+    Picture,
     blank_grid,
     facets,
     in_order,
     legend_below,
-    model_of,
     picture_text,
     style_of,
 )
@@ -40,7 +39,7 @@ def watermarked_pairs(bits: pd.DataFrame) -> pd.DataFrame:
     return labelled(bits[wanted])
 
 
-def logits_scatter(record: RunRecord) -> Figure | None:
+def logits_scatter(record: RunRecord) -> Picture | None:
     """Draw the bit logits of watermarked images against the reference's, for each model and precision.
 
     Args:
@@ -52,7 +51,7 @@ def logits_scatter(record: RunRecord) -> Figure | None:
     pairs = watermarked_pairs(record.bits)
     if pairs.empty:
         return None
-    names = {(row.case.variant, row.case.image_size): model_of(row.case).title for row in reversed(record.measurements)}
+    models = {(model.variant, model.image_size): model for model in reversed(record.models)}
     groups = {
         (str(name), str(size)): group for (name, size), group in pairs.groupby(["variant", "image_size"], sort=False)
     }
@@ -67,14 +66,18 @@ def logits_scatter(record: RunRecord) -> Figure | None:
     for line, (key, group) in zip(grid, groups.items(), strict=True):
         limit = 1.05 * float(group[["logit", "reference_logit"]].abs().to_numpy().max()) or 1.0
         for axes, label in zip(line, columns, strict=True):
-            _scatter_panel(axes, group[group["label"] == label], label, limit)
-        line[0].set_ylabel(names.get(key, picture_text(key[0])).replace(" - ", "\n") + "\nlogit", fontsize=10.5)
+            own = group[group["label"] == label]
+            _scatter_panel(axes, own, label, limit)
+            if key in models and not own.empty:
+                figure.add_panel([axes], models[key], label)
+        title = models[key].title if key in models else picture_text(key[0])
+        line[0].set_ylabel(title.replace(" - ", "\n") + "\nlogit", fontsize=10.5)
     for axes in grid[-1]:
         axes.set_xlabel("PyTorch logit")
     return figure
 
 
-def error_histograms(record: RunRecord) -> Figure | None:
+def error_histograms(record: RunRecord) -> Picture | None:
     """Draw how large the errors of the bit logits are, over how large the reference's logits are.
 
     Args:
@@ -96,7 +99,7 @@ def error_histograms(record: RunRecord) -> Figure | None:
         list(groups),
         "Size of the logits' errors",
         "share of the bits in each bin; a bit can flip only where its error reaches into the grey",
-        height=4.0,
+        [4.0] * len(groups),
     )
     for axes, group in zip(all_axes, groups.values(), strict=True):
         _histogram_panel(axes, group)

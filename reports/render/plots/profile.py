@@ -4,11 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from sealbench.reports.render.plots.style import Model, blank_grid, picture_text
+from sealbench.reports.render.plots.style import Model, Picture, blank_grid, picture_text
 
 # Okabe and Ito's colours, which people with any colour vision tell apart.
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#7A4FA3")
@@ -47,7 +46,7 @@ class Bar:
     parts: list[Part]
 
 
-def draw_profile(model: Model, bars: Mapping[str, Bar]) -> Figure:
+def draw_profile(model: Model, bars: Mapping[str, Bar]) -> Picture:
     """Draw where the time of some files goes.
 
     Args:

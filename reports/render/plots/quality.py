@@ -1,9 +1,8 @@
 """The picture of quality models: each file's scores against PyTorch's."""
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from sealbench.reports.render.plots.style import blank_grid, in_order, picture_text, style_of
+from sealbench.reports.render.plots.style import Picture, blank_grid, in_order, picture_text, style_of
 from sealbench.reports.render.plots.values import labelled, tell
 from sealbench.reports.render.record import RunRecord
 from sealbench.reports.schema.records import UNATTACKED
@@ -11,7 +10,7 @@ from sealbench.reports.schema.records import UNATTACKED
 _LOWEST, _HIGHEST = 1.0, 5.0
 
 
-def score_scatter(record: RunRecord) -> Figure | None:
+def score_scatter(record: RunRecord) -> Picture | None:
     """Draw the score of each frame against the PyTorch reference's, for each model and precision.
 
     Args:
@@ -26,18 +25,21 @@ def score_scatter(record: RunRecord) -> Figure | None:
     if found.empty:
         return None
     found = labelled(found)
-    models = list(dict.fromkeys(found["variant"]))
+    models = {(model.variant, model.image_size): model for model in reversed(record.models)}
+    groups = {
+        (str(name), str(size)): group for (name, size), group in found.groupby(["variant", "image_size"], sort=False)
+    }
     labels = in_order(found["label"].unique())
     figure, grid = blank_grid(
-        len(models),
+        len(groups),
         len(labels),
         "Scores of single frames against the PyTorch reference",
         "from 1 to 5; on the line: equal",
-        (3.1 * len(labels), 3.3 * len(models)),
+        (3.1 * len(labels), 3.3 * len(groups)),
     )
-    for line, model in zip(grid, models, strict=True):
+    for line, (key, group) in zip(grid, groups.items(), strict=True):
         for axes, label in zip(line, labels, strict=True):
-            points = found[(found["variant"] == model) & (found["label"] == label)]
+            points = group[group["label"] == label]
             axes.set_title(picture_text(label))
             axes.set_xlim(_LOWEST, _HIGHEST)
             axes.set_ylim(_LOWEST, _HIGHEST)
@@ -49,7 +51,9 @@ def score_scatter(record: RunRecord) -> Figure | None:
             off = float((points["score"] - points["reference_score"]).abs().mean())
             cloud = axes.scatter(points["reference_score"], points["score"], s=22, color=style_of(label)[0], alpha=0.7)
             tell(cloud, f"{label}: off by {off:.3g} in the mean over {len(points)} frames")
-        line[0].set_ylabel(f"{picture_text(model)}\nscore", fontsize=10.5)
+            if key in models:
+                figure.add_panel([axes], models[key], label)
+        line[0].set_ylabel(f"{picture_text(key[0])}\nscore", fontsize=10.5)
     for axes in grid[-1]:
         axes.set_xlabel("PyTorch score")
     return figure

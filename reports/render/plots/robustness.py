@@ -8,10 +8,18 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from sealbench.reports.render.plots.style import PYTORCH, Model, bar_label, facets, in_order, model_of, picture_text
+from sealbench.reports.render.plots.style import (
+    PYTORCH,
+    Model,
+    Picture,
+    bar_label,
+    facets,
+    in_order,
+    model_of,
+    picture_text,
+)
 from sealbench.reports.render.plots.values import tell
 from sealbench.reports.render.record import RunRecord
 from sealbench.reports.schema.formatting import markdown_text
@@ -95,7 +103,7 @@ def _ends(row: Measurement, best: float, scale: float) -> tuple[float, float]:
     return best - scale * row.ci_high, best - scale * row.ci_low
 
 
-def robustness(record: RunRecord) -> Figure | None:
+def robustness(record: RunRecord) -> Picture | None:
     """Draw attacks against precisions: the bits right in %, coloured by the points that are lost against PyTorch.
 
     Args:
@@ -109,22 +117,23 @@ def robustness(record: RunRecord) -> Figure | None:
         by_model.setdefault(reading.model, []).append(reading)
     if not by_model:
         return None
+    heights = [1.6 + _ROW_INCHES * len({reading.attack for reading in group}) for group in by_model.values()]
     figure, all_axes = facets(
         list(by_model),
         "Bits read after an attack, by precision",
-        "%; red: fewer than PyTorch reads of the same images",
-        height=1.6 + _ROW_INCHES * max(len({reading.attack for reading in group}) for group in by_model.values()),
+        "%; red: fewer than PyTorch reads of the same images, in percentage points",
+        heights,
         width=3.6 + _COLUMN_INCHES * max(len({reading.file for reading in group}) for group in by_model.values()),
+        color_bars=True,
     )
     losses = [abs(reading.loss) for group in by_model.values() for reading in group if math.isfinite(reading.loss)]
     scale = max([_SMALLEST_SCALE, *losses])
-    for axes, (model, group) in zip(all_axes, by_model.items(), strict=True):
+    for axes, (model, group), height in zip(all_axes, by_model.items(), heights, strict=True):
         _heat_map(axes, group, scale)
         axes.set_xlabel("bits equal to PyTorch's, % (untrained)" if model.seeded else "bits right, %")
-    bar = figure.colorbar(
-        ScalarMappable(Normalize(-scale, scale), _COLOURS), ax=all_axes, shrink=0.5, aspect=30, pad=0.02
-    )
-    bar.set_label("points lost against PyTorch")
+        bar = figure.colorbar(ScalarMappable(Normalize(-scale, scale), _COLOURS), ax=axes, aspect=30, pad=0.02)
+        bar.set_label("points lost")
+        figure.add_panel([axes, bar.ax], model, height=height)
     return figure
 
 

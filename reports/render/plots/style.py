@@ -1,13 +1,17 @@
 """How every picture looks: one colour and marker for a precision everywhere, and the grid of one model a facet."""
 
 import io
+import re
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.image import imsave
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
@@ -15,21 +19,31 @@ from sealbench.reports.schema.formatting import REWRITTEN_MARK, file_label, plai
 from sealbench.reports.schema.records import Case
 
 PYTORCH = "PyTorch"
-# Okabe and Ito's colours, which people with any colour vision tell apart; the markers say it once more.
-_STYLES = {
-    PYTORCH: ("#555555", "X"),
-    "float32": ("#0072B2", "o"),
-    "fp16": ("#56B4E9", "s"),
-    "int8": ("#D55E00", "D"),
-    "int8_weight_only": ("#E69F00", "^"),
-    "int8_static": ("#CC79A7", "v"),
-    "int4": ("#009E73", "P"),
-    "int4_weight_only": ("#7A4FA3", "<"),
-    "int4_block32": ("#B8A800", ">"),
+# Okabe and Ito's colours, which people with any colour vision tell apart; the markers say it once more. A precision is
+# named by its number type and a suffix. A number type has a look for files that compute with it and one for those that
+# only store weights in it; every other name takes one of the rest, always the same.
+_PYTORCH_LOOK = ("#555555", "X")
+_WEIGHT_ONLY = "weight_only"
+_LOOKS = {
+    ("float32", ""): ("#0072B2", "o"),
+    ("fp16", ""): ("#56B4E9", "s"),
+    ("int8", ""): ("#D55E00", "D"),
+    ("int8", _WEIGHT_ONLY): ("#E69F00", "^"),
+    ("int4", ""): ("#009E73", "P"),
+    ("int4", _WEIGHT_ONLY): ("#7A4FA3", "<"),
 }
-_OTHER = ("#000000", "*")
-TITLE, SUBTITLE = "title", "subtitle"
-"""By these a page finds the words above a picture, which it shows as its own."""
+_OTHER_LOOKS = (
+    ("#8C564B", "*"),
+    ("#17808F", "p"),
+    ("#6B7A12", "h"),
+    ("#B8A800", ">"),
+    ("#4657C4", "H"),
+    ("#CC79A7", "v"),
+    ("#3D8F3D", "1"),
+)
+PALETTE = tuple(color for color, _ in (_PYTORCH_LOOK, *_LOOKS.values(), *_OTHER_LOOKS))
+"""Every colour that `style_of` may give."""
+_NAME = re.compile(r"([a-z]+)(\d+)_?(.*)")
 _RC: dict[Any, Any] = {
     "font.size": 11,
     "axes.titlesize": 12,
@@ -84,6 +98,43 @@ class Model:
         return f"{picture_text(self.variant)}, {size}{resize}{weights}{threads_text(self.threads)}"
 
 
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """The part of a picture that belongs to one model, or to one of its files.
+
+    Attributes:
+        axes: What is drawn; a colour bar follows the axes that it explains.
+        model: Whose it is.
+        file: Label of the file, or "" where the panel shows all files of the model.
+        height: In inches, without a title.
+    """
+
+    axes: tuple[Axes, ...]
+    model: Model
+    file: str
+    height: float
+
+
+class Picture(Figure):
+    """A figure under a title, whose panels a page can show one by one.
+
+    It is never registered with pyplot, so there is nothing to close.
+
+    Attributes:
+        title: What is measured.
+        subtitle: What the reader must know to read it, or "".
+        panels: In the order of the record; none where the picture is only shown as a whole.
+    """
+
+    title: str = ""
+    subtitle: str = ""
+    panels: tuple[Panel, ...] = ()
+
+    def add_panel(self, axes: Sequence[Axes], model: Model, file: str = "", height: float = 3.2) -> None:
+        """Say whose some axes are; the arguments are the attributes of `Panel`."""
+        self.panels = (*self.panels, Panel(tuple(axes), model, file, height))
+
+
 def model_of(case: Case) -> Model:
     """Find the facet of a case.
 
@@ -111,7 +162,7 @@ def bar_label(case: Case) -> str:
 
 
 def style_of(label: str) -> tuple[str, str]:
-    """Choose colour and marker.
+    """Choose colour and marker by the name alone, so that a precision looks the same in every picture of every run.
 
     Args:
         label: What `bar_label` gives.
@@ -119,7 +170,11 @@ def style_of(label: str) -> tuple[str, str]:
     Returns:
         The colour as "#RRGGBB" and Matplotlib's marker.
     """
-    return _STYLES.get(_precision_of(label), _OTHER)
+    if label == PYTORCH:
+        return _PYTORCH_LOOK
+    name = _precision_of(label)
+    number, _, suffix = name.partition("_")
+    return _LOOKS.get((number, suffix)) or _OTHER_LOOKS[zlib.crc32(name.encode(errors="replace")) % len(_OTHER_LOOKS)]
 
 
 def in_order(labels: Iterable[str]) -> list[str]:
@@ -129,11 +184,20 @@ def in_order(labels: Iterable[str]) -> list[str]:
         labels: What `bar_label` gives, in any order.
 
     Returns:
-        Each label once.
+        Each label once. Of one number of bits a float comes before an integer, and a plain name before one that only
+        stores its weights so and before other suffixes.
     """
-    known = list(_STYLES)
-    place = {label: index for index, label in enumerate(known)}
-    return sorted(set(labels), key=lambda label: (place.get(_precision_of(label), len(known)), label))
+    return sorted(set(labels), key=_place)
+
+
+def _place(label: str) -> tuple[int, int, int, str]:
+    if label == PYTORCH:
+        return (0, 0, 0, "")
+    name = _NAME.fullmatch(_precision_of(label))
+    if name is None:
+        return (2, 0, 0, label)
+    kind, bits, suffix = name.groups()
+    return (1, kind.endswith("int") - 2 * int(bits), {"": 0, _WEIGHT_ONLY: 1}.get(suffix, 2), label)
 
 
 def _precision_of(label: str) -> str:
@@ -155,34 +219,43 @@ def picture_text(text: str) -> str:
 
 
 def facets(
-    models: Sequence[Model], title: str, subtitle: str = "", height: float = 3.2, width: float = 6.2
-) -> tuple[Figure, list[Axes]]:
+    models: Sequence[Model],
+    title: str,
+    subtitle: str,
+    heights: Sequence[float],
+    *,
+    width: float = 6.2,
+    color_bars: bool = False,
+) -> tuple[Picture, list[Axes]]:
     """Begin a picture with one facet for each model.
 
     Args:
         models: What to show, at least one.
         title: The picture's title, with what is measured.
         subtitle: What the reader must know to read it.
-        height: Of one facet, in inches.
+        heights: What each facet needs, in inches; all get the largest.
         width: Of one facet, in inches.
+        color_bars: Whether the caller adds a colour bar to each facet, and then its panels.
 
     Returns:
-        The figure (never registered with pyplot, so there is nothing to close) and an axes for each model.
+        The picture, whose panels are the facets, and an axes for each model.
     """
     columns = min(len(models), _MOST_COLUMNS)
     rows = -(-len(models) // columns)
-    figure, grid = blank_grid(rows, columns, title, subtitle, (width * columns, height * rows))
+    picture, grid = blank_grid(rows, columns, title, subtitle, (width * columns, max(heights) * rows))
     flat = [axes for line in grid for axes in line]
     for axes in flat[len(models) :]:
         axes.remove()
-    for axes, model in zip(flat, models, strict=False):
+    for axes, model, height in zip(flat, models, heights, strict=False):
         axes.set_title(model.title)
-    return figure, flat[: len(models)]
+        if not color_bars:
+            picture.add_panel([axes], model, height=height)
+    return picture, flat[: len(models)]
 
 
 def blank_grid(
     rows: int, columns: int, title: str, subtitle: str, size: tuple[float, float]
-) -> tuple[Figure, list[list[Axes]]]:
+) -> tuple[Picture, list[list[Axes]]]:
     """Begin a picture of rows times columns axes under a title.
 
     Args:
@@ -193,7 +266,7 @@ def blank_grid(
         size: Width and height of all axes together, in inches.
 
     Returns:
-        The figure and its axes by row.
+        The picture and its axes by row.
     """
     with mpl.rc_context(_RC):
         width = max(size[0], 7.5)  # room for the title
@@ -201,11 +274,12 @@ def blank_grid(
         total = size[1] + head
         below_title = (0, 0, 1, 1 - head / total)
         layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1, wspace=0.03, hspace=0.06, rect=below_title)
-        figure = Figure(figsize=(width, total), layout=layout)
+        figure = Picture(figsize=(width, total), layout=layout)
+        figure.title, figure.subtitle = title, subtitle
         left = 0.12 / width
-        figure.text(left, 1 - 0.12 / total, title, fontsize=15, fontweight="bold", va="top", gid=TITLE)
+        figure.text(left, 1 - 0.12 / total, title, fontsize=15, fontweight="bold", va="top")
         if subtitle:
-            figure.text(left, 1 - 0.5 / total, subtitle, fontsize=11, color="#444444", va="top", gid=SUBTITLE)
+            figure.text(left, 1 - 0.5 / total, subtitle, fontsize=11, color="#444444", va="top")
         grid = [
             [figure.add_subplot(rows, columns, row * columns + column + 1) for column in range(columns)]
             for row in range(rows)
@@ -223,8 +297,11 @@ def png(figure: Figure, dpi: int = PNG_DPI) -> bytes:
     Returns:
         The content of a PNG file.
     """
+    figure.set_dpi(dpi)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()  # once: `savefig` draws a figure with a layout twice, the first time for the layout alone
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    imsave(buffer, canvas.buffer_rgba(), format="png", origin="upper", dpi=dpi, metadata={"Software": None})  # type: ignore[dict-item]
     return buffer.getvalue()
 
 

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from sealbench.reports.gates.judge import Verdict
 from sealbench.reports.gates.standings import Standing
-from sealbench.reports.render.plots.style import PYTORCH, facets, in_order, legend_below, style_of
+from sealbench.reports.render.plots.style import PYTORCH, Picture, facets, in_order, legend_below, style_of
 from sealbench.reports.render.plots.values import (
     INK,
     MEGABYTE,
@@ -45,7 +44,7 @@ class Point:
     rejected: bool
 
 
-def accuracy_vs_size(record: RunRecord) -> Figure | None:
+def accuracy_vs_size(record: RunRecord) -> Picture | None:
     """Draw what a smaller file costs: bit accuracy (agreement for seeded weights) against MB.
 
     Args:
@@ -57,7 +56,7 @@ def accuracy_vs_size(record: RunRecord) -> Figure | None:
     return _trade_off(record, "size_bytes", 1 / MEGABYTE, "Accuracy against file size", "file size, MB")
 
 
-def accuracy_vs_latency(record: RunRecord) -> Figure | None:
+def accuracy_vs_latency(record: RunRecord) -> Picture | None:
     """Draw what a faster model costs: bit accuracy (agreement for seeded weights) against ms.
 
     Args:
@@ -86,14 +85,14 @@ def frontier(points: Sequence[Point]) -> list[Point]:
     return best
 
 
-def _trade_off(record: RunRecord, cost: str, scale: float, title: str, cost_label: str) -> Figure | None:
+def _trade_off(record: RunRecord, cost: str, scale: float, title: str, cost_label: str) -> Picture | None:
     costs, good = values_of(record.measurements, cost), goodness_of(record.measurements)
     shown = {model: in_order(set(costs[model]) & set(good.get(model, {}))) for model in costs}
     models = [model for model in costs if shown[model]]
     if not models:
         return None
     subtitle = "up and left is better, vertical axis zoomed; line: the best that no gate rejects"
-    figure, all_axes = facets(models, title, subtitle, height=4.4)
+    figure, all_axes = facets(models, title, subtitle, [4.4] * len(models))
     standings = record.standings
     for axes, model in zip(all_axes, models, strict=True):
         points, heights = [], []

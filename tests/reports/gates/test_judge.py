@@ -363,6 +363,6 @@ def test_a_suite_that_died_fails_every_gate_it_owed() -> None:
 
 def test_gates_of_an_earlier_version_judge_the_metric_under_its_present_name(tmp_path: Path) -> None:
     file = tmp_path / "gates.toml"
-    file.write_text('[[gate]]\nmetric = "negative_flips"\nop = "<="\nlimit = 3\nreason = "as before"\n')
+    file.write_text('[[gate]]\nmetric = "harmful_flips"\nop = "<="\nlimit = 3\nreason = "as before"\n')
     (gate,) = load_gates(file)
     assert gate.metric == "negative_flips"

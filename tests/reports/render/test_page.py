@@ -6,19 +6,18 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
-from sealbench.reports.gates.judge import load_gates
-from sealbench.reports.render.page import cells as page_cells
+from sealbench.reports.gates.judge import Gate, load_gates
 from sealbench.reports.render.page import files as page_files
-from sealbench.reports.render.page import pictures as page_pictures
 from sealbench.reports.render.page import run as page
-from sealbench.reports.render.run import render
+from sealbench.reports.render.plots.figures import FIGURES
+from sealbench.reports.render.run import render as render_run
 from sealbench.reports.run.directory import RunDirectory
 from sealbench.reports.schema.records import Measurement
 from sealbench.reports.schema.tables import SCORES
@@ -26,21 +25,7 @@ from tests.reports.runs import HOSTILE, save_run, torch_only
 from tests.reports.synthetic import FULL, NANO, RUN_ID, altered, attack_rows, healthy_rows, quality_rows, without
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
-ALL_PICTURES = page_pictures._PICTURES
 NANO_ONLY = [row for row in healthy_rows() if row.case.variant == NANO.variant]
-
-
-@pytest.fixture(autouse=True)
-def _no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The PNG files have their own tests."""
-    monkeypatch.setattr("sealbench.reports.render.run.write_plots", lambda *_: ([], []))
-
-
-@pytest.fixture(autouse=True)
-def draw(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Choose the pictures of the page; each takes a while, so that there are none where no test asks for them."""
-    monkeypatch.setattr(page_pictures, "_PICTURES", ())
-    return lambda *names: monkeypatch.setattr(page_pictures, "_PICTURES", names)
 
 
 class Page(HTMLParser):
@@ -83,18 +68,22 @@ class Page(HTMLParser):
         return self.text("header")[0] + " " + self.text("main")[0]
 
 
-def page_of(path: Path, rows: list[Measurement] | None = None, samples: bool = False) -> Page:
-    run = save_run(path / "run", rows, samples=samples)
-    render(run, load_gates())
-    return Page((run / "report.html").read_text(encoding="utf-8"))
+def render(run: Path, *pictures: str, gates: Sequence[Gate] | None = None) -> Page:
+    """Render a run with some pictures only: each takes a while."""
+    render_run(run, load_gates() if gates is None else gates, {name: FIGURES[name] for name in pictures})
+    return Page((run / "report.html").read_bytes().decode("utf-8"))
+
+
+def page_of(path: Path, rows: list[Measurement] | None = None, *pictures: str, samples: bool = False) -> Page:
+    return render(save_run(path / "run", rows, samples=samples), *pictures)
 
 
 def test_the_answer_for_one_model_is_one_sentence(tmp_path: Path) -> None:
     rows = altered(NANO_ONLY, NANO.variant, "fp16", "bit_agreement", value=0.2, ci_low=0.1, ci_high=0.3)
     found = page_of(tmp_path, rows)
     assert found.text("h1") == [
-        "Ship int8: 72.0 % smaller than float32, 2.81 x as fast as PyTorch, 99.90 % of bits agree, 99.27 % of bits "
-        "right, no gate failed."
+        "Ship int8: 72.0 % smaller than float32, 2.81 x as fast as PyTorch, 99.90 % bit agreement, 99.27 % bit "
+        "accuracy, no gate failed."
     ]
     assert "fp16 fails bit_agreement." in found.body
     assert "1 of" in found.text("title")[0]
@@ -107,7 +96,7 @@ def test_several_models_are_answered_one_by_one_and_untrained_ones_are_never_tol
     assert answers["videoseal_nano 256"].startswith("Ship int8: 72.0 % smaller than float32")
     full = answers["videoseal 256 (seeded)"]
     assert full.startswith("Smallest that passes: int8, 74.4 % smaller")
-    assert "of bits right" not in full
+    assert "bit accuracy" not in full
     assert "weights untrained, so accuracy is not judged" in full
     assert found.text("h1")[0].startswith("pass All ")
     assert "do not apply, which is no pass" in found.text("h1")[0]
@@ -133,9 +122,7 @@ def test_tables_hold_the_values_the_verdicts_and_what_they_mean(tmp_path: Path) 
 
 
 def test_what_does_not_apply_is_not_shown_as_passed(tmp_path: Path) -> None:
-    run = save_run(tmp_path / "run", samples=False)
-    render(run, [])
-    found = Page((run / "report.html").read_text(encoding="utf-8"))
+    found = render(save_run(tmp_path / "run", samples=False), gates=[])
     assert "No gate was asked." in found.body
     assert "pass" not in {cell["class"] for cell in found.all("td")}
     assert found.text("h1")[0].startswith("n/a No verdict")
@@ -152,25 +139,19 @@ def test_rejections_and_gates_stand_with_their_reasons(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_names_are_text_and_never_markup(
-    tmp_path: Path, draw: Callable[..., None], monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    draw("accuracy_vs_size", "bit_positions")
+def test_names_are_text_and_never_markup(tmp_path: Path, name: str) -> None:
     run = save_run(tmp_path / "run", NANO_ONLY, rename=lambda text: text + name)
-    render(run, load_gates())
-    html = (run / "report.html").read_bytes().decode("utf-8")  # and is UTF-8
-    found = Page(html)
+    found = render(run, "accuracy_vs_size", "bit_positions")  # which reads it as UTF-8
     assert found.all("script") == [{}]
     assert found.all("img") == []
     assert not [key for _, attributes in found.elements for key in attributes if key.startswith("on")]
-    assert "\u202e" not in html
+    assert "\u202e" not in found.html
     shown = re.sub("[\u202e\udc80\x1b]", " ", name.replace("\n", "\\n"))
     assert found.text("figcaption")[0].replace(" ", "") == f"videoseal_nano{shown}256".replace(" ", "")
 
 
-def test_only_our_script_may_run_and_nothing_is_loaded(tmp_path: Path, draw: Callable[..., None]) -> None:
-    draw("bit_positions")
-    found = page_of(tmp_path, NANO_ONLY, samples=True)
+def test_only_our_script_may_run_and_nothing_is_loaded(tmp_path: Path) -> None:
+    found = page_of(tmp_path, NANO_ONLY, "bit_positions", samples=True)
     policy = next(m["content"] or "" for m in found.all("meta") if m.get("http-equiv") == "Content-Security-Policy")
     script = re.search(r"<script>(.*?)</script>", found.html, re.DOTALL)
     assert script is not None
@@ -184,11 +165,9 @@ def test_only_our_script_may_run_and_nothing_is_loaded(tmp_path: Path, draw: Cal
     assert "@import" not in found.html
 
 
-def test_every_picture_has_marks_that_tell_what_they_are(tmp_path: Path, draw: Callable[..., None]) -> None:
-    draw(*ALL_PICTURES)
-    found = page_of(
-        tmp_path, NANO_ONLY + [row for row in attack_rows() if row.case.variant == NANO.variant], samples=True
-    )
+def test_every_picture_has_marks_that_tell_what_they_are(tmp_path: Path) -> None:
+    rows = NANO_ONLY + [row for row in attack_rows() if row.case.variant == NANO.variant]
+    found = page_of(tmp_path, rows, *FIGURES, samples=True)
     assert len(found.all("svg")) > 20
     ids = [attributes["id"] for _, attributes in found.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
@@ -208,21 +187,18 @@ def test_every_picture_has_marks_that_tell_what_they_are(tmp_path: Path, draw: C
     assert found.text("h3") == ["videoseal_nano 256"]  # its files, below the heading of the logits
 
 
-def test_a_rejected_point_says_why(tmp_path: Path, draw: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
-    draw("accuracy_vs_size")
+def test_a_rejected_point_says_why(tmp_path: Path) -> None:
     rows = altered(NANO_ONLY, NANO.variant, "int8", "bit_agreement", value=0.9, ci_low=0.89, ci_high=0.91)
-    tips = [tip for tip in page_of(tmp_path, rows).text("title") if tip.startswith("int8: ")]
+    tips = [tip for tip in page_of(tmp_path, rows, "accuracy_vs_size").text("title") if tip.startswith("int8: ")]
     assert len(tips) == 2  # the point and its cross
     assert all("; rejected; bit_agreement: 0.9 is not > 0.99" in tip for tip in tips)
 
 
-def test_without_attacks_there_is_no_picture_of_them(tmp_path: Path, draw: Callable[..., None]) -> None:
-    draw("robustness")
-    assert "Bits read after an attack, by precision" not in page_of(tmp_path, NANO_ONLY).text("h2")
+def test_without_attacks_there_is_no_picture_of_them(tmp_path: Path) -> None:
+    assert "Bits read after an attack, by precision" not in page_of(tmp_path, NANO_ONLY, "robustness").text("h2")
 
 
-def test_quality_models_have_their_own_headlines_and_scores(tmp_path: Path, draw: Callable[..., None]) -> None:
-    draw("score_scatter", "logits_scatter")
+def test_quality_models_have_their_own_headlines_and_scores(tmp_path: Path) -> None:
     run = save_run(tmp_path / "run", [row for row in quality_rows() if row.case.variant == "uvq1p5"], samples=False)
     scores = [
         (
@@ -247,11 +223,10 @@ def test_quality_models_have_their_own_headlines_and_scores(tmp_path: Path, draw
     ]
     assert len(scores[0]) == len(SCORES.names)
     RunDirectory(run, RUN_ID).append_rows(SCORES, scores)
-    render(run, load_gates())
-    found = Page((run / "report.html").read_text(encoding="utf-8"))
+    found = render(run, "score_scatter", "logits_scatter")
     assert "Scores of single frames against the PyTorch reference" in found.text("h2")
-    assert "score err %" in found.text("button")
-    assert "agree %" not in found.text("button")
+    assert "score error %" in found.text("button")
+    assert "agreement %" not in found.text("button")
     assert found.text("caption")[1] == "Quality models"
 
 
@@ -260,8 +235,7 @@ def test_half_a_run_says_that_it_is_one(tmp_path: Path) -> None:
     lines = (run / "results.csv").read_text().splitlines(keepends=True)
     (run / "results.csv").write_text("".join(lines[: len(lines) // 3]))
     (run / "environment.json").write_text("{ cut off")
-    render(run, load_gates())
-    found = Page((run / "report.html").read_text(encoding="utf-8"))
+    found = render(run)
     assert "the run did not finish" in found.body
     assert "Nothing was measured of" in found.body
     assert "promised but not measured" in found.body
@@ -269,50 +243,41 @@ def test_half_a_run_says_that_it_is_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["environment.json", "plan.csv", "samples/bits.csv", "samples/latency.csv"])
-def test_a_missing_or_damaged_file_costs_only_its_own_part(
-    tmp_path: Path, draw: Callable[..., None], name: str
-) -> None:
-    draw("bit_positions", "latency_distributions")
+def test_a_missing_or_damaged_file_costs_only_its_own_part(tmp_path: Path, name: str) -> None:
     run = save_run(tmp_path / "run", NANO_ONLY)
     (run / name).unlink()
-    render(run, load_gates())
+    render(run, "bit_positions", "latency_distributions")
     (run / name).write_bytes(b"\xff\xfe,\x00")
     if name != "plan.csv":
-        render(run, load_gates())
+        render(run, "bit_positions", "latency_distributions")
     assert "Ship <strong>int8</strong>" in (run / "report.html").read_text(encoding="utf-8")
 
 
-def test_an_empty_run_has_a_page(tmp_path: Path, draw: Callable[..., None]) -> None:
-    draw(*ALL_PICTURES)
-    found = page_of(tmp_path, [])
+def test_an_empty_run_has_a_page(tmp_path: Path) -> None:
+    found = page_of(tmp_path, [], *FIGURES)
     assert found.text("h1") == ["n/a Nothing was measured, so nothing can be said."]
 
 
-def test_infinite_values_are_shown(tmp_path: Path, draw: Callable[..., None]) -> None:
-    draw("accuracy_vs_size")
+def test_infinite_values_are_shown(tmp_path: Path) -> None:
     rows = [replace(row, value=math.inf, ci_low=-math.inf, ci_high=math.inf) for row in NANO_ONLY]
-    found = page_of(tmp_path, rows)
+    found = page_of(tmp_path, rows, "accuracy_vs_size")
     assert "inf" in {cell["data-key"] for cell in found.all("td")}
 
 
-def test_a_picture_that_fails_is_named_and_the_page_stands(
-    tmp_path: Path, draw: Callable[..., None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    draw("accuracy_vs_size", "accuracy_vs_latency")
+def test_a_picture_that_fails_is_named_and_the_page_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     def broken(*_: object) -> None:
         raise RuntimeError("no <ink>")
 
-    monkeypatch.setitem(page_pictures.FIGURES, "accuracy_vs_size", broken)
-    found = page_of(tmp_path, NANO_ONLY)
-    assert "videoseal_nano 256 could not be drawn: RuntimeError: no <ink>" in found.body
+    monkeypatch.setitem(FIGURES, "accuracy_vs_size", broken)
+    found = page_of(tmp_path, NANO_ONLY, "accuracy_vs_size", "accuracy_vs_latency")
+    assert "plot accuracy_vs_size could not be drawn: RuntimeError: no <ink>" in found.body
     assert "Accuracy against latency" in found.text("h2")
 
 
 def test_files_are_in_the_page_as_they_are_in_the_folder(tmp_path: Path) -> None:
     run = save_run(tmp_path / "run")
-    render(run, load_gates())
-    found = Page((run / "report.html").read_text(encoding="utf-8"))
+    found = render(run)
     links = {str(a["download"]): str(a["href"]).partition("base64,")[2] for a in found.all("a")}
     assert base64.b64decode(links["results.csv"]) == (run / "results.csv").read_bytes()
     assert gzip.decompress(base64.b64decode(links["bits.csv.gz"])) == (run / "samples/bits.csv").read_bytes()
@@ -320,19 +285,14 @@ def test_files_are_in_the_page_as_they_are_in_the_folder(tmp_path: Path) -> None
     assert json.loads(base64.b64decode(links["environment.json"]))["cpu"] == "a processor"
 
 
-def test_the_page_stays_small_and_says_what_it_leaves_out(
-    tmp_path: Path, draw: Callable[..., None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    draw("accuracy_vs_size", "accuracy_vs_latency", "error_histograms")
+def test_the_page_stays_small_and_says_what_it_leaves_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page, "LIMIT_BYTES", 400_000)
     monkeypatch.setattr(page, "_PICTURE_BYTES", 45_000)
-    monkeypatch.setattr(page_cells, "MOST_ROWS", 20)
     monkeypatch.setattr(page_files, "_PLAIN_BYTES", 10**9)
-    found = page_of(tmp_path, samples=True)
+    found = page_of(tmp_path, None, "accuracy_vs_size", "accuracy_vs_latency", "error_histograms", samples=True)
     assert len(found.html.encode()) < 400_000
     assert "samples/bits.csv: too large for this page, it is in the run's folder" in found.body
     assert re.search(r"plots/\w+\.png has the rest", found.body)
-    assert "more rows are in verdicts.csv" in found.body
     assert "summary.csv" in {a["download"] for a in found.all("a")}
 
 
@@ -347,10 +307,7 @@ def test_many_models_at_full_size_stay_under_the_limit(tmp_path: Path) -> None:
     assert "more rows are in" in found.body
 
 
-def test_the_same_record_gives_the_same_page(tmp_path: Path, draw: Callable[..., None]) -> None:
-    draw("accuracy_vs_latency", "bit_positions", "logits_scatter")
+def test_the_same_record_gives_the_same_page(tmp_path: Path) -> None:
     run = save_run(tmp_path / "run", NANO_ONLY)
-    render(run, load_gates())
-    first = (run / "report.html").read_bytes()
-    render(run, load_gates())
-    assert (run / "report.html").read_bytes() == first
+    names = ("accuracy_vs_latency", "bit_positions", "logits_scatter")
+    assert render(run, *names).html == render(run, *names).html

@@ -1,12 +1,13 @@
 """report.html in a real browser: it sorts, explains, fits, and complains of nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sealbench.reports.gates.judge import load_gates
+from sealbench.reports.render.plots.figures import FIGURES
 from sealbench.reports.render.run import render
 from tests.reports.render.browser import browser, look, missing
 from tests.reports.runs import HOSTILE, keep_analysis, save_run
@@ -53,12 +54,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return rendered(tmp_path_factory.mktemp("run") / "run", rows)
 
 
-def rendered(path: Path, *arguments: Any, **options: Any) -> Path:
+def rendered(path: Path, *arguments: Any, pictures: Sequence[str] = tuple(FIGURES), **options: Any) -> Path:
     run = keep_analysis(save_run(path, *arguments, **options), rename=lambda name: f"{name}/{'long_name/' * 30}")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sealbench.reports.render.run.write_plots", lambda *_: ([], []))
-        render(run, load_gates())
-    return run / "report.html"
+    return render(run, load_gates(), {name: FIGURES[name] for name in pictures}).page
 
 
 def complaints(driver: "Chrome") -> list[str]:
@@ -160,7 +158,7 @@ def test_a_mark_and_a_heading_say_what_they_are(driver: "Chrome", page: Path) ->
     # A browser tells of a pointer's moves with the next frame.
     WebDriverWait(driver, 10).until(lambda _: tip.is_displayed())
     assert "rejected; bit_agreement: 0.9 is not > 0.99" in tip.text
-    heading = driver.find_element("css selector", "#numbers th:nth-child(4) button")
+    heading = driver.find_element("css selector", "#numbers th:nth-child(3) button")
     driver.execute_script("arguments[0].focus()", heading)
     assert "size_bytes: Size of the model file." in tip.text
 
@@ -185,10 +183,10 @@ def test_an_embedded_table_is_the_one_in_the_folder(driver: "Chrome", page: Path
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_names_do_nothing(driver: "Chrome", tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setattr("sealbench.reports.render.page.pictures._PICTURES", ("accuracy_vs_size", "bit_positions"))
+def test_hostile_names_do_nothing(driver: "Chrome", tmp_path: Path, name: str) -> None:
     rows = [row for row in healthy_rows() if row.case.variant == NANO.variant]
-    look(driver, rendered(tmp_path / "run", rows, rename=lambda text: text + name))
+    pictures = ("accuracy_vs_size", "bit_positions")
+    look(driver, rendered(tmp_path / "run", rows, pictures=pictures, rename=lambda text: text + name))
     assert complaints(driver) == []  # neither run nor refused: it is no markup
     assert driver.execute_script("return document.scripts.length + document.images.length") == 1
     driver.execute_script("for (const button of document.querySelectorAll('th button')) button.click()")

@@ -12,7 +12,7 @@ from matplotlib.image import imread
 
 from sealbench.reports.gates.judge import judge, load_gates
 from sealbench.reports.render.plots import figures as plots
-from sealbench.reports.render.plots.figures import FIGURES, write_plots
+from sealbench.reports.render.plots.figures import FIGURES, compose, write_plots
 from sealbench.reports.render.plots.quality import score_scatter
 from sealbench.reports.render.plots.style import bar_label, in_order, style_of
 from sealbench.reports.render.plots.trade_off import Point, frontier
@@ -34,6 +34,14 @@ from tests.reports.synthetic import (
     healthy_rows,
     torch_of,
 )
+
+
+def write(record: RunRecord, folder: Path) -> tuple[list[Path], list[str]]:
+    """Compose and write every picture."""
+    pictures, problems = compose(record)
+    written, more = write_plots(pictures, folder)
+    return written, problems + more
+
 
 BITS = pd.DataFrame(bit_rows(images=2), columns=list(BITS_TABLE.names))
 LATENCY = pd.DataFrame(latency_rows(rounds=20), columns=list(LATENCY_TABLE.names))
@@ -84,7 +92,7 @@ def texts(axes_owner: object) -> list[str]:
 
 
 def test_every_picture_of_the_contract_is_drawn(tmp_path: Path) -> None:
-    written, problems = write_plots(everything(), tmp_path, FIGURES)
+    written, problems = write(everything(), tmp_path)
     assert problems == []
     assert [f"plots/{path.name}" for path in written] == [name for name in PLOTS if name != "plots/score_scatter.png"]
     for path in written:
@@ -248,7 +256,7 @@ def test_errors_are_counted_by_size_and_exact_ones_too() -> None:
 def test_pictures_of_damaged_samples_are_left_out_or_drawn_but_never_fail(tmp_path: Path) -> None:
     bits = BITS.assign(logit=math.nan)
     latency = LATENCY.assign(latency_ms=[math.inf if n % 2 else math.nan for n in range(len(LATENCY))])
-    written, problems = write_plots(RunRecord(healthy_rows(), bits=bits, latency=latency), tmp_path, FIGURES)
+    written, problems = write(RunRecord(healthy_rows(), bits=bits, latency=latency), tmp_path)
     names = {path.stem for path in written}
     assert problems == []
     assert "bit_positions" in names  # every bit is wrong
@@ -258,17 +266,17 @@ def test_pictures_of_damaged_samples_are_left_out_or_drawn_but_never_fail(tmp_pa
 def test_missing_metrics_leave_pictures_out_and_remove_old_ones(tmp_path: Path) -> None:
     (tmp_path / "latency_by_precision.png").write_bytes(b"of an earlier rendering")
     rows = [row for row in healthy_rows() if row.metric in {"size_bytes", "nan_count"}]
-    written, problems = write_plots(RunRecord(rows), tmp_path, FIGURES)
+    written, problems = write(RunRecord(rows), tmp_path)
     assert ([path.name for path in written], problems) == (["size_by_precision.png"], [])
     assert [path.name for path in tmp_path.iterdir()] == ["size_by_precision.png"]
-    assert write_plots(RunRecord([]), tmp_path, FIGURES) == ([], [])
+    assert write(RunRecord([]), tmp_path) == ([], [])
 
 
 def test_values_that_are_not_finite_are_left_out(tmp_path: Path) -> None:
     bad = {"int8": math.nan, "fp16": math.inf}
     rows = [replace(row, value=bad.get(row.case.precision, row.value)) for row in healthy_rows()]
     bits = BITS.assign(logit=BITS["logit"].where(~BITS["precision"].isin(list(bad)), math.nan))
-    written, problems = write_plots(RunRecord(rows, bits=bits), tmp_path, FIGURES)
+    written, problems = write(RunRecord(rows, bits=bits), tmp_path)
     assert (len(written), problems) == (8, [])
 
 
@@ -280,7 +288,7 @@ def test_a_picture_that_cannot_be_drawn_is_named_and_the_rest_drawn(
 
     monkeypatch.setitem(plots.FIGURES, "size_by_precision", broken)
     rows = [row for row in healthy_rows() if row.metric == "latency_ms"]
-    written, problems = write_plots(RunRecord(rows), tmp_path, FIGURES)
+    written, problems = write(RunRecord(rows), tmp_path)
     assert [path.name for path in written] == ["latency_by_precision.png"]
     assert problems == ["plot size_by_precision could not be drawn: RuntimeError: no ink"]
 
@@ -291,7 +299,7 @@ def test_hostile_names_and_eight_precisions_can_be_drawn(tmp_path: Path) -> None
         for row in healthy_rows()
     ]
     bits = BITS.assign(variant=rows[0].case.variant, precision="$_$")
-    written, problems = write_plots(RunRecord(rows, bits=bits), tmp_path, FIGURES)
+    written, problems = write(RunRecord(rows, bits=bits), tmp_path)
     assert (len(written), problems) == (8, [])
 
 
@@ -305,6 +313,9 @@ def test_precisions_keep_their_order_and_look() -> None:
         "zebra",
     ]
     known = ("PyTorch", *PRECISIONS, "int8_static", "int4", "int4_weight_only", "int4_block32")
+    assert in_order(reversed(known)) == list(known)
+    assert in_order(["int2_block16", "bf16", "int4", "int8_gptq"]) == ["bf16", "int8_gptq", "int4", "int2_block16"]
+    assert style_of("int8_gptq*") == style_of("int8_gptq")  # a new name has a look
     assert len({style_of(name)[0] for name in known}) == len({style_of(name)[1] for name in known}) == 9
     assert bar_label(torch_of(NANO)) == "PyTorch"
     assert bar_label(replace(NANO, backend="tensorflow")) == "float32 (tensorflow)"

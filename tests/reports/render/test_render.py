@@ -23,8 +23,7 @@ def main(arguments: list[str]) -> int:
 def _no_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw only where a test asks for it: pictures have their own tests."""
     if "pictures" not in request.fixturenames:
-        monkeypatch.setattr("sealbench.reports.render.page.pictures._PICTURES", ())
-        monkeypatch.setattr("sealbench.reports.render.run.write_plots", lambda *_: ([], []))
+        monkeypatch.setattr("sealbench.reports.render.run.compose", lambda *_: ({}, []))
 
 
 @pytest.fixture

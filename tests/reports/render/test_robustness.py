@@ -52,7 +52,7 @@ def test_another_dataset_does_not_get_in_between() -> None:
 def test_the_picture_has_a_facet_for_each_model_and_a_cell_for_each_reading() -> None:
     figure = robustness(RunRecord(ROWS))
     assert figure is not None
-    nano, full, _ = figure.axes
+    nano, full, *_ = figure.axes
     assert [text.get_text() for text in nano.get_yticklabels()] == ["none", "jpeg:90", "jpeg:70", "jpeg:50", "flip"]
     labels = ["PyTorch", "float32", "fp16", "int8", "int8_weight_only"]
     assert [text.get_text() for text in nano.get_xticklabels()] == labels

@@ -9,6 +9,7 @@ import pytest
 
 from sealbench.reports.gates.judge import Gate, Verdict, judge, load_gates
 from sealbench.reports.gates.standings import worst_verdict
+from sealbench.reports.render.gates import verdict_table
 from sealbench.reports.render.markdown import summary_markdown
 from sealbench.reports.render.tables import (
     VERDICT_COLUMNS,
@@ -138,8 +139,9 @@ def test_the_page_lists_what_failed_with_value_limit_and_reason() -> None:
     page = page_of(altered(healthy_rows(), "videoseal", "int8", "bit_agreement", value=0.98))
     assert "**FAIL: 1 of " in page.splitlines()[2]
     assert "videoseal (seeded) 256 int8 (bit_agreement)" in page.splitlines()[2]
-    (line,) = [line for line in page.splitlines() if line.startswith("| bit_agreement |")]
-    assert line.startswith("| bit_agreement | videoseal (seeded) 256 int8, photographs | 98.00 % | &gt; 99.00 % |")
+    (line,) = [line for line in page.splitlines() if "| bit_agreement " in line]
+    gate, of = "bit_agreement &gt; 99.00 %", "videoseal (seeded) 256 int8, photographs"
+    assert line.startswith(f"| **FAIL** | {gate} | {of} | 98.00 % | ")
     assert "0.98 is not &gt; 0.99 fraction" in line
     assert "at most one bit of a hundred" in line
     (row,) = [line for line in page.splitlines() if line.startswith("| videoseal 256 (seeded) | int8 |")]
@@ -172,9 +174,19 @@ def test_an_inconclusive_gate_and_an_empty_run_are_said_first() -> None:
     assert summary_markdown(summary_frame([], []), [], 0).splitlines()[2].startswith("**Nothing was measured**")
 
 
+def test_rows_beyond_a_limit_are_counted_and_bad_ones_come_first() -> None:
+    rows = altered(healthy_rows(), "videoseal", "int8", "bit_agreement", value=0.98)
+    results = judge(load_gates(), rows, plan_of(rows))
+    table = verdict_table("Every verdict", results, most=20)
+    assert len(table.rows) == 20
+    assert table.note == f"{len(results) - 20} more rows are in verdicts.csv."
+    assert [row[0].kind for row in table.rows].count("fail") == 1
+    assert table.rows[0][0].kind == "fail"
+
+
 def test_missing_measurements_are_listed_as_missing() -> None:
     page = page_of(without(healthy_rows(), "videoseal", "int8", "bit_agreement"))
-    (line,) = [line for line in page.splitlines() if line.startswith("| bit_agreement |")]
+    (line,) = [line for line in page.splitlines() if "| bit_agreement " in line]
     assert "| missing |" in line
     assert "the suite did not finish" in line
 
@@ -206,7 +218,7 @@ def test_a_page_where_everything_failed_still_fits_a_comment() -> None:
     ]
     page = page_of(rows, rows)
     assert len(page) < 65_536
-    assert "more in `verdicts.csv`" in page
+    assert "more rows are in verdicts.csv" in page
 
 
 @pytest.mark.parametrize(

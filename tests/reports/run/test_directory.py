@@ -296,8 +296,8 @@ def test_a_run_of_an_earlier_version_is_read_under_the_present_names(tmp_path: P
     WORST_IMAGES.write(run.path, [range(len(WORST_IMAGES.columns))])
     for table in (RESULTS, PLAN, WORST_IMAGES):
         file = run.path / table
-        old = file.read_text().replace("negative_flips", "negative_flips").replace("positive_flips", "positive_flips")
-        assert "negative_flips" in old
+        old = file.read_text().replace("negative_flips", "harmful_flips").replace("positive_flips", "healing_flips")
+        assert "harmful_flips" in old
         file.write_text(old)
     assert load_results(run.path) == rows
     assert load_plan(run.path) == plan_of(rows)
@@ -306,7 +306,7 @@ def test_a_run_of_an_earlier_version_is_read_under_the_present_names(tmp_path: P
     resumed = RunDirectory.resume(run.path)
     resumed.keep_measurements(lambda row: row.metric != "neutral_flips")
     assert load_results(run.path) == rows[:2]
-    assert "negative_flips" not in (run.path / RESULTS).read_text()
+    assert "harmful_flips" not in (run.path / RESULTS).read_text()
     assert set(RENAMED_METRICS.values()) <= set(METRICS)
     assert not set(RENAMED_METRICS) & set(METRICS)
 

@@ -23,4 +23,4 @@ def test_each_task_has_headings_of_its_own() -> None:
     console = console_summary(frame)
     assert "0.9980" in console
     assert "uvq1p5 1080x1920 (file)" in console
-    assert "**int8** (0.400 % off in the mean)" in page or "0.4 % off in the mean" in page
+    assert "0.4 % score error" in page

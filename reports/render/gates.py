@@ -1,10 +1,12 @@
-"""The gates on report.html: each with its reason, and each verdict with what was found."""
+"""The gates as tables: each with its reason, and each verdict with what was found."""
 
 from collections import Counter
 from collections.abc import Sequence
 
 from sealbench.reports.gates.judge import Gate, GateResult, Verdict
-from sealbench.reports.render.page.cells import (
+from sealbench.reports.render.plots.values import with_interval
+from sealbench.reports.render.table import (
+    MOST_ROWS_OF_PAGE,
     VERDICT_WORDS,
     WORST_FIRST,
     Cell,
@@ -17,7 +19,6 @@ from sealbench.reports.render.page.cells import (
     verdict_cell,
     words_cell,
 )
-from sealbench.reports.render.plots.values import with_interval
 from sealbench.reports.schema.formatting import case_label, format_value, images_label
 
 
@@ -49,12 +50,13 @@ def gate_table(gates: Sequence[Gate], results: Sequence[GateResult]) -> Table:
     return limited("Every gate", columns, body, "gates.toml")
 
 
-def verdict_table(caption: str, results: Sequence[GateResult]) -> Table:
+def verdict_table(title: str, results: Sequence[GateResult], most: int = MOST_ROWS_OF_PAGE) -> Table:
     """Show verdicts with what was found, the bad ones first.
 
     Args:
-        caption: Of the table.
+        title: Of the table.
         results: Which.
+        most: How many are shown.
     """
     columns = (
         Column("verdict"),
@@ -65,21 +67,22 @@ def verdict_table(caption: str, results: Sequence[GateResult]) -> Table:
         Column("why this limit"),
     )
     ordered = sorted(results, key=lambda result: WORST_FIRST.index(result.verdict))  # stable
-    return limited(caption, columns, [_verdict_row(result) for result in ordered], "verdicts.csv")
+    return limited(
+        title, columns, [_verdict_row(result) for result in ordered[:most]], "verdicts.csv", most, len(results)
+    )
 
 
 def _verdict_row(result: GateResult) -> tuple[Cell, ...]:
     gate, row = result.gate, result.measurement
     label = case_label(result.case) if result.case else gate.where_text
     images = images_label(result.dataset, result.attack)
-    of = label + (f", {images}" if images else "")
     value = missing_cell("missing")
     if row is not None:
         value = number_cell(row.value, format_value(gate.metric, row.value), with_interval(row))
     return (
         verdict_cell(result.verdict),
         Cell(_gate_text(gate), gate.metric, definition(gate.metric)),
-        words_cell(of),
+        words_cell(label + (f", {images}" if images else "")),
         value,
         words_cell(result.explanation),
         words_cell(gate.reason),
