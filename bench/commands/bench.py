@@ -22,4 +22,6 @@ def main(arguments: Sequence[str]) -> int:
         pytest's exit code, or the run's: see `sealbench.bench.session.plugin`.
     """
     fixed = ["--noconftest", "-c", os.devnull, f"--rootdir={Path.cwd()}", "-p", "no:cacheprovider", "-p", PLUGIN]
-    return int(pytest.main([str(SUITES), *fixed, "--benchmark-columns=median,iqr,rounds", *arguments]))
+    # pytest-benchmark makes the folder of its storage at once, unless its path is taken.
+    benchmark = [f"--benchmark-storage={os.devnull}", "--benchmark-columns=median,iqr,rounds"]
+    return int(pytest.main([str(SUITES), *fixed, *benchmark, *arguments]))
