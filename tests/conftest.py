@@ -6,14 +6,22 @@ from pathlib import Path
 
 import pytest
 
-SLOW = ("main_job", "convert")
+WORKER = "PYTEST_XDIST_WORKER" in os.environ
+SLOW = ("main_job", "convert", "long")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """In parallel the files with slow tests come first: the last of them must not begin when all else is done."""
+    if WORKER:
+        slow = {item.path for item in items if any(item.get_closest_marker(name) for name in SLOW)}
+        items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session")
 def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of this session, the same in each of its processes."""
     base = tmp_path_factory.getbasetemp()
-    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    return base.parent if WORKER else base
 
 
 @pytest.fixture(scope="session", autouse=True)
