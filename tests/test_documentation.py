@@ -257,6 +257,7 @@ def collect(arguments: tuple[str, ...]) -> None:
     where = [str(ROOT / "bench")] if "bench" in arguments else [str(ROOT / "tests" / "datasets")]
     given = [argument for argument in arguments if argument != "bench"]
     settings = ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT), "-p", "no:cacheprovider"]
+    settings += ["-p", "no:unraisableexception"]  # it collects garbage ten times, slow where torch is loaded
     assert pytest.main([*where, *settings, "--collect-only", "-q", *given]) == pytest.ExitCode.OK
 
 
