@@ -12,7 +12,7 @@ FULL := --variant videoseal_nano,videoseal_0.0,videoseal,pixelseal,chunkyseal --
 # mypy sees the import name through a link to the checkout.
 PACKAGES := bench converters datasets reports
 
-.PHONY: bench bench-full aa test check clean
+.PHONY: bench bench-full aa test test-long check clean
 
 bench: $(VENV)/installed
 	$(RUN) -m pytest bench --benchmark-columns=median,iqr,rounds --runs reports/out $(BENCH)
@@ -24,8 +24,15 @@ bench-full: $(VENV)/installed
 aa: $(VENV)/installed
 	$(VENV)/bin/sealbench aa $(AA)
 
+# A file's tests stay in one process: what they share, such as one run of the bench, is made once.
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
+
 test: $(VENV)/installed
-	$(RUN) -m pytest $(TEST)
+	$(RUN) -m pytest $(PARALLEL) -m "not long" $(TEST)
+
+# Also what takes longer; some of it needs the package registry.
+test-long: $(VENV)/installed
+	$(RUN) -m pytest $(PARALLEL) $(TEST)
 
 # What a change must pass beside the tests.
 check: $(VENV)/installed
@@ -35,6 +42,7 @@ check: $(VENV)/installed
 	ln -sfn ../.. $(VENV)/typing/sealbench
 	MYPYPATH=$(VENV)/typing $(RUN) -m mypy $(PACKAGES:%=-p sealbench.%)
 	MYPYPATH=$(VENV)/typing $(RUN) -m mypy tests conftest.py
+	$(VENV)/bin/lint-imports
 
 # The stamp is newer than the lock once everything is in: a second call installs nothing.
 $(VENV)/installed: requirements.lock pyproject.toml

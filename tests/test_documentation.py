@@ -13,9 +13,10 @@ import shlex
 import shutil
 import subprocess
 import tomllib
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -73,11 +74,46 @@ VIEWED = {"kotlin", "swift", "groovy", "ruby", "text", "json", "csv", "yaml"}
 READS_A_FILE = ("model.tflite", "mine.tflite", " FILE ", "models/videoseal_detector", f" {CONVERTS_NANO}")
 
 
-def _marks(text: str) -> list[pytest.MarkDecorator]:
-    """Of a command or code: it converts the bundled model, or reads the file of it; or it is the main job."""
+def mark_of(text: str) -> str:
+    """Of a command or code: it converts the bundled model or reads its file, is the main job, is long, or nothing."""
     if any(word in text for word in READS_A_FILE) and "--artifact" not in text:
-        return [pytest.mark.convert]
-    return [pytest.mark.main_job] if " make bench" in text or " make test" in text else []
+        return "convert"
+    if " make bench" in text or " make test" in text:
+        return "main_job"
+    return "long" if "training.examples" in text else ""
+
+
+def by_page(entries: Iterable[Any], of: Callable[[Any], tuple[Path, str]]) -> list[Any]:
+    """One case for each page and mark, with all its entries; `of` gives an entry's page and text."""
+    cases: dict[tuple[Path, str], list[Any]] = defaultdict(list)
+    for entry in entries:
+        page, text = of(entry)
+        cases[page, mark_of(text)].append(entry)
+    return [
+        pytest.param(
+            found, id=f"{page.relative_to(ROOT)} {mark}".strip(), marks=[getattr(pytest.mark, mark)] if mark else []
+        )
+        for (page, mark), found in cases.items()
+    ]
+
+
+class Findings:
+    """What is wrong with several things, so that one test reports all of it."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+
+    @contextlib.contextmanager
+    def of(self, what: object) -> Iterator[None]:
+        """Keep the error that is raised inside, with what it is about."""
+        try:
+            yield
+        except Exception as error:
+            self.found.append(f"{what}: {type(error).__name__}: {error}")
+
+    def report(self) -> None:
+        """Fail where anything was found."""
+        assert not self.found, "\n".join(self.found)
 
 
 FOLDERS = ("bench", "converters", "datasets", "reports")
@@ -122,8 +158,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def nano(desk: Path) -> None:
     """Converts the bundled model, as the documents do, to the files that commands speak of."""
-    with pytest.MonkeyPatch.context() as patch, contextlib.chdir(desk):
-        patch.setenv("XDG_CACHE_HOME", str(desk / "cache"))
+    with contextlib.chdir(desk):
         for precision in ("float32", "int8"):
             arguments = ["--model_name", "videoseal_nano", "--quantize", precision, "--output_dir", "models"]
             assert importlib.import_module(CONVERT).main(arguments) == EXIT_PASS
@@ -133,17 +168,20 @@ def nano(desk: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def at_the_desk(desk: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-    """Commands run in that folder, with an artifact store of their own, as if the optional packages were there."""
+    """Commands run in that folder, as if the optional packages were there."""
     if request.node.get_closest_marker("convert"):
         request.getfixturevalue("nano")
     monkeypatch.chdir(desk)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(desk / "cache"))
     monkeypatch.setattr(bench_options, "find_spec", lambda name: name)
 
 
-@pytest.mark.parametrize("command", [pytest.param(c, marks=_marks(str(c)), id=str(c)) for c in COMMANDS])
-def test_commands(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    perform(command.words, command.code.page.parent, monkeypatch)
+@pytest.mark.parametrize("commands", by_page(COMMANDS, lambda command: (command.code.page, str(command))))
+def test_commands(commands: list[Command], desk: Path) -> None:
+    findings = Findings()
+    for command in commands:
+        with findings.of(command), pytest.MonkeyPatch.context() as patch, contextlib.chdir(desk):
+            perform(command.words, command.code.page.parent, patch)
+    findings.report()
 
 
 def perform(words: tuple[str, ...], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,6 +259,7 @@ def collect(arguments: tuple[str, ...]) -> None:
     where = [str(ROOT / "bench")] if "bench" in arguments else [str(ROOT / "tests" / "datasets")]
     given = [argument for argument in arguments if argument != "bench"]
     settings = ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT), "-p", "no:cacheprovider"]
+    settings += ["-p", "no:unraisableexception"]  # it collects garbage ten times, slow where torch is loaded
     assert pytest.main([*where, *settings, "--collect-only", "-q", *given]) == pytest.ExitCode.OK
 
 
@@ -299,22 +338,42 @@ def test_wrong_names_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         perform(("sealbench", "profile", "videoseal", "int9"), ROOT, monkeypatch)
 
 
-@pytest.mark.parametrize("link", LINKS, ids=str)
-def test_links_lead_somewhere(link: Link) -> None:
+def test_links_lead_somewhere() -> None:
+    assert LINKS
+    findings = Findings()
+    for link in LINKS:
+        with findings.of(link):
+            check_link(link)
+    findings.report()
+
+
+def check_link(link: Link) -> None:
+    """An AssertionError says that a link leads nowhere."""
     path, _, anchor = link.target.partition("#")
     target = link.page if not path else link.page.parent / path
-    assert target.exists(), f"{link}: no such file"
-    assert ROOT in target.resolve().parents
-    assert not anchor or anchor in anchors_of(target), (
-        f"{link}: no such heading; there are {sorted(anchors_of(target))}"
-    )
+    assert target.exists(), "no such file"
+    assert ROOT in target.resolve().parents, "outside the checkout"
+    assert not anchor or anchor in anchors_of(target), f"no such heading; there are {sorted(anchors_of(target))}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_files_that_are_named_exist(page: Path) -> None:
-    named = {match for code in code_of(page) if code.inline for match in FILES_NAMED.findall(code.text)}
-    missing = [name for name in named if not (ROOT / name).exists() and not name.startswith("reports/out/")]
-    assert not missing
+def test_wrong_links_are_refused() -> None:
+    page = ROOT / "README.md"
+    for target, told in (("none.md", "no such file"), ("#none", "no such heading"), ("..", "outside the checkout")):
+        with pytest.raises(AssertionError, match=told):
+            check_link(Link(page, 1, target))
+
+
+def test_files_that_are_named_exist() -> None:
+    named = {
+        (str(page.relative_to(ROOT)), match)
+        for page in PAGES
+        for code in code_of(page)
+        if code.inline
+        for match in FILES_NAMED.findall(code.text)
+    }
+    assert named
+    missing = [(page, name) for page, name in named if not (ROOT / name).exists()]
+    assert [(page, name) for page, name in missing if not name.startswith("reports/out/")] == []
 
 
 def message_templates() -> list[str]:
@@ -351,8 +410,16 @@ def test_every_page_can_be_reached() -> None:
     assert set(PAGES) <= reached
 
 
-@pytest.mark.parametrize("code", [pytest.param(code, marks=_marks(code.text), id=str(code)) for code in BLOCKS])
-def test_blocks_of_code(code: Code, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize("blocks", by_page(BLOCKS, lambda code: (code.page, code.text)))
+def test_blocks_of_code(blocks: list[Code], desk: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    findings = Findings()
+    for code in blocks:
+        with findings.of(code), pytest.MonkeyPatch.context() as patch, contextlib.chdir(desk):
+            run_block(code, patch, tmp_path_factory.mktemp("block"))
+    findings.report()
+
+
+def run_block(code: Code, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Python works in the module that its first line names, TOML is a card or a file of gates; shells see above."""
     first, _, _ = code.text.partition("\n")
     if code.language == "python":

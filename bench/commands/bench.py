@@ -2,15 +2,12 @@
 
 import os
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 PLUGIN = "sealbench.bench.session.plugin"
 SUITES = Path(__file__).parents[1] / "suites"
-BENCHMARKS = ".benchmarks"
-"""The folder that pytest-benchmark makes in the current one, whether it saves anything there or not."""
 
 
 class SuitesByDefault:
@@ -35,13 +32,7 @@ def main(arguments: Sequence[str]) -> int:
         pytest's exit code, or the run's: see `sealbench.bench.session.plugin`.
     """
     fixed = ["--noconftest", "-c", os.devnull, f"--rootdir={Path.cwd()}", "-p", "no:cacheprovider"]
+    # pytest-benchmark makes the folder of its storage at once, unless its path is taken.
+    benchmark = [f"--benchmark-storage={os.devnull}", "--benchmark-columns=median,iqr,rounds"]
     # Ours comes after the user's plugins (`-p`), as it does where a conftest.py loads it.
-    command = ["--benchmark-columns=median,iqr,rounds", *fixed, *arguments, "-p", PLUGIN]
-    benchmarks = Path(BENCHMARKS).absolute()
-    was_there = benchmarks.exists()
-    try:
-        return int(pytest.main(command, plugins=[SuitesByDefault()]))
-    finally:
-        if not was_there:
-            with suppress(OSError):  # something was saved in it, as the user asked
-                benchmarks.rmdir()
+    return int(pytest.main([*benchmark, *fixed, *arguments, "-p", PLUGIN], plugins=[SuitesByDefault()]))

@@ -1,5 +1,6 @@
-"""Runs the main job as a user does: in a process of its own, from the root of the checkout."""
+"""Runs the main job as a user does: in a process of its own, from the checkout, with this session's store."""
 
+import json
 import os
 import pty
 import subprocess
@@ -9,6 +10,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from sealbench.converters.cache_folder import cache_folder
+from sealbench.reports.run.reader import ENVIRONMENT
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,27 +25,28 @@ class MainJob:
     code: int
     output: str
 
+    @property
+    def files(self) -> list[Path]:
+        """Where the files lie that it took from the artifact store or put there."""
+        keys = json.loads((self.run_dir / ENVIRONMENT).read_text(encoding="utf-8"))["artifacts"].values()
+        return [path for key in keys for path in (cache_folder("artifacts") / key).glob("*.tflite")]
+
 
 def bench_command(run_dir: Path, *arguments: str) -> list[str]:
     """`pytest bench` into `run_dir`."""
     return [sys.executable, "-m", "pytest", "bench", "-p", "no:cacheprovider", "--run-dir", str(run_dir), *arguments]
 
 
-def environment(cache: Path) -> dict[str, Any]:
-    """Where a process of `subprocess` runs, with its own artifact store in `cache`."""
-    return {"cwd": ROOT, "env": {**os.environ, "XDG_CACHE_HOME": str(cache)}}
+def main_job(run_dir: Path, *arguments: str) -> MainJob:
+    """Run `pytest bench` into `run_dir`."""
+    return _run(run_dir, bench_command(run_dir, *arguments))
 
 
-def main_job(run_dir: Path, cache: Path, *arguments: str) -> MainJob:
-    """Run `pytest bench` into `run_dir`, with its own artifact store in `cache`."""
-    return _run(run_dir, bench_command(run_dir, *arguments), environment(cache))
-
-
-def main_job_on_terminal(run_dir: Path, cache: Path, *arguments: str, columns: int = 100) -> MainJob:
+def main_job_on_terminal(run_dir: Path, *arguments: str, columns: int = 100) -> MainJob:
     """As `main_job`, on a terminal: the output has what a terminal is sent, control sequences included."""
     master, slave = pty.openpty()
-    where = environment(cache)
-    where["env"] |= {"TERM": "xterm", "COLUMNS": str(columns), "LINES": "40"}
+    terminal = {"TERM": "xterm", "COLUMNS": str(columns), "LINES": "40"}
+    where: dict[str, Any] = {"cwd": ROOT, "env": os.environ | terminal}
     process = subprocess.Popen(bench_command(run_dir, *arguments), **where, stdin=slave, stdout=slave, stderr=slave)
     os.close(slave)
     chunks = []
@@ -54,13 +59,13 @@ def main_job_on_terminal(run_dir: Path, cache: Path, *arguments: str, columns: i
 
 def render_again(run_dir: Path) -> MainJob:
     """Run `sealbench report` on a folder."""
-    return _run(run_dir, [sys.executable, "-m", "sealbench", "report", str(run_dir)], {"cwd": ROOT})
+    return _run(run_dir, [sys.executable, "-m", "sealbench", "report", str(run_dir)])
 
 
-def _run(run_dir: Path, command: Sequence[str], where: dict[str, Any]) -> MainJob:
+def _run(run_dir: Path, command: Sequence[str]) -> MainJob:
     found = subprocess.run(
         command,
-        **where,
+        cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

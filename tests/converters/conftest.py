@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -125,22 +126,28 @@ def run_tflite() -> Callable[[Path, Tensor], FloatArray]:
 
 
 def _all_precisions(folder: Path, watermarker: Watermarker, size: ImageSize, mode: str) -> dict[str, Path]:
+    """Made by the first process of the session that asks; a finished folder is not written again."""
+    folder.mkdir(exist_ok=True)
     files = {name: folder / f"{name}.tflite" for name in PRECISIONS}
-    export_float32(watermarker.detector, TINY, size, mode, files["float32"])
-    images = calibration_images(watermarker, TINY.nbits, size, 0, 2)
-    for name, precision in PRECISIONS.items():
-        if name != "float32":
-            quantize(files["float32"], precision.recipe_for(()), files[name], images)
+    whole = folder / "whole"
+    with FileLock(f"{folder}.lock"):
+        if not whole.exists():
+            export_float32(watermarker.detector, TINY, size, mode, files["float32"])
+            images = calibration_images(watermarker, TINY.nbits, size, 0, 2)
+            for name, precision in PRECISIONS.items():
+                if name != "float32":
+                    quantize(files["float32"], precision.recipe_for(()), files[name], images)
+            whole.touch()
     return files
 
 
 @pytest.fixture(scope="session")
-def tiny_files(tmp_path_factory: pytest.TempPathFactory, tiny_watermarker: Watermarker) -> dict[str, Path]:
+def tiny_files(shared_folder: Path, tiny_watermarker: Watermarker) -> dict[str, Path]:
     """The tiny detector at 32 x 32 at every precision, by name."""
-    return _all_precisions(tmp_path_factory.mktemp("simple"), tiny_watermarker, SIMPLE_SIZE, "simple")
+    return _all_precisions(shared_folder / "tiny_simple", tiny_watermarker, SIMPLE_SIZE, "simple")
 
 
 @pytest.fixture(scope="session")
-def tiny_resize_files(tmp_path_factory: pytest.TempPathFactory, tiny_watermarker: Watermarker) -> dict[str, Path]:
+def tiny_resize_files(shared_folder: Path, tiny_watermarker: Watermarker) -> dict[str, Path]:
     """The tiny detector behind a resize from 40 x 56 to 32 x 32, at every precision, by name."""
-    return _all_precisions(tmp_path_factory.mktemp("resize"), tiny_watermarker, RESIZE_SIZE, "resize")
+    return _all_precisions(shared_folder / "tiny_resize", tiny_watermarker, RESIZE_SIZE, "resize")

@@ -25,7 +25,7 @@ OPTIONS = ("--variant", "videoseal_nano", "--precision", "float32,int4", "--samp
 @pytest.fixture(scope="module")
 def job(tmp_path_factory: pytest.TempPathFactory) -> MainJob:
     folder = tmp_path_factory.mktemp("job")
-    return main_job(folder / "run", folder / "cache", *OPTIONS, "--attacks", ",".join((*ATTACKS, "jpeg:60.0")))
+    return main_job(folder / "run", *OPTIONS, "--attacks", ",".join((*ATTACKS, "jpeg:60.0")))
 
 
 def results(job: MainJob) -> pd.DataFrame:

@@ -31,7 +31,6 @@ class First:
     """The run that the others are held against, with what it left."""
 
     job: MainJob
-    cache: Path
     junit: Path
     step_summary: Path
 
@@ -43,17 +42,15 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[First]:
     options = ("--precision", "float32,int8", "-k", "size or fidelity or bit_accuracy or flips or confidence")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GITHUB_STEP_SUMMARY", str(step))
-        job = main_job(
-            folder / "run", folder / "cache", *NANO, *options, f"--junitxml={junit}", "--save-baseline", NAME
-        )
-    yield First(job, folder / "cache", junit, step)
+        job = main_job(folder / "run", *NANO, *options, f"--junitxml={junit}", "--save-baseline", NAME)
+    yield First(job, junit, step)
     shutil.rmtree(DEFAULT_BASELINES / NAME, ignore_errors=True)
     if DEFAULT_BASELINES.is_dir() and not any(DEFAULT_BASELINES.iterdir()):
         DEFAULT_BASELINES.rmdir()
 
 
 def again(first: First, run_dir: Path, *options: str) -> MainJob:
-    return main_job(run_dir, first.cache, *NANO, *options)
+    return main_job(run_dir, *NANO, *options)
 
 
 def statuses(run_dir: Path) -> dict[tuple[str, str], str]:
@@ -114,7 +111,7 @@ def test_the_same_again_has_nothing_but_unchanged_rows(first: First, tmp_path: P
 
 def test_a_worse_file_fails_though_every_gate_passes(first: First, tmp_path: Path) -> None:
     """The float32 file is handed in as int8: it is larger, and closer to PyTorch on every picture."""
-    (path,) = [path for path in first.cache.rglob("*.tflite") if not path.stem.endswith("_int8")]
+    (path,) = [path for path in first.job.files if not path.stem.endswith("_int8")]
     gates = tmp_path / "gates.toml"
     gates.write_text(KIND_GATES)
     options = ("--precision", "int8", "--artifact", str(path), "-k", "size or fidelity", "--gates", str(gates))

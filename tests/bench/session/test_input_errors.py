@@ -16,7 +16,7 @@ USAGE_ERROR = 4
 
 def refused(tmp_path: Path, *arguments: str) -> str:
     """Run the main job, which must refuse; returns what it said."""
-    job = main_job(tmp_path / "run", tmp_path / "cache", *arguments)
+    job = main_job(tmp_path / "run", *arguments)
     assert job.code == USAGE_ERROR, job.output
     assert "Traceback" not in job.output
     assert not job.run_dir.exists()
@@ -97,7 +97,7 @@ def test_empty_folder(tmp_path: Path) -> None:
 
 def test_what_would_be_downloaded_may_be_left_out_where_nothing_is_measured(tmp_path: Path) -> None:
     (tmp_path / "x.tflite").write_bytes(b"")
-    job = main_job(tmp_path / "run", tmp_path / "cache", "--variant", "videoseal", "--precision", "int8", "--weights",
+    job = main_job(tmp_path / "run", "--variant", "videoseal", "--precision", "int8", "--weights",
                    "official", "--artifact", str(tmp_path / "x.tflite"), "--collect-only", "-q")  # fmt: skip
     assert job.code == 0, job.output
     assert "test_fidelity[videoseal-256-int8" in job.output
@@ -138,7 +138,7 @@ def test_manifest_that_names_a_missing_file(tmp_path: Path) -> None:
 
 def test_run_directory_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    job = main_job(tmp_path / "file" / "run", tmp_path / "cache", "--variant", "videoseal_nano")
+    job = main_job(tmp_path / "file" / "run", "--variant", "videoseal_nano")
     assert job.code == USAGE_ERROR
     assert "file" in job.output.splitlines()[-1] + job.output.splitlines()[-2]
     assert "Traceback" not in job.output

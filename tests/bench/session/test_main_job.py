@@ -29,20 +29,15 @@ ACCURACY = ("bit_accuracy", "bit_agreement", "word_accuracy", "logits_mae", "det
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(scope="module")
-def job(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> MainJob:
+def job(tmp_path_factory: pytest.TempPathFactory) -> MainJob:
     """The bundled model at float32 and int8, converted once for this file."""
-    return main_job(tmp_path_factory.mktemp("run"), cache, *NANO, "--precision", "float32,int8")
+    return main_job(tmp_path_factory.mktemp("run"), *NANO, "--precision", "float32,int8")
 
 
 @pytest.fixture(scope="module")
-def files(job: MainJob, cache: Path) -> dict[str, Path]:
+def files(job: MainJob) -> dict[str, Path]:
     """The converted files by precision."""
-    found = {path.stem: path for path in cache.rglob("*.tflite")}
+    found = {path.stem: path for path in job.files}
     stem = "videoseal_detector_videoseal_nano_256"
     return {"float32": found[stem], "int8": found[f"{stem}_int8"]}
 
@@ -84,9 +79,9 @@ def test_a_pipe_gets_plain_lines(job: MainJob) -> None:
     assert max(map(len, [*ours, *at_the_end.splitlines()[1:-3]])) <= 100  # a path is as long as it is
 
 
-def test_a_terminal_gets_a_bar_and_a_quiet_run_only_the_table(job: MainJob, cache: Path, tmp_path: Path) -> None:
+def test_a_terminal_gets_a_bar_and_a_quiet_run_only_the_table(job: MainJob, tmp_path: Path) -> None:
     chosen = ("-k", "conversion or size or bit_accuracy", "--precision", "float32,int8", *NANO[:4])
-    shown = main_job_on_terminal(tmp_path / "shown", cache, *chosen)
+    shown = main_job_on_terminal(tmp_path / "shown", *chosen)
     assert shown.code == 0, shown.output[-3000:]
     tests = len(pd.read_csv(tmp_path / "shown/samples/durations.csv"))
     assert f"{tests - 1}/{tests} tests" in shown.output
@@ -94,17 +89,17 @@ def test_a_terminal_gets_a_bar_and_a_quiet_run_only_the_table(job: MainJob, cach
     assert "\x1b[2K" in shown.output  # drawn over itself
     assert [line.rpartition(", ")[2] for line in told_of_files(shown.output)] == ["PASS", "PASS"]
     assert "test_size.py ." not in shown.output  # pytest's own dots
-    quiet = main_job(tmp_path / "quiet", cache, *chosen, "-q")
+    quiet = main_job(tmp_path / "quiet", *chosen, "-q")
     assert told_of_files(quiet.output) == []
     assert "to go" not in quiet.output
     assert f"report: {tmp_path / 'quiet' / 'report.html'}" in quiet.output
 
 
-def test_a_failing_file_says_so_above_the_bar(job: MainJob, cache: Path, tmp_path: Path) -> None:
+def test_a_failing_file_says_so_above_the_bar(job: MainJob, tmp_path: Path) -> None:
     gates = tmp_path / "gates.toml"
     gates.write_text('[[gate]]\nmetric = "size_bytes"\nop = "<"\nlimit = 9\nreason = "tiny"\n', encoding="utf-8")
     chosen = ("-k", "conversion or size", "--precision", "int8", *NANO[:4], "--gates", str(gates))
-    shown = main_job_on_terminal(tmp_path / "run", cache, *chosen)
+    shown = main_job_on_terminal(tmp_path / "run", *chosen)
     assert shown.code == 1
     (line,) = told_of_files(shown.output)
     assert line.endswith(" MB, FAIL")
@@ -144,8 +139,8 @@ def test_accuracy_recomputes_from_the_samples_with_pandas_alone(job: MainJob) ->
     assert recomputed.to_dict() == recorded.to_dict()
 
 
-def test_a_second_run_gives_the_same_accuracy_to_the_last_digit(job: MainJob, cache: Path, tmp_path: Path) -> None:
-    again = main_job(tmp_path / "run", cache, *NANO, "--precision", "float32,int8")
+def test_a_second_run_gives_the_same_accuracy_to_the_last_digit(job: MainJob, tmp_path: Path) -> None:
+    again = main_job(tmp_path / "run", *NANO, "--precision", "float32,int8")
 
     def rows(run_dir: Path) -> list[list[str]]:
         with (run_dir / "results.csv").open() as file:
@@ -160,29 +155,27 @@ def test_rendering_again_judges_the_same(job: MainJob) -> None:
     assert (job.run_dir / "verdicts.csv").read_bytes() == before
 
 
-def judge_file(path: Path, precision: str, cache: Path, run_dir: Path) -> MainJob:
-    return main_job(run_dir, cache, *NANO, "--precision", precision, "--artifact", str(path))
+def judge_file(path: Path, precision: str, run_dir: Path) -> MainJob:
+    return main_job(run_dir, *NANO, "--precision", precision, "--artifact", str(path))
 
 
-def test_a_file_from_elsewhere_is_measured_as_what_it_is_said_to_be(
-    files: dict[str, Path], cache: Path, tmp_path: Path
-) -> None:
+def test_a_file_from_elsewhere_is_measured_as_what_it_is_said_to_be(files: dict[str, Path], tmp_path: Path) -> None:
     elsewhere = tmp_path / "mine.tflite"
     shutil.copy(files["int8"], elsewhere)
-    job = judge_file(elsewhere, "int8", cache, tmp_path / "run")
+    job = judge_file(elsewhere, "int8", tmp_path / "run")
     assert job.code == 0, job.output[-3000:]
 
 
-def test_a_copy_of_float32_is_no_int8(files: dict[str, Path], cache: Path, tmp_path: Path) -> None:
-    job = judge_file(files["float32"], "int8", cache, tmp_path / "run")
+def test_a_copy_of_float32_is_no_int8(files: dict[str, Path], tmp_path: Path) -> None:
+    job = judge_file(files["float32"], "int8", tmp_path / "run")
     assert job.code == 1
     assert {"size_reduction_pct", "quantized_weight_pct"} <= failed_metrics(job)
 
 
-def test_a_file_with_one_layer_zeroed_fails(files: dict[str, Path], cache: Path, tmp_path: Path) -> None:
+def test_a_file_with_one_layer_zeroed_fails(files: dict[str, Path], tmp_path: Path) -> None:
     broken = tmp_path / "zeroed.tflite"
     broken.write_bytes(with_largest_weight_zeroed(files["int8"].read_bytes()))
-    job = judge_file(broken, "int8", cache, tmp_path / "run")
+    job = judge_file(broken, "int8", tmp_path / "run")
     assert job.code == 1
     assert {"bit_agreement", "bit_accuracy_delta", "logits_mae_rel_pct"} <= failed_metrics(job)
 
@@ -223,8 +216,8 @@ def blind_to_bright_images(tmp_path_factory: pytest.TempPathFactory) -> Iterator
     yield path
 
 
-def test_a_file_that_gives_nan_for_one_image_fails(blind_to_bright_images: Path, cache: Path, tmp_path: Path) -> None:
-    job = judge_file(blind_to_bright_images, "float32", cache, tmp_path / "run")
+def test_a_file_that_gives_nan_for_one_image_fails(blind_to_bright_images: Path, tmp_path: Path) -> None:
+    job = judge_file(blind_to_bright_images, "float32", tmp_path / "run")
     assert job.code == 1
     assert "nan_count" in failed_metrics(job)
     counted = results(job.run_dir).set_index("metric").value["nan_count"]
@@ -252,31 +245,29 @@ def write_manifest(folder: Path, names: list[str], messages: np.ndarray) -> None
 
 
 def test_images_that_are_watermarked_already_are_read(
-    job: MainJob, marked: tuple[Path, list[str], np.ndarray], cache: Path, tmp_path: Path
+    job: MainJob, marked: tuple[Path, list[str], np.ndarray], tmp_path: Path
 ) -> None:
     folder, names, messages = marked
     write_manifest(folder, names, messages)
-    found = main_job(tmp_path / "run", cache, *NANO, "--precision", "int8", "--dataset", str(folder))
+    found = main_job(tmp_path / "run", *NANO, "--precision", "int8", "--dataset", str(folder))
     assert found.code == 0, found.output[-3000:]
     frame = results(found.run_dir)
     assert set(frame.dataset) == {"", folder.name}
     assert "false_positive_rate" not in set(frame.metric)  # there are no images without a watermark
 
 
-def test_shuffled_messages_fail(
-    job: MainJob, marked: tuple[Path, list[str], np.ndarray], cache: Path, tmp_path: Path
-) -> None:
+def test_shuffled_messages_fail(job: MainJob, marked: tuple[Path, list[str], np.ndarray], tmp_path: Path) -> None:
     folder, names, messages = marked
     write_manifest(folder, names, np.roll(messages, 1, axis=0))
-    found = main_job(tmp_path / "run", cache, *NANO, "--precision", "int8", "--dataset", str(folder))
+    found = main_job(tmp_path / "run", *NANO, "--precision", "int8", "--dataset", str(folder))
     assert found.code == 1
     assert "bit_accuracy" in failed_metrics(found)
 
 
-def test_latency_is_measured_in_rounds_and_by_pytest_benchmark(job: MainJob, cache: Path, tmp_path: Path) -> None:
+def test_latency_is_measured_in_rounds_and_by_pytest_benchmark(job: MainJob, tmp_path: Path) -> None:
     report = tmp_path / "benchmark.json"
     options = ("--variant", "videoseal_nano", "--precision", "int8", "-k", "latency", "--no-gate", "--threads", "1,2")
-    found = main_job(tmp_path / "run", cache, *options, f"--benchmark-json={report}")
+    found = main_job(tmp_path / "run", *options, f"--benchmark-json={report}")
     assert found.code == 0, found.output[-3000:]
     frame = results(found.run_dir).set_index(["threads", "metric", "backend"]).value
     samples = pd.read_csv(found.run_dir / "samples" / "latency.csv")
@@ -299,7 +290,7 @@ def test_latency_is_measured_in_rounds_and_by_pytest_benchmark(job: MainJob, cac
     assert len(set(names)) == 4
 
 
-def test_threads_are_a_dimension_of_latency_alone(job: MainJob, cache: Path, tmp_path: Path) -> None:
-    found = main_job(tmp_path / "run", cache, *NANO, "--precision", "int8", "--threads", "1,2")
+def test_threads_are_a_dimension_of_latency_alone(job: MainJob, tmp_path: Path) -> None:
+    found = main_job(tmp_path / "run", *NANO, "--precision", "int8", "--threads", "1,2")
     assert found.code == 0, found.output[-3000:]
     assert set(results(found.run_dir).threads) == {1}  # latency was left out

@@ -30,7 +30,7 @@ def rows(run_dir: Path, name: str) -> list[dict[str, str]]:
 
 
 def test_a_network_is_measured_as_a_detector_is_and_a_broken_file_is_found(tmp_path: Path) -> None:
-    job = main_job(tmp_path / "run", tmp_path / "cache", *CONTENT)
+    job = main_job(tmp_path / "run", *CONTENT)
     assert job.code == 0, job.output[-3000:]
     found = {(row["precision"], row["metric"]): row for row in rows(job.run_dir, "results.csv")}
     assert {row["weights"] for row in found.values()} == {"seeded"}
@@ -45,11 +45,11 @@ def test_a_network_is_measured_as_a_detector_is_and_a_broken_file_is_found(tmp_p
     squares = sum(float(row["reference_ss"]) for row in samples if row["backend"] == "litert")
     assert float(found["int8", "feature_error_pct"]["value"]) == pytest.approx(100 * (error / squares) ** 0.5)
 
-    (file,) = (path for path in (tmp_path / "cache").rglob("*_int8.tflite"))
+    (file,) = job.files
     assert file.name == "uvq1p5_content_256_int8.tflite"
     broken = tmp_path / "broken.tflite"
     broken.write_bytes(with_largest_weight_zeroed(file.read_bytes()))
-    job = main_job(tmp_path / "broken", tmp_path / "cache", *CONTENT, "--weights", "seeded", "--artifact", str(broken))
+    job = main_job(tmp_path / "broken", *CONTENT, "--weights", "seeded", "--artifact", str(broken))
     assert job.code == 1
     failed = {row["metric"] for row in rows(job.run_dir, "verdicts.csv") if row["verdict"] == "FAIL"}
     assert "unmatched_weight_pct" in failed
@@ -61,7 +61,7 @@ def test_a_detectors_file_is_not_taken_for_a_network(tmp_path: Path) -> None:
     family = family_of(card)
     spec = ArtifactSpec(card, weights, get_precision("float32"), family.default_size(card))
     detector = store.get(spec, family.model(card, weights)).path
-    job = main_job(tmp_path / "run", tmp_path / "cache", *CONTENT, "--weights", "seeded", "--artifact", str(detector))
+    job = main_job(tmp_path / "run", *CONTENT, "--weights", "seeded", "--artifact", str(detector))
     assert job.code == 4
     assert "not the network uvq1p5_content" in job.output
 

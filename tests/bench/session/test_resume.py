@@ -13,7 +13,7 @@ from sealbench.bench.session.resume import SAME, PlannedTest, commits, finished_
 from sealbench.reports.run.directory import RunDirectory
 from sealbench.reports.run.reader import load_results
 from sealbench.reports.schema.records import Case, Expectation, Measurement, measurement
-from tests.bench.main_job import bench_command, environment, main_job
+from tests.bench.main_job import ROOT, bench_command, main_job
 
 CASE = Case("videoseal_nano", "bundled", "int8", "256", "simple", "litert", 2)
 OPTIONS = ("--variant", "videoseal_nano", "--precision", "float32,int8", "--samples", "12", "-k", "not latency",
@@ -89,13 +89,12 @@ def rows(path: Path) -> list[list[str]]:
 @pytest.mark.convert
 @pytest.mark.main_job
 def test_a_killed_run_is_resumed(tmp_path: Path) -> None:
-    cache = tmp_path / "cache"
-    whole = main_job(tmp_path / "whole", cache, *OPTIONS)
+    whole = main_job(tmp_path / "whole", *OPTIONS)
     assert whole.code == 0, whole.output[-3000:]
 
     killed = tmp_path / "killed"
     process = subprocess.Popen(
-        bench_command(killed, *OPTIONS), **environment(cache), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        bench_command(killed, *OPTIONS), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     wait_for(killed / "results.csv", ",crop:0.9,", process)
     process.kill()
@@ -104,12 +103,12 @@ def test_a_killed_run_is_resumed(tmp_path: Path) -> None:
     assert not (killed / "summary.md").exists()
 
     for different, what in ((("--samples", "5"), "data"), (("--attacks", "jpeg:60"), "attacks")):
-        other = main_job(killed, cache, *OPTIONS, *different, "--resume")
+        other = main_job(killed, *OPTIONS, *different, "--resume")
         assert other.code == 4
         assert f"was measured with other {what}" in other.output
     assert len(rows(killed / "results.csv")) == done  # a run that cannot be resumed is left as it is
 
-    resumed = main_job(killed, cache, *OPTIONS, "--resume")
+    resumed = main_job(killed, *OPTIONS, "--resume")
     assert resumed.code == 0, resumed.output[-3000:]
     assert "deselected" in resumed.output
     assert "videoseal_nano 256 int8*: size " in resumed.output  # measured before it was killed
