@@ -34,9 +34,11 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         pytest's exit code, or the run's: see `sealbench.bench.session.plugin`.
     """
-    fixed = ["--noconftest", "-c", os.devnull, f"--rootdir={Path.cwd()}", "-p", "no:cacheprovider"]
+    # As pyproject.toml of the checkout has it: the plugin of anyio warns.
+    options = ["--strict-markers", "-p", "no:anyio", "-p", "no:cacheprovider", "--benchmark-columns=median,iqr,rounds"]
+    place = ["--noconftest", "-c", os.devnull, f"--rootdir={Path.cwd()}"]
     # Ours comes after the user's plugins (`-p`), as it does where a conftest.py loads it.
-    command = ["--benchmark-columns=median,iqr,rounds", *fixed, *arguments, "-p", PLUGIN]
+    command = [*options, *place, *arguments, "-p", PLUGIN]
     benchmarks = Path(BENCHMARKS).absolute()
     was_there = benchmarks.exists()
     try:

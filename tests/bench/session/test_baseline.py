@@ -39,8 +39,8 @@ def test_another_matrix_is_refused_and_both_are_named(baseline: Path) -> None:
         return target if target.case.is_reference else replace(target, case=replace(target.case, precision="int4"))
 
     expected = [at_int4(target) for target in plan_of(healthy_rows())]
-    told = r"holds nothing that this run measures: precision: found float32, fp16, int8, int8_weight_only, now int4"
-    with pytest.raises(ReportError, match=told):
+    lines = r"holds nothing that this run measures: precision: found float32, fp16, int8, int8_weight_only, now int4"
+    with pytest.raises(ReportError, match=lines):
         check_baseline(baseline, ENVIRONMENT, expected)
 
 
@@ -70,7 +70,7 @@ def test_worse_is_1_unless_the_run_ended_otherwise(tmp_path: Path, baseline: Pat
 
 
 def test_a_run_that_is_not_worse_ends_as_it_would_and_is_kept(tmp_path: Path, baseline: Path) -> None:
-    told, code = conclude(later(tmp_path, value=73.0), baseline, "main", load_gates(), 10)
+    lines, code = conclude(later(tmp_path, value=73.0), baseline, "main", load_gates(), 10)
     assert code == 10
     assert lines[0] == "against 20250102-030405-000006: Nothing is worse."
     assert (tmp_path / "kept" / "main" / "results.csv").is_file()
@@ -79,12 +79,12 @@ def test_a_run_that_is_not_worse_ends_as_it_would_and_is_kept(tmp_path: Path, ba
 def test_what_was_asked_for_and_could_not_be_done_is_no_success(tmp_path: Path, baseline: Path) -> None:
     run = later(tmp_path, value=73.0)
     (baseline / "environment.json").unlink()
-    told, code = conclude(run, baseline, None, load_gates(), 0)
+    lines, code = conclude(run, baseline, None, load_gates(), 0)
     assert code == 1
     assert "not compared" in lines[0]
     (run / "plan.csv").unlink()
-    told, code = conclude(run, None, "main", load_gates(), 0)
-    assert (code, len(told)) == (1, 1)
+    lines, code = conclude(run, None, "main", load_gates(), 0)
+    assert (code, len(lines)) == (1, 1)
     assert "did not finish" in lines[0]
 
 
