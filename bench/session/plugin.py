@@ -206,7 +206,11 @@ def pytest_xdist_node_collection_finished(node: Any, ids: Sequence[str]) -> None
     """Refuse to measure in several processes; a process has collected `ids`, and none has begun a test."""
     config: pytest.Config = node.config
     suites = config.stash[STATE].suites
-    if any((config.rootpath / nodeid.partition("::")[0]).resolve() in suites for nodeid in ids):
+    # A file outside of the root folder is named from the argument that it was found by.
+    started = config.invocation_params.dir
+    bases = (config.rootpath, *(started / argument.partition("::")[0] for argument in config.args))
+    files = {nodeid.partition("::")[0] for nodeid in ids}
+    if any((base / file).resolve() in suites for base in bases for file in files):
         raise pytest.UsageError(ONE_PROCESS)
 
 

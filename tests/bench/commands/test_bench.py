@@ -54,5 +54,5 @@ def test_paths_of_suites_and_quiet_lists_are_accepted(tmp_path: Path, artifact: 
     assert found.returncode == 0, found.stdout
     listed = [line for line in found.stdout.splitlines() if "::" in line]
     assert len(listed) == 1
-    assert listed[0].endswith("test_size.py::test_size[videoseal_nano-256-float32-split_depthwise-litert-t2]")
+    assert "::test_size[videoseal_nano-256-float32" in listed[0]
     assert not (tmp_path / ".benchmarks").exists()
