@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from sealbench.bench.session.suite_modules import FOLDER, ONE_PROCESS
+
 PLUGIN = "sealbench.bench.session.plugin"
-SUITES = Path(__file__).parents[1] / "suites"
 BENCHMARKS = ".benchmarks"
 """The folder that pytest-benchmark makes in the current one, whether it saves anything there or not."""
 
@@ -18,9 +19,11 @@ class SuitesByDefault:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Choose what is collected."""
+        """Choose what is collected; refuse the processes of pytest-xdist, which would not collect the same."""
+        if config.getoption("numprocesses", None) or config.getoption("tx", None):
+            raise pytest.UsageError(ONE_PROCESS)
         if config.args_source is not pytest.Config.ArgsSource.ARGS:
-            config.args = [str(SUITES)]
+            config.args = [str(FOLDER)]
 
 
 def main(arguments: Sequence[str]) -> int:
