@@ -7,7 +7,6 @@ begins with the fewest rounds that a suite takes.
 """
 
 import argparse
-import csv
 import math
 import sys
 import time
@@ -32,6 +31,7 @@ from sealbench.converters.families.registry import card_names, get_card
 from sealbench.converters.families.weight_sources import find_weights
 from sealbench.converters.rewrites import choose_rewrites
 from sealbench.converters.store import ArtifactSpec, ArtifactStore
+from sealbench.reports.files import csv_text
 from sealbench.reports.gates.judge import Verdict
 from sealbench.reports.gates.slowdown import MARGIN, judge_slowdown
 from sealbench.reports.statistics.latency import speedup
@@ -184,10 +184,8 @@ def append_csv(comparison: Comparison, path: Path) -> None:
     """Add a row to a file, and its heading before the first."""
     begins = not path.exists() or path.stat().st_size == 0
     with path.open("a", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, tuple(Comparison.__dataclass_fields__), lineterminator="\n")
-        if begins:
-            writer.writeheader()
-        writer.writerow(asdict(comparison))
+        row = asdict(comparison)
+        file.write(csv_text([row, row.values()] if begins else [row.values()]))
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:

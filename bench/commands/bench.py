@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from sealbench.bench.session.suite_modules import FOLDER, ONE_PROCESS
+
 PLUGIN = "sealbench.bench.session.plugin"
-SUITES = Path(__file__).parents[1] / "suites"
 
 
 class SuitesByDefault:
@@ -15,9 +16,11 @@ class SuitesByDefault:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Choose what is collected."""
+        """Choose what is collected; refuse the processes of pytest-xdist, which would not collect the same."""
+        if config.getoption("numprocesses", None) or config.getoption("tx", None):
+            raise pytest.UsageError(ONE_PROCESS)
         if config.args_source is not pytest.Config.ArgsSource.ARGS:
-            config.args = [str(SUITES)]
+            config.args = [str(FOLDER)]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -31,8 +34,9 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         pytest's exit code, or the run's: see `sealbench.bench.session.plugin`.
     """
-    fixed = ["--noconftest", "-c", os.devnull, f"--rootdir={Path.cwd()}", "-p", "no:cacheprovider"]
+    # As pyproject.toml of the checkout has it: the plugin of anyio warns.
+    options = ["--strict-markers", "-p", "no:anyio", "-p", "no:cacheprovider", "--benchmark-columns=median,iqr,rounds"]
     # pytest-benchmark makes the folder of its storage at once, unless its path is taken.
-    benchmark = [f"--benchmark-storage={os.devnull}", "--benchmark-columns=median,iqr,rounds"]
+    place = ["--noconftest", "-c", os.devnull, f"--rootdir={Path.cwd()}", f"--benchmark-storage={os.devnull}"]
     # Ours comes after the user's plugins (`-p`), as it does where a conftest.py loads it.
-    return int(pytest.main([*benchmark, *fixed, *arguments, "-p", PLUGIN], plugins=[SuitesByDefault()]))
+    return int(pytest.main([*options, *place, *arguments, "-p", PLUGIN], plugins=[SuitesByDefault()]))

@@ -18,7 +18,6 @@ from sealbench.converters.families.weight_sources import find_weights
 from sealbench.converters.tflite.model_file import read_model_file
 from sealbench.converters.tflite.partitions import xnnpack_partitions
 
-USAGE_ERROR = 2
 WIDTH = 100  # columns, where the output is no terminal
 THREADS = 1  # partitions do not depend on them
 

@@ -43,7 +43,7 @@ from sealbench.bench.session.resume import finished_tests
 from sealbench.bench.session.start import open_run
 from sealbench.bench.session.state import BenchRun
 from sealbench.bench.session.step_summary import append_step_summary
-from sealbench.bench.session.suite_modules import FOLDER, PACKAGE, suite_modules, suite_name, suite_of
+from sealbench.bench.session.suite_modules import FOLDER, ONE_PROCESS, PACKAGE, suite_modules, suite_name, suite_of
 from sealbench.bench.session.workbench import GroupBench
 from sealbench.bench.targets import Target, dataset_name, short_name
 from sealbench.bench.tasks.registry import task_of
@@ -61,10 +61,6 @@ STATE = pytest.StashKey[BenchRun]()
 # rounds in a row, and what runs after PyTorch is slowed as well. At this count PyTorch alone is as fast as by default
 # (21.6 against 20.5 ms a call, median of 30, the bundled model); asleep at once, it would need 45.8.
 SPIN_COUNT = "20000"
-ONE_PROCESS = (
-    "the bench runs in one process: its latencies would be measured beside each other, each of its rows would be "
-    "written twice, and no process could decide the exit code; leave out -n (--numprocesses)"
-)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -207,7 +203,11 @@ def pytest_xdist_node_collection_finished(node: Any, ids: Sequence[str]) -> None
     """Refuse to measure in several processes; a process has collected `ids`, and none has begun a test."""
     config: pytest.Config = node.config
     suites = config.stash[STATE].suites
-    if any((config.rootpath / nodeid.partition("::")[0]).resolve() in suites for nodeid in ids):
+    # A file outside of the root folder is named from the argument that it was found by.
+    started = config.invocation_params.dir
+    bases = (config.rootpath, *(started / argument.partition("::")[0] for argument in config.args))
+    files = {nodeid.partition("::")[0] for nodeid in ids}
+    if any((base / file).resolve() in suites for base in bases for file in files):
         raise pytest.UsageError(ONE_PROCESS)
 
 

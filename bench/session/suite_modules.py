@@ -14,6 +14,10 @@ from sealbench.converters.cards.card import Card
 PACKAGE = "sealbench.bench.suites"
 FOLDER = Path(__file__).parents[1] / "suites"
 PATTERN = "test_*.py"
+ONE_PROCESS = (
+    "the bench runs in one process: its latencies would be measured beside each other, each of its rows would be "
+    "written twice, and no process could decide the exit code; leave out -n (--numprocesses)"
+)
 
 
 @dataclass(frozen=True)

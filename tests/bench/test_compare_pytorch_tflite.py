@@ -50,6 +50,7 @@ def outputs(tmp_path: Path) -> list[str]:
     return sorted(path.name for path in (tmp_path / "out").glob("*")) if (tmp_path / "out").is_dir() else []
 
 
+@pytest.mark.main_job
 def test_help_starts_without_torch() -> None:
     script = f"""
 import runpy, sys
@@ -66,7 +67,7 @@ finally:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "reason"),
     [
         (["--input", "a.png", "--skip_embed"], "--skip_embed needs --watermarked_image"),
         (["--input", "a.png", "--seed", "-1"], "--seed -1"),
@@ -75,13 +76,13 @@ finally:
     ],
 )
 def test_wrong_options_are_one_line_and_exit_code_2(
-    arguments: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     common = ["--model_name", "videoseal_nano", "--weights", "seeded", "--tflite_model", str(tmp_path / "model.tflite")]
     assert main([*common, "--output_dir", str(tmp_path / "out"), *arguments]) == 2
     captured = capsys.readouterr()
     assert captured.err.startswith("error: ")
-    assert told in captured.err
+    assert reason in captured.err
     assert captured.err.count("\n") == 1
     assert captured.out == ""
     assert outputs(tmp_path) == []
@@ -112,7 +113,7 @@ def test_a_photograph_is_watermarked_and_compared(
 
 
 @pytest.mark.convert
-def test_missing_weights_are_told_and_no_folder_is_left(
+def test_missing_weights_are_reported_and_no_folder_is_left(
     run: Run, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("--input", photo, "--weights", "missing.pth") == 2
@@ -176,7 +177,7 @@ def _last_bias() -> np.ndarray:
 
 @pytest.mark.convert
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "reason"),
     [
         (["--input", "missing.png"], "missing.png: no such file"),
         (["--input", "{photo}", "--message", "01011"], "found 5 bits; expected 4 bits"),
@@ -185,11 +186,11 @@ def _last_bias() -> np.ndarray:
     ],
 )
 def test_wrong_input_leaves_nothing_behind(
-    run: Run, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], told: str
+    run: Run, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], reason: str
 ) -> None:
     assert run(*(argument.replace("{photo}", str(photo)) for argument in arguments)) == 2
     captured = capsys.readouterr()
-    assert told in captured.err
+    assert reason in captured.err
     assert captured.err.count("\n") == 1
     assert captured.out == ""
     assert outputs(tmp_path) == []

@@ -88,7 +88,7 @@ def test_another_model_than_expected_is_refused(model: Path) -> None:
 
 @pytest.mark.convert
 @pytest.mark.parametrize(
-    ("image", "error", "told"),
+    ("image", "error", "reason"),
     [
         (np.zeros((32, 32, 3), np.int64), RunnerError, "type int64; expected uint8"),
         (np.zeros((48, 40, 3), np.float32), RunnerError, "uint8 may have any size"),
@@ -100,7 +100,7 @@ def test_another_model_than_expected_is_refused(model: Path) -> None:
     ],
 )
 def test_images_that_cannot_be_read_are_refused(
-    model: Path, image: np.ndarray | str, error: type[Exception], told: str
+    model: Path, image: np.ndarray | str, error: type[Exception], reason: str
 ) -> None:
-    with pytest.raises(error, match=told):
+    with pytest.raises(error, match=reason):
         VideoSealDetectorTFLite(model, nbits=NBITS).detect(image)

@@ -44,6 +44,7 @@ def test_our_own_parts_are_entries_like_any_other() -> None:
     assert task_of(get_card("videoseal_nano")).gives(get_card("videoseal_nano")) == "bits"
 
 
+@pytest.mark.main_job
 def test_naming_parts_imports_no_engine_and_no_part() -> None:
     script = (
         "import sys\n"

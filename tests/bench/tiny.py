@@ -41,3 +41,25 @@ def tiny_tflite() -> bytes:
         path = Path(folder) / "tiny.tflite"
         export_float32(tiny_watermarker().detector, TINY, ImageSize(*SIZE), "simple", path)
         return path.read_bytes()
+
+
+@cache
+def file_like_nano() -> bytes:
+    """A float32 file with the signature of videoseal_nano's detector at 256 pixels, which converts in no time."""
+    import litert_torch
+    import torch
+
+    class Detector(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = torch.nn.Linear(3, 33)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            found: torch.Tensor = self.head(images.mean(dim=(1, 2)))
+            return found
+
+    torch.manual_seed(0)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "detector.tflite"
+        litert_torch.convert(Detector().eval(), (torch.rand(1, 256, 256, 3),)).export(str(path))
+        return path.read_bytes()

@@ -118,13 +118,13 @@ def test_two_processes_are_compared(tmp_path: Path) -> None:
     assert found.rounds in {20 * 2**look for look in range(INTERIM_ANALYSES)}
 
 
-def test_wrong_input_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_wrong_input_is_reported(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["videoseal9"]) == 2
     assert "videoseal9" in capsys.readouterr().err
     (tmp_path / "file").touch()
     assert main(["--out", str(tmp_path / "file" / "aa.csv")]) == 2
     assert f"{tmp_path / 'file'}: cannot be written" in capsys.readouterr().err
-    for wrong, told in (
+    for wrong, reason in (
         (["--comparisons", "-1"], "--comparisons -1: expected at least 0"),
         (["--comparisons", "0", "--trials", "0"], "there is nothing to compare"),
         (["--slowdown", "5"], "--slowdown 5: expected more than the 5 % that are let pass"),
@@ -132,4 +132,4 @@ def test_wrong_input_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path)
     ):
         with pytest.raises(SystemExit):
             main(wrong)
-        assert told in capsys.readouterr().err
+        assert reason in capsys.readouterr().err

@@ -33,6 +33,6 @@ def test_both_give_the_time_of_a_call(tmp_path: Path) -> None:
         tools_median_ms(tmp_path / "missing.tflite", threads=1, calls=3)
 
 
-def test_wrong_input_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_input_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["videoseal_nano", "int9"]) == 2
     assert "int9" in capsys.readouterr().err

@@ -20,7 +20,7 @@ def tiny(tmp_path: Path) -> Path:
 
 
 @pytest.mark.convert
-def test_every_operation_of_a_run_is_told_and_its_output_is_the_runners(tiny: Path) -> None:
+def test_every_operation_of_a_run_is_listed_and_its_output_is_the_runners(tiny: Path) -> None:
     images = np.random.default_rng(0).random((2, *SIZE, 3), dtype=np.float32)
     run = FileRunner(tiny, 2, NBITS)
     with ProfiledModel(tiny, 2) as model:

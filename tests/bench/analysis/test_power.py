@@ -44,7 +44,7 @@ def test_equal_files_give_no_alarm_and_a_smaller_loss_is_found_less_often() -> N
     assert found[0] < found[1] < found[2]
 
 
-def test_the_command_tells_every_file_of_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_shows_every_file_of_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = RunDirectory.open(RUN_ID, tmp_path / "run")
     run.append_rows(BITS, bit_rows())
     powers = study(run.path, "none", (0.0, 5.0), images=40, trials=20)

@@ -130,7 +130,7 @@ def test_no_threads_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "reason"),
     [
         (b"", "empty"),
         (b"TF", "not a TFLite model"),
@@ -138,10 +138,10 @@ def test_no_threads_are_refused() -> None:
         (b"\x1c\x00\x00\x00TFL3" + bytes(100), "cannot be run"),
     ],
 )
-def test_files_that_are_no_model_are_refused(tmp_path: Path, content: bytes, told: str) -> None:
+def test_files_that_are_no_model_are_refused(tmp_path: Path, content: bytes, reason: str) -> None:
     path = tmp_path / "some.tflite"
     path.write_bytes(content)
-    with pytest.raises(RunnerError, match=told) as caught:
+    with pytest.raises(RunnerError, match=reason) as caught:
         FileRunner(path, threads=1)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -160,6 +160,7 @@ def test_tensorflow_that_is_not_installed_is_an_error(tmp_path: Path) -> None:
         FileRunner(tmp_path / "any.tflite", threads=1, backend="tensorflow")
 
 
+@pytest.mark.main_job
 def test_importing_runners_imports_no_engine() -> None:
     script = (
         "import sys, sealbench.bench.backends.runners;"

@@ -39,8 +39,8 @@ def test_another_matrix_is_refused_and_both_are_named(baseline: Path) -> None:
         return target if target.case.is_reference else replace(target, case=replace(target.case, precision="int4"))
 
     expected = [at_int4(target) for target in plan_of(healthy_rows())]
-    told = r"holds nothing that this run measures: precision: found float32, fp16, int8, int8_weight_only, now int4"
-    with pytest.raises(ReportError, match=told):
+    lines = r"holds nothing that this run measures: precision: found float32, fp16, int8, int8_weight_only, now int4"
+    with pytest.raises(ReportError, match=lines):
         check_baseline(baseline, ENVIRONMENT, expected)
 
 

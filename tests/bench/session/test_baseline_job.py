@@ -63,7 +63,7 @@ def statuses(run_dir: Path) -> dict[tuple[str, str], str]:
         }
 
 
-def test_the_run_is_kept_and_told(first: First) -> None:
+def test_the_run_is_kept_and_printed(first: First) -> None:
     assert first.job.code == 0, first.job.output[-3000:]
     assert f"baseline {NAME}: run " in first.job.output
     assert load_results(DEFAULT_BASELINES / NAME) == load_results(first.job.run_dir)
@@ -144,7 +144,7 @@ def test_samples_give_every_value_that_is_compared_by_picture(first: First) -> N
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "reason"),
     [
         (
             ("--precision", "int8", "--samples", "5", "--against", NAME),
@@ -156,13 +156,13 @@ def test_samples_give_every_value_that_is_compared_by_picture(first: First) -> N
         (("--save-baseline", "../elsewhere"), "expected a name of at most 64 letters"),
     ],
 )
-def test_what_cannot_be_compared_is_told_before_anything_is_measured(
-    first: First, tmp_path: Path, options: tuple[str, ...], told: str
+def test_what_cannot_be_compared_is_reported_before_anything_is_measured(
+    first: First, tmp_path: Path, options: tuple[str, ...], reason: str
 ) -> None:
     job = again(first, tmp_path / "run", *options)
     assert job.code == 4, job.output[-3000:]
     assert "Traceback" not in job.output
-    assert told in job.output
+    assert reason in job.output
     assert not job.run_dir.exists()
 
 

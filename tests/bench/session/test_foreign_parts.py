@@ -8,13 +8,11 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-import torch
-from torch import nn
 
 from sealbench.bench.timing.process import TimedProcess, file_request
 from tests.bench.made_distribution import make_distribution, on_path
 from tests.bench.main_job import ROOT
-from tests.bench.tiny import tiny_tflite
+from tests.bench.tiny import file_like_nano, tiny_tflite
 
 pytestmark = [pytest.mark.convert, pytest.mark.main_job]
 
@@ -59,21 +57,8 @@ DEMO_CARDS = """
 
 @pytest.fixture(scope="module")
 def detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file with the signature of videoseal_nano's detector that converts in no time."""
-    import litert_torch
-
-    class Detector(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.head = nn.Linear(3, 33)
-
-        def forward(self, images: torch.Tensor) -> torch.Tensor:
-            found: torch.Tensor = self.head(images.mean(dim=(1, 2)))
-            return found
-
-    torch.manual_seed(0)
     path = tmp_path_factory.mktemp("detector") / "detector.tflite"
-    litert_torch.convert(Detector().eval(), (torch.rand(1, 256, 256, 3),)).export(str(path))
+    path.write_bytes(file_like_nano())
     return path
 
 

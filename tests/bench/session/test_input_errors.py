@@ -25,7 +25,7 @@ def refused(tmp_path: Path, *arguments: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "reason"),
     [
         (("--variant", "videoseal2"), "known: chunkyseal, pixelseal, uvq1p5, uvq1p5_aggregation"),
         (("--precision", "int9"), "known: float32, fp16, int8, int8_weight_only"),
@@ -60,8 +60,8 @@ def refused(tmp_path: Path, *arguments: str) -> str:
         (("--gates", "nowhere.toml"), "nowhere.toml"),
     ],
 )
-def test_options(tmp_path: Path, arguments: tuple[str, ...], told: str) -> None:
-    assert told in refused(tmp_path, *arguments)
+def test_options(tmp_path: Path, arguments: tuple[str, ...], reason: str) -> None:
+    assert reason in refused(tmp_path, *arguments)
 
 
 def test_truncated_artifact(tmp_path: Path) -> None:

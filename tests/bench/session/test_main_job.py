@@ -52,7 +52,7 @@ def failed_metrics(job: MainJob) -> set[str]:
     return set(verdicts[verdicts.verdict == "FAIL"].metric)
 
 
-def told_of_files(output: str) -> list[str]:
+def lines_of_files(output: str) -> list[str]:
     """The lines on finished files, without what moves a terminal's cursor."""
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", output)
     return [line for line in plain.splitlines() if re.match(r"videoseal_nano 256 \S+: size", line)]
@@ -62,7 +62,7 @@ def test_each_finished_file_has_a_line_of_what_was_measured(job: MainJob) -> Non
     values = results(job.run_dir)
     files = values[(values.backend == "litert") & values.dataset.isin(["", "photographs"])]
     found = files.set_index(["precision", "metric"])["value"].to_dict()
-    assert told_of_files(job.output) == [
+    assert lines_of_files(job.output) == [
         f"videoseal_nano 256 {precision}*: size {found[precision, 'size_bytes'] / 1e6:.1f} MB, "
         f"agreement {100 * found[precision, 'bit_agreement']:.2f} %, "
         f"accuracy {100 * found[precision, 'bit_accuracy']:.2f} %, PASS"
@@ -87,10 +87,10 @@ def test_a_terminal_gets_a_bar_and_a_quiet_run_only_the_table(job: MainJob, tmp_
     assert f"{tests - 1}/{tests} tests" in shown.output
     assert f"{tests}/{tests} tests" in shown.output
     assert "\x1b[2K" in shown.output  # drawn over itself
-    assert [line.rpartition(", ")[2] for line in told_of_files(shown.output)] == ["PASS", "PASS"]
+    assert [line.rpartition(", ")[2] for line in lines_of_files(shown.output)] == ["PASS", "PASS"]
     assert "test_size.py ." not in shown.output  # pytest's own dots
     quiet = main_job(tmp_path / "quiet", *chosen, "-q")
-    assert told_of_files(quiet.output) == []
+    assert lines_of_files(quiet.output) == []
     assert "to go" not in quiet.output
     assert f"report: {tmp_path / 'quiet' / 'report.html'}" in quiet.output
 
@@ -101,7 +101,7 @@ def test_a_failing_file_says_so_above_the_bar(job: MainJob, tmp_path: Path) -> N
     chosen = ("-k", "conversion or size", "--precision", "int8", *NANO[:4], "--gates", str(gates))
     shown = main_job_on_terminal(tmp_path / "run", *chosen)
     assert shown.code == 1
-    (line,) = told_of_files(shown.output)
+    (line,) = lines_of_files(shown.output)
     assert line.endswith(" MB, FAIL")
     assert re.search(r"FAILED bench/suites/test_size\.py::\S+", shown.output.partition("= FAILURES =")[0])
 

@@ -30,7 +30,7 @@ def test_sums_of_features() -> None:
     assert outputs.raw is None
 
 
-def test_a_run_that_is_gone_on_with_has_every_digit(tmp_path: Path) -> None:
+def test_a_run_that_is_resumed_has_every_digit(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     outputs = compare(list(rng.normal(size=(2, 1, 1))), list(rng.normal(size=(2, 1, 1))))
     run = RunDirectory.open(run_dir=tmp_path / "run")

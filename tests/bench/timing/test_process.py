@@ -122,12 +122,12 @@ def test_memory_is_in_megabytes() -> None:
 def test_memory_is_kept_between_calls_unless_the_user_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     """What PyTorch allocates anew for each call must not be taken from the system again."""
     name = "MALLOC_MMAP_THRESHOLD_"
-    tells = worker(
+    reports = worker(
         f"print(json.dumps({{'load_ms': float(os.environ['{name}']), 'first_ms': 0, 'bare_mb': 0}}), flush=True)"
     )
     request = {"kind": "file", "path": "some.tflite"}
-    with TimedProcess(request, tells) as process:
+    with TimedProcess(request, reports) as process:
         assert process.start.load_ms == float(ALLOCATION[name])
     monkeypatch.setenv(name, "4096")
-    with TimedProcess(request, tells) as process:
+    with TimedProcess(request, reports) as process:
         assert process.start.load_ms == 4096
