@@ -42,7 +42,7 @@ check: $(VENV)/installed
 	ln -sfn ../.. $(VENV)/typing/sealbench
 	MYPYPATH=$(VENV)/typing $(RUN) -m mypy $(PACKAGES:%=-p sealbench.%)
 	MYPYPATH=$(VENV)/typing $(RUN) -m mypy tests conftest.py
-	$(VENV)/bin/lint-imports
+	PYTHONPATH=$(VENV)/typing $(VENV)/bin/lint-imports --no-cache
 
 # The stamp is newer than the lock once everything is in: a second call installs nothing.
 $(VENV)/installed: requirements.lock pyproject.toml

@@ -11,14 +11,10 @@ from sealbench.reports.errors import ReportError
 from sealbench.reports.gates.judge import GateResult
 from sealbench.reports.gates.standings import Standing, standings
 from sealbench.reports.render.plots.style import Model, model_of
-from sealbench.reports.run.samples import load_samples
+from sealbench.reports.run.samples import load_samples, no_samples
 from sealbench.reports.schema.columns import Table
 from sealbench.reports.schema.records import Case, Measurement
 from sealbench.reports.schema.tables import BITS, ERROR_TERMS, LATENCY, LAYER_ERRORS, SCORES
-
-
-def _empty(table: Table) -> pd.DataFrame:
-    return pd.DataFrame(columns=list(table.names))
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,11 +33,11 @@ class RunRecord:
 
     measurements: Sequence[Measurement]
     results: Sequence[GateResult] = ()
-    bits: pd.DataFrame = field(default_factory=partial(_empty, BITS))
-    scores: pd.DataFrame = field(default_factory=partial(_empty, SCORES))
-    latency: pd.DataFrame = field(default_factory=partial(_empty, LATENCY))
-    error_terms: pd.DataFrame = field(default_factory=partial(_empty, ERROR_TERMS))
-    layer_errors: pd.DataFrame = field(default_factory=partial(_empty, LAYER_ERRORS))
+    bits: pd.DataFrame = field(default_factory=partial(no_samples, BITS))
+    scores: pd.DataFrame = field(default_factory=partial(no_samples, SCORES))
+    latency: pd.DataFrame = field(default_factory=partial(no_samples, LATENCY))
+    error_terms: pd.DataFrame = field(default_factory=partial(no_samples, ERROR_TERMS))
+    layer_errors: pd.DataFrame = field(default_factory=partial(no_samples, LAYER_ERRORS))
 
     @property
     def models(self) -> list[Model]:
@@ -94,7 +90,7 @@ def load_record(
             return load_samples(run_dir, table)
         except (ReportError, ValueError) as error:  # pandas' own parse errors are ValueErrors
             problems.append(f"the samples cannot be read: {error}")
-            return _empty(table)
+            return no_samples(table)
 
     record = RunRecord(measurements, results, *map(read, (BITS, SCORES, LATENCY, ERROR_TERMS, LAYER_ERRORS)))
     return record, problems

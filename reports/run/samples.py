@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from sealbench.reports.schema.columns import Table
+from sealbench.reports.schema.columns import Kind, Table
+
+_DTYPES = {Kind.TEXT: "object", Kind.WHOLE: "int64", Kind.NUMBER: "float64", Kind.OPTIONAL: "float64"}
+
+
+def no_samples(table: Table) -> pd.DataFrame:
+    """A table of samples without rows; its numbers are of the type that `load_samples` gives them."""
+    return pd.DataFrame({column.name: pd.Series(dtype=_DTYPES[column.kind]) for column in table.columns})
 
 
 def load_samples(run_dir: Path, table: Table) -> pd.DataFrame:
@@ -23,7 +30,11 @@ def load_samples(run_dir: Path, table: Table) -> pd.DataFrame:
     """
     # Not by pandas' reader: which of its parsers keeps every digit and every file name differs between versions.
     rows = [list(row.values()) for _, row in table.read(run_dir)]
-    texts = zip(*rows, strict=True) if rows else ((),) * len(table.columns)
+    if not rows:
+        return no_samples(table)
     path = str(run_dir / table)
-    cells = {column.name: column.parse(found, path) for column, found in zip(table.columns, texts, strict=True)}
+    cells = {
+        column.name: column.parse(found, path)
+        for column, found in zip(table.columns, zip(*rows, strict=True), strict=True)
+    }
     return pd.DataFrame(cells, columns=list(table.names))
