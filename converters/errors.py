@@ -16,8 +16,8 @@ class WrongTaskError(ConverterError):
     """A model that is not for what was asked of it."""
 
 
-class FamilyError(ConverterError):
-    """A family of models that is declared, but cannot be used."""
+class RegistryError(ConverterError):
+    """A family, task or backend that no package provides, or that cannot be loaded."""
 
 
 class WeightsError(ConverterError):

@@ -1,7 +1,7 @@
 """The installed backends, from the entry points `sealbench.backends`."""
 
 from sealbench.bench.backends.protocol import Backend
-from sealbench.bench.registry import Registry
+from sealbench.converters.registry import Registry
 
 GROUP = "sealbench.backends"
 REFERENCE_BACKEND = "torch"

@@ -1,8 +1,8 @@
 """The installed tasks, from the entry points `sealbench.tasks`."""
 
-from sealbench.bench.registry import Registry
 from sealbench.bench.tasks.protocol import Task
 from sealbench.converters.cards.card import Card
+from sealbench.converters.registry import Registry
 
 GROUP = "sealbench.tasks"
 _TASKS: Registry[Task] = Registry(GROUP, "task", Task)

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from sealbench.bench.backends.registry import DEFAULT_BACKEND, REFERENCE_BACKEND, backend_of, file_backends
-from sealbench.bench.registry import Registry, RegistryError
 from sealbench.bench.tasks.registry import task_of, tasks
+from sealbench.converters.errors import RegistryError
 from sealbench.converters.families.registry import card_names, get_card
+from sealbench.converters.registry import Registry
 from tests.bench.made_distribution import make_distribution
 
 

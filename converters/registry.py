@@ -1,4 +1,4 @@
-"""What packages add by entry points: backends and tasks. One registry for each kind, filled by the installed packages.
+"""What packages add by entry points: families, tasks and backends, one registry for each.
 
 A package adds an entry by a line in its metadata, and no file here changes. Naming the entries imports nothing; an
 entry's module is imported when the entry is asked for.
@@ -9,13 +9,9 @@ from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
-from sealbench.bench.errors import BenchError
+from sealbench.converters.errors import RegistryError
 
 Part = TypeVar("Part")
-
-
-class RegistryError(BenchError):
-    """There is no such entry, or it cannot be loaded; the message names the package and what to do."""
 
 
 class Registry(Generic[Part]):
