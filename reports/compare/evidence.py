@@ -272,9 +272,11 @@ def _ratio_evidence(kind: str, ratio: float, ends: Ends, noise: float) -> Eviden
     """A ratio by the rule for slow-downs, which is asked in both directions: is one more than noise above the other?"""
     inverse = Ends(1 / ends.high, 1 / ends.low if ends.low else math.inf)
     verdicts = {judge_slowdown(low, high, noise) for low, high in (ends, inverse)}
-    open_words = f"not sure: the interval reaches beyond {100 * noise:g} %" if Verdict.INCONCLUSIVE in verdicts else ""
+    unsure_words = (
+        f"not sure: the interval reaches beyond {100 * noise:g} %" if Verdict.INCONCLUSIVE in verdicts else ""
+    )
     real = Verdict.FAIL in verdicts
-    return Evidence(kind, ratio, ends.low, ends.high, ratio=True, real=real, words="" if real else open_words)
+    return Evidence(kind, ratio, ends.low, ends.high, ratio=True, real=real, words="" if real else unsure_words)
 
 
 def _exact(before: Measurement, after: Measurement) -> Evidence:

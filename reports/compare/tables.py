@@ -165,7 +165,7 @@ def other_tables(changes: Sequence[Change], differences: Sequence[Difference]) -
             ("Not compared", not_compared(changes)),
         )
     ]
-    rows = tuple(tuple(map(words_cell, (item.field, item.before, item.after))) for item in differences)
+    rows = tuple(tuple(map(words_cell, (row.field, row.before, row.after))) for row in differences)
     found.append(Table("What else differs", (Column(""), Column("before"), Column("after")), rows))
     return [table for table in found if table.rows]
 

@@ -1,4 +1,4 @@
-"""How every picture looks: one colour and marker for a precision everywhere, and the grid of one model a facet."""
+"""The style of every picture: one colour and marker for a precision, and a grid with a facet for each model."""
 
 import io
 import re
@@ -19,12 +19,12 @@ from sealbench.reports.schema.formatting import REWRITTEN_MARK, file_label, plai
 from sealbench.reports.schema.records import Case
 
 PYTORCH = "PyTorch"
-# Okabe and Ito's colours, which people with any colour vision tell apart; the markers say it once more. A precision is
-# named by its number type and a suffix. A number type has a look for files that compute with it and one for those that
-# only store weights in it; every other name takes one of the rest, always the same.
-_PYTORCH_LOOK = ("#555555", "X")
+# Okabe and Ito's colours, which people with any colour vision distinguish; the markers repeat the distinction. The name
+# of a precision is a number type and a suffix. A number type has a style for files that compute with it and one for
+# those that only store weights in it; every other name takes one of the rest, always the same.
+_PYTORCH_STYLE = ("#555555", "X")
 _WEIGHT_ONLY = "weight_only"
-_LOOKS = {
+_STYLES = {
     ("float32", ""): ("#0072B2", "o"),
     ("fp16", ""): ("#56B4E9", "s"),
     ("int8", ""): ("#D55E00", "D"),
@@ -32,7 +32,7 @@ _LOOKS = {
     ("int4", ""): ("#009E73", "P"),
     ("int4", _WEIGHT_ONLY): ("#7A4FA3", "<"),
 }
-_OTHER_LOOKS = (
+_OTHER_STYLES = (
     ("#8C564B", "*"),
     ("#17808F", "p"),
     ("#6B7A12", "h"),
@@ -41,7 +41,7 @@ _OTHER_LOOKS = (
     ("#CC79A7", "v"),
     ("#3D8F3D", "1"),
 )
-PALETTE = tuple(color for color, _ in (_PYTORCH_LOOK, *_LOOKS.values(), *_OTHER_LOOKS))
+PALETTE = tuple(color for color, _ in (_PYTORCH_STYLE, *_STYLES.values(), *_OTHER_STYLES))
 """Every colour that `style_of` may give."""
 _NAME = re.compile(r"([a-z]+)(\d+)_?(.*)")
 _RC: dict[Any, Any] = {
@@ -162,7 +162,7 @@ def bar_label(case: Case) -> str:
 
 
 def style_of(label: str) -> tuple[str, str]:
-    """Choose colour and marker by the name alone, so that a precision looks the same in every picture of every run.
+    """Choose colour and marker by the name alone, so that a precision has the same style in every picture of every run.
 
     Args:
         label: What `bar_label` gives.
@@ -171,10 +171,12 @@ def style_of(label: str) -> tuple[str, str]:
         The colour as "#RRGGBB" and Matplotlib's marker.
     """
     if label == PYTORCH:
-        return _PYTORCH_LOOK
+        return _PYTORCH_STYLE
     name = _precision_of(label)
     number, _, suffix = name.partition("_")
-    return _LOOKS.get((number, suffix)) or _OTHER_LOOKS[zlib.crc32(name.encode(errors="replace")) % len(_OTHER_LOOKS)]
+    return (
+        _STYLES.get((number, suffix)) or _OTHER_STYLES[zlib.crc32(name.encode(errors="replace")) % len(_OTHER_STYLES)]
+    )
 
 
 def in_order(labels: Iterable[str]) -> list[str]:

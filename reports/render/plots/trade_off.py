@@ -13,10 +13,10 @@ from sealbench.reports.render.plots.style import PYTORCH, Picture, facets, in_or
 from sealbench.reports.render.plots.values import (
     INK,
     MEGABYTE,
+    add_tip,
     goodness_of,
     largest,
     percent_ends,
-    tell,
     values_of,
     with_interval,
     zoom,
@@ -132,12 +132,12 @@ def _draw_point(axes: Axes, point: Point, price: Measurement, row: Measurement, 
         zorder=3,
     )
     words = [f"{point.label}: {with_interval(price)}, {row.metric} {with_interval(row)}", *_verdict_words(standing)]
-    tell(drawn, *words)
+    add_tip(drawn, *words)
     if point.rejected:
         (cross,) = axes.plot(
             point.cost, point.percent, marker="x", color=INK, markersize=15, markeredgewidth=2, linestyle="", zorder=4
         )
-        tell(cross, *words)
+        add_tip(cross, *words)
 
 
 def _verdict_words(standing: Standing | None) -> list[str]:
@@ -167,6 +167,6 @@ def _legend() -> list[Line2D]:
     point = {"color": INK, "linestyle": "", "markersize": 9, "markeredgewidth": 2}
     return [
         Line2D([], [], marker="o", markerfacecolor=to_rgba(INK, 0.35), label="no gate failed", **point),  # type: ignore[arg-type]
-        Line2D([], [], marker="o", markerfacecolor="none", label="open or not judged", **point),  # type: ignore[arg-type]
+        Line2D([], [], marker="o", markerfacecolor="none", label="inconclusive or not judged", **point),  # type: ignore[arg-type]
         Line2D([], [], marker="x", label="rejected by a gate", **point),  # type: ignore[arg-type]
     ]

@@ -65,8 +65,8 @@ def labelled(samples: pd.DataFrame) -> pd.DataFrame:
     return samples.assign(label=pd.Series(names, index=samples.index, dtype=object))
 
 
-def tell(artist: Artist, *words: str) -> None:
-    """Give an artist what a page says when the reader points at it.
+def add_tip(artist: Artist, *words: str) -> None:
+    """Give an artist the tip that a page shows when the reader points at it.
 
     Args:
         artist: Any.

@@ -180,6 +180,7 @@ def test_a_single_picture_is_judged_by_mcnemar_alone(tmp_path: Path) -> None:
     assert error.status is Status.NOT_COMPARED
 
 
+@pytest.mark.long
 def test_a_planted_loss_of_half_a_percent_is_found_at_200_images(tmp_path: Path) -> None:
     right = np.ones((200, NBITS), bool)
     before = run_of_bits(tmp_path / "before", right, metrics=("bit_accuracy",))
@@ -191,6 +192,7 @@ def test_a_planted_loss_of_half_a_percent_is_found_at_200_images(tmp_path: Path)
     assert set(found) == {Status.WORSE}
 
 
+@pytest.mark.long
 def test_bits_that_come_and_go_are_seldom_called_a_change(tmp_path: Path) -> None:
     """Two files of the same quality, each with 2 % of the bits wrong at random."""
     found = []
