@@ -101,7 +101,7 @@ def layer_errors(record: RunRecord) -> Picture | None:
         lines,
         columns,
         "Error by layer",
-        f"layers that multiply by weights, compared with the float32 file on the reference kernels; {images} images",
+        f"layers that multiply by weights, relative to float32 on the reference kernels; {images} images",
         (7.5 * columns, _LAYERS_INCHES * lines),
     )
     flat = [axes for row in grid for axes in row]

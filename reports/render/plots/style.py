@@ -131,7 +131,14 @@ class Picture(Figure):
     panels: tuple[Panel, ...] = ()
 
     def add_panel(self, axes: Sequence[Axes], model: Model, file: str = "", height: float = 3.2) -> None:
-        """Say whose some axes are; the arguments are the attributes of `Panel`."""
+        """Add a panel.
+
+        Args:
+            axes: What is drawn; a colour bar follows the axes that it explains.
+            model: Whose it is.
+            file: Label of the file, or "".
+            height: In inches, without a title.
+        """
         self.panels = (*self.panels, Panel(tuple(axes), model, file, height))
 
 
