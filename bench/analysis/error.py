@@ -120,8 +120,9 @@ def write(analysis: Analysis, folder: Path) -> None:
     Raises:
         ReportError: a file cannot be written.
     """
+    from sealbench.reports.render.labels import bar_label, model_of
     from sealbench.reports.render.plots.layer_errors import LayerPoint, draw_errors
-    from sealbench.reports.render.plots.style import bar_label, model_of, png
+    from sealbench.reports.render.plots.style import png
 
     case = analysis.case
     stem = f"error-{case.variant}-{case.precision}"

@@ -64,8 +64,9 @@ def print_rows(rows: Sequence[Row]) -> None:
 
 def draw(rows: Sequence[Row], path: Path) -> None:
     """Draw a bar for each file, divided by kind of operation."""
+    from sealbench.reports.render.labels import Model
     from sealbench.reports.render.plots.profile import Bar, Part, draw_profile
-    from sealbench.reports.render.plots.style import Model, png
+    from sealbench.reports.render.plots.style import png
 
     bars: dict[str, Bar] = {}
     for row in rows:

@@ -44,7 +44,7 @@ class Change:
         high: Upper end.
         ratio: Whether the change is a ratio.
         evidence: "exact", "paired", "rounds", "intervals", or "".
-        gated: Whether a gate judges this value: one that is worse fails a run that is held against a baseline.
+        gated: Whether a gate judges this value: one that is worse fails a run that is compared with a baseline.
         words: The reason where it was not compared, or what the evidence is.
     """
 
@@ -113,7 +113,7 @@ def count_statuses(changes: Iterable[Change]) -> dict[Status, int]:
 
 
 def regressions(changes: Iterable[Change]) -> list[Change]:
-    """The rows that fail a run which is held against a baseline: worse, and of a gated metric.
+    """The rows that fail a run which is compared with a baseline: worse, and of a gated metric.
 
     Args:
         changes: What `compare` gives.
@@ -141,7 +141,7 @@ def _by_threadless(keys: Iterable[Expectation]) -> dict[Expectation, list[Expect
 
 def _compared(before: Measurement, after: Measurement, pairs: SamplePairs, machine: str) -> Change:
     row = _row(Status.NOT_COMPARED, after, before.value, after.value)
-    if reason := _reason_against(before, after, machine):
+    if reason := _reason_not_compared(before, after, machine):
         return replace(row, words=reason)
     if before.value == after.value or (math.isnan(before.value) and math.isnan(after.value)):
         return replace(row, status=Status.UNCHANGED, change=0.0, evidence="exact")
@@ -162,7 +162,7 @@ def _compared(before: Measurement, after: Measurement, pairs: SamplePairs, machi
     )
 
 
-def _reason_against(before: Measurement, after: Measurement, machine: str) -> str:
+def _reason_not_compared(before: Measurement, after: Measurement, machine: str) -> str:
     """Why two values are not compared, before anything is known of noise; "" where they may be."""
     if reason := reason_not_applicable(after.metric, after.case.weights):
         return reason

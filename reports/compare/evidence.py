@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from sealbench.reports.gates.judge import Verdict
 from sealbench.reports.gates.slowdown import judge_slowdown
@@ -27,9 +27,6 @@ from sealbench.reports.statistics.changes import (
 from sealbench.reports.statistics.flips import mcnemar_pvalue
 from sealbench.reports.statistics.intervals import Interval
 from sealbench.reports.statistics.picture_sums import BINARY, STATISTICS, Sums, bit_sums, mark_bits, score_sums
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SIGNIFICANCE = 0.05
 ABSOLUTE_TIME_NOISE = 0.10
@@ -266,9 +263,11 @@ def _ratio_evidence(kind: str, ratio: float, ends: Interval, noise: float) -> Ev
     """A ratio by the rule for slow-downs, which is asked in both directions: is one more than noise above the other?"""
     inverse = Interval(1 / ends.high, 1 / ends.low if ends.low else math.inf)
     verdicts = {judge_slowdown(low, high, noise) for low, high in (ends, inverse)}
-    open_words = f"not sure: the interval reaches beyond {100 * noise:g} %" if Verdict.INCONCLUSIVE in verdicts else ""
+    unsure_words = (
+        f"not sure: the interval reaches beyond {100 * noise:g} %" if Verdict.INCONCLUSIVE in verdicts else ""
+    )
     real = Verdict.FAIL in verdicts
-    return Evidence(kind, ratio, ends.low, ends.high, ratio=True, real=real, words="" if real else open_words)
+    return Evidence(kind, ratio, ends.low, ends.high, ratio=True, real=real, words="" if real else unsure_words)
 
 
 def _exact(before: Measurement, after: Measurement) -> Evidence:

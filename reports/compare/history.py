@@ -87,10 +87,10 @@ def time_of(run: LoadedRun) -> datetime:
     Raises:
         ReportError: Neither does.
     """
-    told = run.environment.get("time")
+    recorded = run.environment.get("time")
     try:
-        if isinstance(told, str):
-            return datetime.fromisoformat(told).astimezone(UTC)
+        if isinstance(recorded, str):
+            return datetime.fromisoformat(recorded).astimezone(UTC)
         return datetime.strptime(run.run_id, _RUN_ID_TIME).replace(tzinfo=UTC)
     except ValueError as error:
         raise ReportError(f"{run.path}: neither environment.json nor the run's name says when it began") from error

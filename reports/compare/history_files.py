@@ -11,18 +11,9 @@ from matplotlib.figure import Figure
 from sealbench.reports.compare.files import COMPARISON_DPI
 from sealbench.reports.compare.history import Point
 from sealbench.reports.files import os_errors_as_report_errors, write_atomically
+from sealbench.reports.render.labels import Model, bar_label, in_order, model_of, picture_text
 from sealbench.reports.render.page.templates import embedded, page
-from sealbench.reports.render.plots.style import (
-    Model,
-    bar_label,
-    blank_grid,
-    in_order,
-    legend_below,
-    model_of,
-    picture_text,
-    png,
-    style_of,
-)
+from sealbench.reports.render.plots.style import blank_grid, legend_below, png, style_of
 from sealbench.reports.render.table import (
     Column,
     Table,

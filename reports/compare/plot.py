@@ -46,7 +46,7 @@ def compare_figure(changes: Sequence[Change]) -> Figure | None:
     figure, ((axes,),) = blank_grid(
         1,
         1,
-        "Change against the earlier run",
+        "Change since the earlier run",
         f"percent of the earlier value, with its 95 % interval; logarithmic beyond {_LINEAR_PERCENT:g} %{more}",
         (11.0, 1.2 + 0.3 * len(drawn)),
     )

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from sealbench.reports.compare.changes import Change, Status, count_statuses, regressions
 from sealbench.reports.render.table import (
@@ -98,7 +99,7 @@ def changes_table(changes: Iterable[Change], most: int) -> Table:
         Column("evidence"),
     )
     rows = shown_changes(changes)
-    return limited("", columns, [_row(change) for change in rows[:most]], "compare.csv", most, len(rows))
+    return limited("Changes", columns, [_row(change) for change in rows[:most]], "compare.csv", most, len(rows))
 
 
 def compare_console(changes: Sequence[Change], color: bool = False) -> str:
@@ -113,7 +114,7 @@ def compare_console(changes: Sequence[Change], color: bool = False) -> str:
     """
     table = changes_table(changes, MOST_ROWS_OF_MARKDOWN)
     reasons = [f"not compared ({count}): {reason}" for reason, count in not_compared(changes)]
-    drawn: list[Table | str] = [table] if table.rows else []
+    drawn: list[Table | str] = [replace(table, title="")] if table.rows else []
     blocks = [*drawn, *([table.note] if table.note else []), counts_text(changes), *reasons]
     return console_text(blocks, color=color)
 
@@ -165,7 +166,7 @@ def other_tables(changes: Sequence[Change], differences: Sequence[Difference]) -
             ("Not compared", not_compared(changes)),
         )
     ]
-    rows = tuple(tuple(map(words_cell, (item.field, item.before, item.after))) for item in differences)
+    rows = tuple(tuple(map(words_cell, (row.field, row.before, row.after))) for row in differences)
     found.append(Table("What else differs", (Column(""), Column("before"), Column("after")), rows))
     return [table for table in found if table.rows]
 

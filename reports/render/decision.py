@@ -1,4 +1,4 @@
-"""What a run says in a sentence: which file of each model may ship, and what speaks against the others."""
+"""The recommendation of a run: which file of each model may ship, and why the others may not."""
 
 import math
 from collections import Counter
@@ -17,16 +17,16 @@ _MOST_METRICS = 3
 
 
 @dataclass(frozen=True)
-class Advice:
-    """What may be said of one model.
+class Recommendation:
+    """What is recommended for one model.
 
     Attributes:
         model: See `model_label`.
         seeded: Whether its weights are untrained, so that nothing can be said of its accuracy.
         measured: Whether anything was measured of its files.
         ship: Label of the smallest file that passes, or None where none does.
-        facts: Its headlines in words, e.g. "72.9 % smaller than float32".
-        remarks: Sentences on the others: the fastest that passes, what fails and where, what is open.
+        facts: Its headline facts, e.g. "72.9 % smaller than float32".
+        remarks: Sentences on the others: the fastest that passes, what fails and where, what is inconclusive.
     """
 
     model: str
@@ -80,7 +80,7 @@ def headline_facts(row: Row, rows: Sequence[Row]) -> tuple[str, ...]:
     )
 
 
-def advise(rows: Sequence[Row], standings: Mapping[Case, Standing]) -> list[Advice]:
+def recommend(rows: Sequence[Row], standings: Mapping[Case, Standing]) -> list[Recommendation]:
     """Say of each model what may ship.
 
     Args:
@@ -88,9 +88,9 @@ def advise(rows: Sequence[Row], standings: Mapping[Case, Standing]) -> list[Advi
         standings: What `standings` gives.
 
     Returns:
-        One advice for each model, in the order of the rows.
+        One for each model, in the order of the rows.
     """
-    return [_advice(model, own, standings) for model, own in by_model(rows).items()]
+    return [_recommendation(model, own, standings) for model, own in by_model(rows).items()]
 
 
 def overall(results: Sequence[GateResult], measured: int) -> tuple[Verdict, str]:
@@ -113,13 +113,16 @@ def overall(results: Sequence[GateResult], measured: int) -> tuple[Verdict, str]
     if measured == 0:
         return Verdict.NOT_APPLICABLE, "Nothing was measured, so nothing can be said"
     if count[Verdict.INCONCLUSIVE]:
-        return Verdict.INCONCLUSIVE, f"{count[Verdict.INCONCLUSIVE]} of {judged} checks are open, none failed{aside}"
+        return (
+            Verdict.INCONCLUSIVE,
+            f"{count[Verdict.INCONCLUSIVE]} of {judged} checks are inconclusive, none failed{aside}",
+        )
     if judged == 0:
         return Verdict.NOT_APPLICABLE, f"No verdict: {measured} measurements, but no gate applied to them"
     return Verdict.PASS, f"All {judged} checks passed{aside}"
 
 
-def _advice(model: str, rows: Sequence[Row], standings: Mapping[Case, Standing]) -> Advice:
+def _recommendation(model: str, rows: Sequence[Row], standings: Mapping[Case, Standing]) -> Recommendation:
     best = smallest_that_passes(rows)
     remarks = [_fastest(rows, best)]
     files = [(precision_label(row), standings[case_of(row)]) for row in rows if case_of(row) in standings]
@@ -130,7 +133,7 @@ def _advice(model: str, rows: Sequence[Row], standings: Mapping[Case, Standing])
     remarks += [f"{_list(labels)} {_fails(labels)} {_metrics(metrics)}" for metrics, labels in by_reason.items()]
     if unsure := [label for label, standing in files if standing.verdict is Verdict.INCONCLUSIVE]:
         remarks.append(f"{_list(unsure)} {'is' if len(unsure) == 1 else 'are'} inconclusive")
-    return Advice(
+    return Recommendation(
         model,
         rows[0]["weights"] == SEEDED,
         any(is_measured(row) for row in rows),

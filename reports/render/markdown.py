@@ -23,7 +23,7 @@ Record = dict  # one row of the summary frame
 def summary_markdown(
     frame: pd.DataFrame, results: Sequence[GateResult], measured: int, notes: Sequence[str] = (), robustness: str = ""
 ) -> str:
-    """Write the page: first the answer, then the table, then each gate that did not pass.
+    """Write the page: first the conclusion, then the table, then each gate that did not pass.
 
     Args:
         frame: What `summary_frame` gives.
@@ -39,7 +39,7 @@ def summary_markdown(
     by_task = _by_task(rows)
     parts = [
         f"## {' and '.join(task.title for task in by_task) or WATERMARK.title} by precision",
-        answer(rows, results, measured),
+        conclusion(rows, results, measured),
         *(f"> **Note:** {markdown_text(note)}" for note in notes),
         *(markdown_table(summary_table("", task, of_task)) for task, of_task in by_task.items()),
         markdown_text(rewrites_note(row["rewrites"] for row in rows)),
@@ -59,7 +59,7 @@ def summary_markdown(
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def answer(rows: Sequence[Record], results: Sequence[GateResult], measured: int) -> str:
+def conclusion(rows: Sequence[Record], results: Sequence[GateResult], measured: int) -> str:
     """Say in a sentence or two what may ship.
 
     Args:
@@ -75,14 +75,14 @@ def answer(rows: Sequence[Record], results: Sequence[GateResult], measured: int)
     skipped = count[Verdict.NOT_APPLICABLE]
     aside = f" ({skipped} more did not apply)" if skipped else ""
     if count[Verdict.FAIL]:
-        failed = _culprits(results, Verdict.FAIL)
+        failed = _cases_with(results, Verdict.FAIL)
         first = f"**FAIL: {count[Verdict.FAIL]} of {judged} checks failed**{aside}: {failed}."
     elif measured == 0:
         return "**Nothing was measured**, so nothing can be said."
     elif count[Verdict.INCONCLUSIVE]:
-        unsure = _culprits(results, Verdict.INCONCLUSIVE)
+        unsure = _cases_with(results, Verdict.INCONCLUSIVE)
         first = (
-            f"**INCONCLUSIVE: {count[Verdict.INCONCLUSIVE]} of {judged} checks are open**, none failed"
+            f"**INCONCLUSIVE: {count[Verdict.INCONCLUSIVE]} of {judged} checks are inconclusive**, none failed"
             f"{aside}: {unsure}."
         )
     elif judged == 0:
@@ -93,7 +93,7 @@ def answer(rows: Sequence[Record], results: Sequence[GateResult], measured: int)
     return " ".join([first, *(["Smallest that passes: " + "; ".join(choices) + "."] if choices else [])])
 
 
-def _culprits(results: Sequence[GateResult], verdict: Verdict) -> str:
+def _cases_with(results: Sequence[GateResult], verdict: Verdict) -> str:
     by_case: dict[str, dict[str, None]] = {}
     for result in results:
         if result.verdict is verdict:

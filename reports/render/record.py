@@ -1,7 +1,7 @@
-"""Everything that pictures and page show of a run, and the part of it that belongs to one model."""
+"""Everything that pictures and page show of a run."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import pandas as pd
 from sealbench.reports.errors import ReportError
 from sealbench.reports.gates.judge import GateResult
 from sealbench.reports.gates.standings import Standing, standings
-from sealbench.reports.render.plots.style import Model, model_of
+from sealbench.reports.render.labels import Model, model_of
 from sealbench.reports.run.samples import load_samples, no_samples
 from sealbench.reports.schema.columns import Table
 from sealbench.reports.schema.records import Case, Measurement
@@ -49,26 +49,6 @@ class RunRecord:
         """How each judged case stands."""
         return standings(self.results)
 
-    def of(self, model: Model) -> "RunRecord":
-        """The part of the record that belongs to one model.
-
-        Args:
-            model: One of `models`.
-
-        Returns:
-            A record; its samples are those of the variant and image size, the names that samples carry.
-        """
-        return replace(
-            self,
-            measurements=[row for row in self.measurements if model_of(row.case) == model],
-            results=[item for item in self.results if item.case is not None and model_of(item.case) == model],
-            bits=_of_model(self.bits, model),
-            scores=_of_model(self.scores, model),
-            latency=_of_model(self.latency, model),
-            error_terms=_of_case_model(self.error_terms, model),
-            layer_errors=_of_case_model(self.layer_errors, model),
-        )
-
 
 def load_record(
     run_dir: Path, measurements: Sequence[Measurement], results: Sequence[GateResult]
@@ -94,13 +74,3 @@ def load_record(
 
     record = RunRecord(measurements, results, *map(read, (BITS, SCORES, LATENCY, ERROR_TERMS, LAYER_ERRORS)))
     return record, problems
-
-
-def _of_model(frame: pd.DataFrame, model: Model) -> pd.DataFrame:
-    return frame[(frame["variant"] == model.variant) & (frame["image_size"] == model.image_size)]
-
-
-def _of_case_model(frame: pd.DataFrame, model: Model) -> pd.DataFrame:
-    """Rows that carry all columns of a case."""
-    own = _of_model(frame, model)
-    return own[(own["weights"] == model.weights) & (own["mode"] == model.mode) & (own["threads"] == model.threads)]

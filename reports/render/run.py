@@ -66,7 +66,7 @@ def render(run_dir: Path | str, gates: Sequence[Gate], figures: Mapping[str, Dra
     results = judge(gates, measurements, plan or [])
     frame = summary_frame(measurements, results)
     notes = _notes_on_completeness(measurements, plan)
-    # Verdicts first, pictures after them and the page last: whatever happens to a picture, the answer is on disk.
+    # Verdicts first, pictures after them and the page last: whatever happens to a picture, the verdicts are on disk.
     files = [
         write_verdicts_csv(results, folder / "verdicts.csv"),
         write_summary_csv(frame, folder / "summary.csv"),

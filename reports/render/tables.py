@@ -8,7 +8,7 @@ import pandas as pd
 from sealbench.reports.files import write_atomically
 from sealbench.reports.gates.judge import GateResult, Verdict
 from sealbench.reports.gates.standings import Standing, worst_verdict
-from sealbench.reports.render.plots.style import in_order
+from sealbench.reports.render.labels import in_order
 from sealbench.reports.render.plots.values import with_interval
 from sealbench.reports.render.table import (
     CONSOLE_WIDTH,

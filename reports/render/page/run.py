@@ -11,7 +11,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from sealbench.reports.gates.judge import Gate, GateResult, Verdict
-from sealbench.reports.render.decision import advise, overall
+from sealbench.reports.render.decision import overall, recommend
 from sealbench.reports.render.gates import gate_table, verdict_table
 from sealbench.reports.render.page.errors import error_tables
 from sealbench.reports.render.page.files import embedded_files
@@ -65,7 +65,7 @@ def page_html(
         "run_id": record.measurements[0].run_id if record.measurements else run_dir.name,
         "verdict": verdict_cell(verdict),
         "sentence": sentence,
-        "advice": advise(rows, record.standings),
+        "recommendations": recommend(rows, record.standings),
         "notes": notes,
         "seeded": any(row["weights"] == SEEDED for row in rows),
         "rewrites": rewrites_note(row["rewrites"] for row in rows),

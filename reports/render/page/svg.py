@@ -118,7 +118,7 @@ def inline_svg(figure: Figure, name: str, words: str) -> Markup:
         words: What the picture shows, for those who do not see it.
 
     Returns:
-        An svg element that scales with its box; artists that `tell` something have the class "mark" and a title.
+        An svg element that scales with its box; artists with a tip have the class "mark" and a title.
     """
     buffer = io.StringIO()
     for patch in (figure.patch, *(axes.patch for axes in figure.axes)):

@@ -8,7 +8,7 @@ import pandas as pd
 from sealbench.reports.gates.judge import Verdict
 from sealbench.reports.gates.standings import Standing
 from sealbench.reports.render.decision import Row, by_model, is_measured
-from sealbench.reports.render.plots.style import in_order
+from sealbench.reports.render.labels import in_order
 from sealbench.reports.render.record import RunRecord
 from sealbench.reports.render.table import (
     MOST_ROWS_OF_PAGE,

@@ -6,22 +6,15 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from sealbench.reports.render.plots.style import (
-    PYTORCH,
-    Picture,
-    facets,
-    in_order,
-    legend_below,
-    picture_text,
-    style_of,
-)
+from sealbench.reports.render.labels import PYTORCH, in_order, picture_text
+from sealbench.reports.render.plots.style import Picture, facets, legend_below, style_of
 from sealbench.reports.render.plots.values import (
     INK,
     MEGABYTE,
     Values,
+    add_tip,
     largest,
     percent_ends,
-    tell,
     values_of,
     with_interval,
     zoom,
@@ -123,7 +116,7 @@ def rewrite_effect(record: RunRecord) -> Picture | None:
         return None
     names = rewrites_note(row.case.rewrites for rows in speedups.values() for row in rows.values())
     figure, all_axes = _bar_facets(
-        speedups, "Time of a rewritten file against the plain one", f"left of 1: faster; {names}", legend=True
+        speedups, "Time of a rewritten file relative to the plain one", f"left of 1: faster; {names}", legend=True
     )
     for axes, rows in zip(all_axes, speedups.values(), strict=True):
         labels = in_order(rows)
@@ -138,17 +131,21 @@ def rewrite_effect(record: RunRecord) -> Picture | None:
                 end = 1 / row.ci_low
                 axes.hlines(place, 1 / row.ci_high, end, color=color, linewidth=2.2)
             (point,) = axes.plot(share, place, marker=marker, color=color, markersize=9, linestyle="")
-            tell(point, f"{label}: {share:.2f} of the plain file's time")
+            add_tip(point, f"{label}: {share:.2f} of the plain file's time")
             axes.text(end, place, f"  {share:.2f}", va="center", fontsize=10.5, color=INK)
             right = max(right, end)
         axes.set_xlim(0, 1.15 * right)
         axes.set_xlabel("time of the rewritten file / time of the plain file")
-    legend_below(figure, [], [Line2D([], [], color=INK, linewidth=2.2, label="98.75 % interval: 95 % over four looks")])
+    legend_below(
+        figure,
+        [],
+        [Line2D([], [], color=INK, linewidth=2.2, label="98.75 % interval: 95 % over four interim analyses")],
+    )
     return figure
 
 
 def accuracy_by_precision(record: RunRecord) -> Picture | None:
-    """Draw bit accuracy (against the message) and bit agreement (with PyTorch), in % on a zoomed axis.
+    """Draw bit accuracy (equal to the message) and bit agreement (with PyTorch), in % on a zoomed axis.
 
     Args:
         record: Of the run.
@@ -165,7 +162,7 @@ def accuracy_by_precision(record: RunRecord) -> Picture | None:
         return None
     both = {model: {**accuracy.get(model, {}), **agreement.get(model, {})} for model in models}
     figure, all_axes = _bar_facets(
-        both, "Bits right and bits in agreement with PyTorch", "%, axis zoomed; further right is better", legend=True
+        both, "Bit accuracy and bit agreement with PyTorch", "%, axis zoomed; further right is better", legend=True
     )
     for axes, model in zip(all_axes, models, strict=True):
         labels = in_order(both[model])
@@ -211,7 +208,7 @@ def _bars(axes: Axes, rows: dict[str, Measurement], scale: float = 1.0) -> list[
         color=[style_of(label)[0] for label in labels],
     )
     for bar, label in zip(bars, labels, strict=True):
-        tell(bar, f"{label}: {with_interval(rows[label])}")
+        add_tip(bar, f"{label}: {with_interval(rows[label])}")
     _label_rows(axes, labels)
     return labels
 
@@ -232,5 +229,5 @@ def _dot(axes: Axes, row: Measurement, place: float, label: str, filled: bool) -
         markeredgewidth=1.8,
         linestyle="",
     )
-    tell(point, f"{label}: {row.metric} {with_interval(row)}")
+    add_tip(point, f"{label}: {row.metric} {with_interval(row)}")
     return [100 * row.value, *ends]

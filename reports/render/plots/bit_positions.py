@@ -7,8 +7,9 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.patches import Rectangle
 
-from sealbench.reports.render.plots.style import Model, Picture, facets, in_order, picture_text
-from sealbench.reports.render.plots.values import labelled, tell
+from sealbench.reports.render.labels import Model, in_order, picture_text
+from sealbench.reports.render.plots.style import Picture, facets
+from sealbench.reports.render.plots.values import add_tip, labelled
 from sealbench.reports.render.record import RunRecord
 from sealbench.reports.schema.records import UNATTACKED
 
@@ -73,7 +74,7 @@ def _position_panel(figure: Picture, axes: Axes, table: pd.DataFrame, word: str)
         frame = Rectangle(
             (first - 0.5, place - 0.5), last - first + 1, 1, facecolor="#FFFFFF00", edgecolor="#E4E4E4", linewidth=1
         )
-        tell(
+        add_tip(
             axes.add_patch(frame),
             f"{label}: {np.nanmean(row):.2f} % of the bits {word}",
             f"worst: bit {table.columns[worst]} in {row[worst]:.1f} % of the images" if row[worst] > 0 else "no bit is",

@@ -5,17 +5,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from sealbench.reports.render.plots.style import (
-    PYTORCH,
-    Model,
-    Picture,
-    facets,
-    in_order,
-    legend_below,
-    picture_text,
-    style_of,
-)
-from sealbench.reports.render.plots.values import INK, labelled, tell
+from sealbench.reports.render.labels import PYTORCH, Model, in_order, picture_text
+from sealbench.reports.render.plots.style import Picture, facets, legend_below, style_of
+from sealbench.reports.render.plots.values import INK, add_tip, labelled
 from sealbench.reports.render.record import RunRecord
 
 _ROW_INCHES = 0.48
@@ -42,7 +34,7 @@ def latency_distributions(record: RunRecord) -> Picture | None:
     figure, all_axes = facets(
         list(groups),
         "Latency of single inferences",
-        "one point a round, all files and PyTorch taking turns; further left is better",
+        "one point a round, rounds of all files and PyTorch interleaved; further left is better",
         [1.4 + _ROW_INCHES * own["label"].nunique() for own in groups.values()],
     )
     for axes, own in zip(all_axes, groups.values(), strict=True):
@@ -77,9 +69,9 @@ def _panel(axes: Axes, timings: pd.DataFrame) -> None:
             f"90th percentile {slow:.3g} ms",
             f"from {own.min():.3g} to {own.max():.3g} ms in {len(own)} rounds",
         )
-        tell(cloud, *words)
+        add_tip(cloud, *words)
         (tick,) = axes.plot(middle, place, marker="|", color=INK, markersize=19, markeredgewidth=2.4, zorder=3)
-        tell(tick, *words)
+        add_tip(tick, *words)
         axes.plot(slow, place, marker="|", color=INK, markersize=10, markeredgewidth=1.4, zorder=3)
         if outside := int((own > right).sum()):
             axes.text(right, place - 0.36, f"{outside} beyond ", ha="right", va="center", fontsize=9, color="#777777")

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from sealbench.reports.render.plots.style import Model, Picture, blank_grid, in_order, picture_text
-from sealbench.reports.render.plots.values import labelled, tell
+from sealbench.reports.render.labels import Model, in_order, picture_text
+from sealbench.reports.render.plots.style import Picture, blank_grid
+from sealbench.reports.render.plots.values import add_tip, labelled
 from sealbench.reports.render.record import RunRecord
 
 _ISOLATED, _ACCUMULATED, _TOTAL = "#D55E00", "#0072B2", "#555555"
@@ -51,7 +52,7 @@ def draw_errors(model: Model, file: str, terms: Mapping[str, float], layers: Seq
         2,
         1,
         f"Where the error of {picture_text(file)} comes from: {model.title}",
-        "steps that add up logit by logit; layers against the float32 file, on the reference kernels",
+        "steps that add up logit by logit; layers compared with the float32 file on the reference kernels",
         (10.5, 7.6),
     )
     _bars(top, terms)
@@ -70,10 +71,15 @@ def analysed_files(record: RunRecord, table: str) -> Iterator[tuple[Model, str, 
     Yields:
         Whose file it is, its label, and its rows of the table.
     """
+    rows = labelled(getattr(record, table))
+    if rows.empty:
+        return
     for model in record.models:
-        rows = labelled(getattr(record.of(model), table))
-        for label in in_order(rows["label"].unique()):
-            yield model, label, rows[rows["label"] == label]
+        own = rows
+        for name in ("variant", "weights", "image_size", "mode", "threads"):
+            own = own[own[name] == getattr(model, name)]
+        for label in in_order(own["label"].unique()):
+            yield model, label, own[own["label"] == label]
 
 
 def layer_errors(record: RunRecord) -> Picture | None:
@@ -96,7 +102,7 @@ def layer_errors(record: RunRecord) -> Picture | None:
         lines,
         columns,
         "Error by layer",
-        f"layers that multiply by weights, against the float32 file on the reference kernels; {images} images",
+        f"layers that multiply by weights, relative to float32 on the reference kernels; {images} images",
         (7.5 * columns, _LAYERS_INCHES * lines),
     )
     flat = [axes for row in grid for axes in row]
@@ -139,7 +145,7 @@ def _lines(axes: Axes, layers: Sequence[LayerPoint]) -> None:
         # One by one, so that the page can say which layer it is.
         (mark,) = axes.plot([place], [own], color=_ISOLATED, marker="o", markersize=4, linestyle="")
         mark.set_label("isolated: its own" if place == 0 else "")
-        tell(
+        add_tip(
             mark,
             layer.name,
             layer.operation,
@@ -150,7 +156,7 @@ def _lines(axes: Axes, layers: Sequence[LayerPoint]) -> None:
         axes.set_yscale("log")
     if np.isfinite(isolated).any():
         worst = int(np.nanargmax(isolated))
-        name = "/".join(layers[worst].name.split("/")[-3:])  # the last parts tell the layer
+        name = "/".join(layers[worst].name.split("/")[-3:])  # the last parts identify the layer
         axes.annotate(
             f"{picture_text(name)}: {isolated[worst]:.3g} %",
             (worst, float(isolated[worst])),

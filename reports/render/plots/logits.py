@@ -1,20 +1,13 @@
-"""Pictures of the bit logits: against the PyTorch reference's, and how large the errors are."""
+"""Pictures of the bit logits: over the PyTorch reference's, and how large the errors are."""
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from sealbench.reports.render.plots.style import (
-    Picture,
-    blank_grid,
-    facets,
-    in_order,
-    legend_below,
-    picture_text,
-    style_of,
-)
-from sealbench.reports.render.plots.values import INK, labelled, tell
+from sealbench.reports.render.labels import in_order, picture_text
+from sealbench.reports.render.plots.style import Picture, blank_grid, facets, legend_below, style_of
+from sealbench.reports.render.plots.values import INK, add_tip, labelled
 from sealbench.reports.render.record import RunRecord
 from sealbench.reports.schema.records import UNATTACKED
 
@@ -132,7 +125,7 @@ def _scatter_panel(axes: Axes, group: pd.DataFrame, label: str, limit: float) ->
         linewidth=0,
         rasterized=True,
     )
-    tell(cloud, f"{label}: mean absolute error {error:.3g}", f"{100 * flipped:.2f} % of {len(group)} bits flipped")
+    add_tip(cloud, f"{label}: mean absolute error {error:.3g}", f"{100 * flipped:.2f} % of {len(group)} bits flipped")
     text = f"MAE {error:.2g}\n{100 * flipped:.2f} % flipped"
     axes.text(0.04, 0.96, text, transform=axes.transAxes, va="top", fontsize=10, color=INK)
 
@@ -155,7 +148,7 @@ def _histogram_panel(axes: Axes, group: pd.DataFrame) -> None:
     for label in in_order(errors):
         steps = axes.stairs(shares(errors[label]), edges, color=style_of(label)[0], linewidth=1.8)
         middle, worst = np.median(errors[label]), errors[label].max()
-        tell(steps, f"{label}: median error {middle:.2g}, largest {worst:.2g}, {len(errors[label])} bits")
+        add_tip(steps, f"{label}: median error {middle:.2g}, largest {worst:.2g}, {len(errors[label])} bits")
     axes.set_xscale("log")
     axes.set_xlim(edges[0], edges[-1])
     axes.set_ylim(0, None)

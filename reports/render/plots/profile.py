@@ -7,9 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from sealbench.reports.render.plots.style import Model, Picture, blank_grid, picture_text
+from sealbench.reports.render.labels import Model, picture_text
+from sealbench.reports.render.plots.style import Picture, blank_grid
 
-# Okabe and Ito's colours, which people with any colour vision tell apart.
+# Okabe and Ito's colours, which people with any colour vision distinguish.
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#7A4FA3")
 _OTHER, _OTHER_COLOR = "other", "#9A9A9A"
 _OUTSIDE = "////"

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from sealbench.reports.render.plots.style import Picture, blank_grid, in_order, picture_text, style_of
-from sealbench.reports.render.plots.values import labelled, tell
+from sealbench.reports.render.labels import in_order, picture_text
+from sealbench.reports.render.plots.style import Picture, blank_grid, style_of
+from sealbench.reports.render.plots.values import add_tip, labelled
 from sealbench.reports.render.record import RunRecord
 from sealbench.reports.schema.records import UNATTACKED
 
@@ -50,7 +51,7 @@ def score_scatter(record: RunRecord) -> Picture | None:
                 continue
             off = float((points["score"] - points["reference_score"]).abs().mean())
             cloud = axes.scatter(points["reference_score"], points["score"], s=22, color=style_of(label)[0], alpha=0.7)
-            tell(cloud, f"{label}: off by {off:.3g} in the mean over {len(points)} frames")
+            add_tip(cloud, f"{label}: off by {off:.3g} in the mean over {len(points)} frames")
             if key in models:
                 figure.add_panel([axes], models[key], label)
         line[0].set_ylabel(f"{picture_text(key[0])}\nscore", fontsize=10.5)

@@ -10,17 +10,9 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.patches import Rectangle
 
-from sealbench.reports.render.plots.style import (
-    PYTORCH,
-    Model,
-    Picture,
-    bar_label,
-    facets,
-    in_order,
-    model_of,
-    picture_text,
-)
-from sealbench.reports.render.plots.values import tell
+from sealbench.reports.render.labels import PYTORCH, Model, bar_label, in_order, model_of, picture_text
+from sealbench.reports.render.plots.style import Picture, facets
+from sealbench.reports.render.plots.values import add_tip
 from sealbench.reports.render.record import RunRecord
 from sealbench.reports.schema.formatting import markdown_text
 from sealbench.reports.schema.metrics import reason_not_applicable
@@ -32,7 +24,7 @@ _ROW_INCHES, _COLUMN_INCHES = 0.25, 0.95
 
 
 @dataclass(frozen=True)
-class Reading:
+class AttackResult:
     """What one file, or PyTorch, reads of the images after one attack.
 
     Attributes:
@@ -54,7 +46,7 @@ class Reading:
     loss_high: float = math.nan
 
 
-def readings(measurements: Sequence[Measurement]) -> list[Reading]:
+def attack_results(measurements: Sequence[Measurement]) -> list[AttackResult]:
     """Find what was read under attacks, on the dataset that each model met first.
 
     Args:
@@ -73,27 +65,27 @@ def readings(measurements: Sequence[Measurement]) -> list[Reading]:
         if row.dataset == datasets.setdefault(model, row.dataset):
             found.setdefault((model, bar_label(row.case), row.attack), {})[row.metric] = row
     return [
-        reading
+        result
         for place, metrics in found.items()
-        if (reading := _agreement(*place, metrics) if place[0].seeded else _accuracy(*place, metrics)) is not None
+        if (result := _agreement(*place, metrics) if place[0].seeded else _accuracy(*place, metrics)) is not None
     ]
 
 
-def _accuracy(model: Model, file: str, attack: str, metrics: dict[str, Measurement]) -> Reading | None:
+def _accuracy(model: Model, file: str, attack: str, metrics: dict[str, Measurement]) -> AttackResult | None:
     accuracy, delta = metrics.get("bit_accuracy"), metrics.get("bit_accuracy_delta")
     if accuracy is None:
         return None
     if delta is None:
-        return Reading(model, file, attack, 100 * accuracy.value, 0.0 if file == PYTORCH else math.nan)
-    return Reading(model, file, attack, 100 * accuracy.value, -delta.value, *_ends(delta, 0.0, 1.0))
+        return AttackResult(model, file, attack, 100 * accuracy.value, 0.0 if file == PYTORCH else math.nan)
+    return AttackResult(model, file, attack, 100 * accuracy.value, -delta.value, *_ends(delta, 0.0, 1.0))
 
 
-def _agreement(model: Model, file: str, attack: str, metrics: dict[str, Measurement]) -> Reading | None:
+def _agreement(model: Model, file: str, attack: str, metrics: dict[str, Measurement]) -> AttackResult | None:
     agreement = metrics.get("bit_agreement")
     if agreement is None:
         return None
     value = 100 * agreement.value
-    return Reading(model, file, attack, value, 100 - value, *_ends(agreement, 100.0, 100.0))
+    return AttackResult(model, file, attack, value, 100 - value, *_ends(agreement, 100.0, 100.0))
 
 
 def _ends(row: Measurement, best: float, scale: float) -> tuple[float, float]:
@@ -104,7 +96,7 @@ def _ends(row: Measurement, best: float, scale: float) -> tuple[float, float]:
 
 
 def robustness(record: RunRecord) -> Picture | None:
-    """Draw attacks against precisions: the bits right in %, coloured by the points that are lost against PyTorch.
+    """Draw attacks against precisions: the bit accuracy in %, coloured by the points that PyTorch reads more.
 
     Args:
         record: Of the run.
@@ -112,43 +104,43 @@ def robustness(record: RunRecord) -> Picture | None:
     Returns:
         The figure, or None without attacks.
     """
-    by_model: dict[Model, list[Reading]] = {}
-    for reading in readings(record.measurements):
-        by_model.setdefault(reading.model, []).append(reading)
+    by_model: dict[Model, list[AttackResult]] = {}
+    for result in attack_results(record.measurements):
+        by_model.setdefault(result.model, []).append(result)
     if not by_model:
         return None
-    heights = [1.6 + _ROW_INCHES * len({reading.attack for reading in group}) for group in by_model.values()]
+    heights = [1.6 + _ROW_INCHES * len({result.attack for result in group}) for group in by_model.values()]
     figure, all_axes = facets(
         list(by_model),
         "Bits read after an attack, by precision",
-        "%; red: fewer than PyTorch reads of the same images, in percentage points",
+        "%; red: lower than PyTorch on the same images, in percentage points",
         heights,
-        width=3.6 + _COLUMN_INCHES * max(len({reading.file for reading in group}) for group in by_model.values()),
+        width=3.6 + _COLUMN_INCHES * max(len({result.file for result in group}) for group in by_model.values()),
         color_bars=True,
     )
-    losses = [abs(reading.loss) for group in by_model.values() for reading in group if math.isfinite(reading.loss)]
+    losses = [abs(result.loss) for group in by_model.values() for result in group if math.isfinite(result.loss)]
     scale = max([_SMALLEST_SCALE, *losses])
     for axes, (model, group), height in zip(all_axes, by_model.items(), heights, strict=True):
         _heat_map(axes, group, scale)
-        axes.set_xlabel("bits equal to PyTorch's, % (untrained)" if model.seeded else "bits right, %")
+        axes.set_xlabel("bit agreement with PyTorch, % (untrained)" if model.seeded else "bit accuracy, %")
         bar = figure.colorbar(ScalarMappable(Normalize(-scale, scale), _COLOURS), ax=axes, aspect=30, pad=0.02)
         bar.set_label("points lost")
         figure.add_panel([axes, bar.ax], model, height=height)
     return figure
 
 
-def _heat_map(axes: Axes, group: Sequence[Reading], scale: float) -> None:
-    files = in_order(reading.file for reading in group)
-    attacks = list(dict.fromkeys([NO_ATTACK, *(reading.attack for reading in group)]))
+def _heat_map(axes: Axes, group: Sequence[AttackResult], scale: float) -> None:
+    files = in_order(result.file for result in group)
+    attacks = list(dict.fromkeys([NO_ATTACK, *(result.attack for result in group)]))
     losses = np.full((len(attacks), len(files)), math.nan)
-    for reading in group:
-        row, column = attacks.index(reading.attack), files.index(reading.file)
-        losses[row, column] = reading.loss
-        color = "#FEFEFE" if abs(reading.loss) > 0.6 * scale else "#111111"  # on cells that keep their colour
-        axes.text(column, row, f"{reading.value:.1f}", ha="center", va="center", fontsize=9.5, color=color)
+    for result in group:
+        row, column = attacks.index(result.attack), files.index(result.file)
+        losses[row, column] = result.loss
+        color = "#FEFEFE" if abs(result.loss) > 0.6 * scale else "#111111"  # on cells that keep their colour
+        axes.text(column, row, f"{result.value:.1f}", ha="center", va="center", fontsize=9.5, color=color)
         cell = Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor="none", edgecolor="none")
-        lost = f"{reading.loss:.2f} points fewer than PyTorch" if math.isfinite(reading.loss) else ""
-        tell(axes.add_patch(cell), f"{reading.file}, {reading.attack}: {reading.value:.2f} %", lost)
+        lost = f"{result.loss:.2f} points lower than PyTorch" if math.isfinite(result.loss) else ""
+        add_tip(axes.add_patch(cell), f"{result.file}, {result.attack}: {result.value:.2f} %", lost)
     axes.imshow(losses, cmap=_COLOURS, vmin=-scale, vmax=scale, aspect="auto")
     axes.set_xticks(range(len(files)), [picture_text(file) for file in files], rotation=35, ha="right")
     axes.set_yticks(range(len(attacks)), ["+".join(map(picture_text, attack.split("+"))) for attack in attacks])
@@ -170,13 +162,13 @@ def robustness_markdown(measurements: Sequence[Measurement]) -> str:
         for row in reversed(measurements)  # the first dataset's counts
         if row.metric == "jpeg_quality_cost" and reason_not_applicable(row.metric, row.case.weights) is None
     }
-    by_model: dict[Model, dict[str, list[Reading]]] = {}
-    for reading in readings(measurements):
-        if reading.attack != NO_ATTACK and reading.file != PYTORCH:
-            by_model.setdefault(reading.model, {}).setdefault(reading.file, []).append(reading)
+    by_model: dict[Model, dict[str, list[AttackResult]]] = {}
+    for result in attack_results(measurements):
+        if result.attack != NO_ATTACK and result.file != PYTORCH:
+            by_model.setdefault(result.model, {}).setdefault(result.file, []).append(result)
     parts = []
     for model, by_file in by_model.items():
-        attacks = {reading.attack for group in by_file.values() for reading in group}
+        attacks = {result.attack for group in by_file.values() for result in group}
         parts += [f"{markdown_text(model.title)}, attacks: {len(attacks)}", ""]
         for file in in_order(by_file):
             cost = costs.get((model, file))
@@ -188,7 +180,7 @@ def robustness_markdown(measurements: Sequence[Measurement]) -> str:
 
 def _cost_text(row: Measurement) -> str:
     if not math.isfinite(row.value):
-        return "costs JPEG quality that cannot be told (PyTorch reads no more bits of a better JPEG)"
+        return "costs an unknown JPEG quality (PyTorch reads no more bits of a better JPEG)"
     text = f"costs {row.value:.2f} JPEG-quality points"
     if row.ci_low is None or row.ci_high is None:
         return text
@@ -196,12 +188,12 @@ def _cost_text(row: Measurement) -> str:
     return text + (", not distinguishable from 0" if row.ci_low <= 0 <= row.ci_high else "")
 
 
-def _worst_text(group: Sequence[Reading]) -> str:
-    what = "agreement with PyTorch" if group[0].model.seeded else "bits right"
-    if lost := [reading.attack for reading in group if math.isnan(reading.loss)]:
+def _worst_text(group: Sequence[AttackResult]) -> str:
+    what = "agreement with PyTorch" if group[0].model.seeded else "bit accuracy"
+    if lost := [result.attack for result in group if math.isnan(result.loss)]:
         return f"{what}: not known under {markdown_text(', '.join(lost))}"
-    worst = max(group, key=lambda reading: reading.loss)
+    worst = max(group, key=lambda result: result.loss)
     if worst.loss <= 0:
-        return f"{what}: no fewer under any attack"
+        return f"{what}: not lower under any attack"
     interval = "" if math.isnan(worst.loss_low) else f" \\[{worst.loss_low:.2f}, {worst.loss_high:.2f}\\]"
-    return f"{what}: at most {worst.loss:.2f} points fewer{interval}, under {markdown_text(worst.attack)}"
+    return f"{what}: at most {worst.loss:.2f} points lower{interval}, under {markdown_text(worst.attack)}"

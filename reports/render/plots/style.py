@@ -1,9 +1,8 @@
-"""How every picture looks: one colour and marker for a precision everywhere, and the grid of one model a facet."""
+"""The style of every picture: one colour and marker for a precision, and a grid with a facet for each model."""
 
 import io
-import re
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,24 +14,21 @@ from matplotlib.image import imsave
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
-from sealbench.reports.schema.formatting import REWRITTEN_MARK, file_label, plain_text, threads_text
-from sealbench.reports.schema.records import Case
+from sealbench.reports.render.labels import PYTORCH, WEIGHT_ONLY, Model, picture_text, precision_of
 
-PYTORCH = "PyTorch"
-# Okabe and Ito's colours, which people with any colour vision tell apart; the markers say it once more. A precision is
-# named by its number type and a suffix. A number type has a look for files that compute with it and one for those that
-# only store weights in it; every other name takes one of the rest, always the same.
-_PYTORCH_LOOK = ("#555555", "X")
-_WEIGHT_ONLY = "weight_only"
-_LOOKS = {
+# Okabe and Ito's colours, which people with any colour vision distinguish; the markers repeat the distinction. The name
+# of a precision is a number type and a suffix. A number type has a style for files that compute with it and one for
+# those that only store weights in it; every other name takes one of the rest, always the same.
+_PYTORCH_STYLE = ("#555555", "X")
+_STYLES = {
     ("float32", ""): ("#0072B2", "o"),
     ("fp16", ""): ("#56B4E9", "s"),
     ("int8", ""): ("#D55E00", "D"),
-    ("int8", _WEIGHT_ONLY): ("#E69F00", "^"),
+    ("int8", WEIGHT_ONLY): ("#E69F00", "^"),
     ("int4", ""): ("#009E73", "P"),
-    ("int4", _WEIGHT_ONLY): ("#7A4FA3", "<"),
+    ("int4", WEIGHT_ONLY): ("#7A4FA3", "<"),
 }
-_OTHER_LOOKS = (
+_OTHER_STYLES = (
     ("#8C564B", "*"),
     ("#17808F", "p"),
     ("#6B7A12", "h"),
@@ -41,9 +37,8 @@ _OTHER_LOOKS = (
     ("#CC79A7", "v"),
     ("#3D8F3D", "1"),
 )
-PALETTE = tuple(color for color, _ in (_PYTORCH_LOOK, *_LOOKS.values(), *_OTHER_LOOKS))
+PALETTE = tuple(color for color, _ in (_PYTORCH_STYLE, *_STYLES.values(), *_OTHER_STYLES))
 """Every colour that `style_of` may give."""
-_NAME = re.compile(r"([a-z]+)(\d+)_?(.*)")
 _RC: dict[Any, Any] = {
     "font.size": 11,
     "axes.titlesize": 12,
@@ -61,41 +56,7 @@ _RC: dict[Any, Any] = {
 }
 PNG_DPI = 130
 _MOST_COLUMNS = 2
-_LONGEST_NAME = 24
 _LEGEND_ENTRY_INCHES = 2.4
-
-
-@dataclass(frozen=True)
-class Model:
-    """What a facet shows: everything of a case but precision and backend.
-
-    Attributes:
-        variant: See Case, as the four fields after it.
-        weights: See Case.
-        image_size: See Case.
-        mode: See Case.
-        threads: See Case.
-    """
-
-    variant: str
-    weights: str
-    image_size: str
-    mode: str
-    threads: int
-
-    @property
-    def seeded(self) -> bool:
-        """Whether the weights are untrained, so that accuracy means nothing."""
-        return self.weights == "seeded"
-
-    @property
-    def title(self) -> str:
-        """The facet's title, with weights and threads where they are not the usual ones."""
-        resize = ", resize" if self.mode == "resize" else ""
-        size = self.image_size.replace("x", " x ")
-        weights = {"bundled": "", "seeded": " - seeded (untrained)"}.get(self.weights, f" - {self.weights}")
-        # Only the name is cut when it is long: what follows must be read.
-        return f"{picture_text(self.variant)}, {size}{resize}{weights}{threads_text(self.threads)}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,38 +92,19 @@ class Picture(Figure):
     panels: tuple[Panel, ...] = ()
 
     def add_panel(self, axes: Sequence[Axes], model: Model, file: str = "", height: float = 3.2) -> None:
-        """Say whose some axes are; the arguments are the attributes of `Panel`."""
+        """Add a panel.
+
+        Args:
+            axes: What is drawn; a colour bar follows the axes that it explains.
+            model: Whose it is.
+            file: Label of the file, or "".
+            height: In inches, without a title.
+        """
         self.panels = (*self.panels, Panel(tuple(axes), model, file, height))
 
 
-def model_of(case: Case) -> Model:
-    """Find the facet of a case.
-
-    Args:
-        case: Any case.
-
-    Returns:
-        Its model.
-    """
-    return Model(case.variant, case.weights, case.image_size, case.mode, case.threads)
-
-
-def bar_label(case: Case) -> str:
-    """Name a case within its facet.
-
-    Args:
-        case: Any case.
-
-    Returns:
-        "PyTorch", or what `file_label` gives.
-    """
-    if case.is_reference:
-        return PYTORCH
-    return file_label(case.precision, case.rewrites, case.backend)
-
-
 def style_of(label: str) -> tuple[str, str]:
-    """Choose colour and marker by the name alone, so that a precision looks the same in every picture of every run.
+    """Choose colour and marker by the name alone, so that a precision has the same style in every picture of every run.
 
     Args:
         label: What `bar_label` gives.
@@ -171,51 +113,12 @@ def style_of(label: str) -> tuple[str, str]:
         The colour as "#RRGGBB" and Matplotlib's marker.
     """
     if label == PYTORCH:
-        return _PYTORCH_LOOK
-    name = _precision_of(label)
+        return _PYTORCH_STYLE
+    name = precision_of(label)
     number, _, suffix = name.partition("_")
-    return _LOOKS.get((number, suffix)) or _OTHER_LOOKS[zlib.crc32(name.encode(errors="replace")) % len(_OTHER_LOOKS)]
-
-
-def in_order(labels: Iterable[str]) -> list[str]:
-    """Sort labels: PyTorch, then precisions from exact to coarse, then others by name.
-
-    Args:
-        labels: What `bar_label` gives, in any order.
-
-    Returns:
-        Each label once. Of one number of bits a float comes before an integer, and a plain name before one that only
-        stores its weights so and before other suffixes.
-    """
-    return sorted(set(labels), key=_place)
-
-
-def _place(label: str) -> tuple[int, int, int, str]:
-    if label == PYTORCH:
-        return (0, 0, 0, "")
-    name = _NAME.fullmatch(_precision_of(label))
-    if name is None:
-        return (2, 0, 0, label)
-    kind, bits, suffix = name.groups()
-    return (1, kind.endswith("int") - 2 * int(bits), {"": 0, _WEIGHT_ONLY: 1}.get(suffix, 2), label)
-
-
-def _precision_of(label: str) -> str:
-    return label.partition(" ")[0].removesuffix(REWRITTEN_MARK)
-
-
-def picture_text(text: str) -> str:
-    """Make a name safe for a picture: on one line, not too long, and no mathematics in it.
-
-    Args:
-        text: Anything.
-
-    Returns:
-        The text, "$" shown as it is.
-    """
-    line = plain_text(text)
-    short = line if len(line) <= _LONGEST_NAME else line[: _LONGEST_NAME - 3] + "..."
-    return short.replace("$", r"\$")
+    return (
+        _STYLES.get((number, suffix)) or _OTHER_STYLES[zlib.crc32(name.encode(errors="replace")) % len(_OTHER_STYLES)]
+    )
 
 
 def facets(

@@ -9,14 +9,15 @@ from matplotlib.lines import Line2D
 
 from sealbench.reports.gates.judge import Verdict
 from sealbench.reports.gates.standings import Standing
-from sealbench.reports.render.plots.style import PYTORCH, Picture, facets, in_order, legend_below, style_of
+from sealbench.reports.render.labels import PYTORCH, in_order
+from sealbench.reports.render.plots.style import Picture, facets, legend_below, style_of
 from sealbench.reports.render.plots.values import (
     INK,
     MEGABYTE,
+    add_tip,
     goodness_of,
     largest,
     percent_ends,
-    tell,
     values_of,
     with_interval,
     zoom,
@@ -132,12 +133,12 @@ def _draw_point(axes: Axes, point: Point, price: Measurement, row: Measurement, 
         zorder=3,
     )
     words = [f"{point.label}: {with_interval(price)}, {row.metric} {with_interval(row)}", *_verdict_words(standing)]
-    tell(drawn, *words)
+    add_tip(drawn, *words)
     if point.rejected:
         (cross,) = axes.plot(
             point.cost, point.percent, marker="x", color=INK, markersize=15, markeredgewidth=2, linestyle="", zorder=4
         )
-        tell(cross, *words)
+        add_tip(cross, *words)
 
 
 def _verdict_words(standing: Standing | None) -> list[str]:
@@ -167,6 +168,6 @@ def _legend() -> list[Line2D]:
     point = {"color": INK, "linestyle": "", "markersize": 9, "markeredgewidth": 2}
     return [
         Line2D([], [], marker="o", markerfacecolor=to_rgba(INK, 0.35), label="no gate failed", **point),  # type: ignore[arg-type]
-        Line2D([], [], marker="o", markerfacecolor="none", label="open or not judged", **point),  # type: ignore[arg-type]
+        Line2D([], [], marker="o", markerfacecolor="none", label="inconclusive or not judged", **point),  # type: ignore[arg-type]
         Line2D([], [], marker="x", label="rejected by a gate", **point),  # type: ignore[arg-type]
     ]

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 
-from sealbench.reports.render.plots.style import Model, bar_label, model_of
+from sealbench.reports.render.labels import Model, bar_label, model_of
 from sealbench.reports.schema.formatting import file_label, format_value, plain_text
 from sealbench.reports.schema.metrics import reason_not_applicable
 from sealbench.reports.schema.records import UNATTACKED, Measurement
@@ -65,8 +65,8 @@ def labelled(samples: pd.DataFrame) -> pd.DataFrame:
     return samples.assign(label=pd.Series(names, index=samples.index, dtype=object))
 
 
-def tell(artist: Artist, *words: str) -> None:
-    """Give an artist what a page says when the reader points at it.
+def add_tip(artist: Artist, *words: str) -> None:
+    """Give an artist the tip that a page shows when the reader points at it.
 
     Args:
         artist: Any.

@@ -55,7 +55,7 @@ function place(x, y) {
   tip.style.top = `${below + tip.offsetHeight > innerHeight - 8 ? Math.max(8, y - tip.offsetHeight - 12) : below}px`;
 }
 
-function tell(target) {
+function showTip(target) {
   const owner = target instanceof Element ? target.closest("[data-tip]") : null;
   tip.hidden = owner === null;
   if (owner !== null) tip.textContent = owner.dataset.tip;
@@ -71,11 +71,11 @@ let focused = false;
 for (const kind of ["pointermove", "pointerdown"]) {
   document.addEventListener(kind, (event) => {
     focused = false;
-    if (tell(event.target)) place(event.clientX, event.clientY);
+    if (showTip(event.target)) place(event.clientX, event.clientY);
   });
 }
 document.addEventListener("focusin", (event) => {
-  focused = tell(event.target) !== null;
+  focused = showTip(event.target) !== null;
   if (focused) placeAtFocus();
 });
 for (const kind of ["pointerleave", "focusout"]) {

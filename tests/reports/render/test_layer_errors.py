@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from sealbench.reports.render.labels import Model
 from sealbench.reports.render.plots.layer_errors import LayerPoint, draw_errors
-from sealbench.reports.render.plots.style import Model, png
+from sealbench.reports.render.plots.style import png
 
 MODEL = Model("videoseal_nano", "bundled", "256", "simple", 2)
 TERMS = {"conversion": 6e-6, "quantization": 0.05, "kernels": 0.01, "threads": 0.0, "total": 0.045}

@@ -21,11 +21,11 @@ from sealbench.reports.render.run import render as render_run
 from sealbench.reports.run.directory import RunDirectory
 from sealbench.reports.schema.records import Measurement
 from sealbench.reports.schema.tables import SCORES
+from tests.reports.render.conftest import NANO_ONLY, SharedRun
 from tests.reports.runs import HOSTILE, save_run, torch_only
-from tests.reports.synthetic import FULL, NANO, RUN_ID, altered, attack_rows, healthy_rows, quality_rows, without
+from tests.reports.synthetic import FULL, NANO, RUN_ID, altered, healthy_rows, quality_rows, without
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
-NANO_ONLY = [row for row in healthy_rows() if row.case.variant == NANO.variant]
 
 
 class Page(HTMLParser):
@@ -78,7 +78,7 @@ def page_of(path: Path, rows: list[Measurement] | None = None, *pictures: str, s
     return render(save_run(path / "run", rows, samples=samples), *pictures)
 
 
-def test_the_answer_for_one_model_is_one_sentence(tmp_path: Path) -> None:
+def test_the_recommendation_for_one_model_is_one_sentence(tmp_path: Path) -> None:
     rows = altered(NANO_ONLY, NANO.variant, "fp16", "bit_agreement", value=0.2, ci_low=0.1, ci_high=0.3)
     found = page_of(tmp_path, rows)
     assert found.text("h1") == [
@@ -90,7 +90,7 @@ def test_the_answer_for_one_model_is_one_sentence(tmp_path: Path) -> None:
     assert "checks failed" in found.text("title")[0]
 
 
-def test_several_models_are_answered_one_by_one_and_untrained_ones_are_never_told_to_ship(tmp_path: Path) -> None:
+def test_each_model_has_its_recommendation_and_untrained_ones_never_ship(tmp_path: Path) -> None:
     found = page_of(tmp_path)
     answers = dict(zip(found.text("dt"), found.text("dd"), strict=True))
     assert answers["videoseal_nano 256"].startswith("Ship int8: 72.0 % smaller than float32")
@@ -141,7 +141,7 @@ def test_rejections_and_gates_stand_with_their_reasons(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_names_are_text_and_never_markup(tmp_path: Path, name: str) -> None:
     run = save_run(tmp_path / "run", NANO_ONLY, rename=lambda text: text + name)
-    found = render(run, "accuracy_vs_size", "bit_positions")  # which reads it as UTF-8
+    found = render(run, "accuracy_vs_size")  # which reads it as UTF-8
     assert found.all("script") == [{}]
     assert found.all("img") == []
     assert not [key for _, attributes in found.elements for key in attributes if key.startswith("on")]
@@ -150,8 +150,8 @@ def test_names_are_text_and_never_markup(tmp_path: Path, name: str) -> None:
     assert found.text("figcaption")[0].replace(" ", "") == f"videoseal_nano{shown}256".replace(" ", "")
 
 
-def test_only_our_script_may_run_and_nothing_is_loaded(tmp_path: Path) -> None:
-    found = page_of(tmp_path, NANO_ONLY, "bit_positions", samples=True)
+def test_only_our_script_may_run_and_nothing_is_loaded(shared_run: SharedRun) -> None:
+    found = Page(shared_run.html)
     policy = next(m["content"] or "" for m in found.all("meta") if m.get("http-equiv") == "Content-Security-Policy")
     script = re.search(r"<script>(.*?)</script>", found.html, re.DOTALL)
     assert script is not None
@@ -165,9 +165,8 @@ def test_only_our_script_may_run_and_nothing_is_loaded(tmp_path: Path) -> None:
     assert "@import" not in found.html
 
 
-def test_every_picture_has_marks_that_tell_what_they_are(tmp_path: Path) -> None:
-    rows = NANO_ONLY + [row for row in attack_rows() if row.case.variant == NANO.variant]
-    found = page_of(tmp_path, rows, *FIGURES, samples=True)
+def test_every_picture_has_marks_that_tell_what_they_are(shared_run: SharedRun) -> None:
+    found = Page(shared_run.html)
     assert len(found.all("svg")) > 20
     ids = [attributes["id"] for _, attributes in found.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
@@ -175,7 +174,7 @@ def test_every_picture_has_marks_that_tell_what_they_are(tmp_path: Path) -> None
     assert targets <= set(ids)
     tips = found.text("title")
     assert any(tip.startswith("int8: 3.2 MB, bit_accuracy 99.27 %") and "no gate failed" in tip for tip in tips)
-    assert any(tip.startswith("int8, jpeg:50: ") and "points fewer than PyTorch" in tip for tip in tips)
+    assert any(tip.startswith("int8, jpeg:50: ") and "points lower than PyTorch" in tip for tip in tips)
     assert any(tip.startswith("int8: median 13") and "in 30 rounds" in tip for tip in tips)
     titles = found.text("h2")
     for title in (
@@ -184,7 +183,7 @@ def test_every_picture_has_marks_that_tell_what_they_are(tmp_path: Path) -> None
         "Bits read after an attack, by precision",
     ):
         assert title in titles
-    assert found.text("h3") == ["videoseal_nano 256"]  # its files, below the heading of the logits
+    assert found.text("h3") == 3 * ["videoseal_nano 256"]  # of the pictures of single files: scores, logits, layers
 
 
 def test_a_rejected_point_says_why(tmp_path: Path) -> None:
@@ -242,14 +241,24 @@ def test_half_a_run_says_that_it_is_one(tmp_path: Path) -> None:
     assert "environment.json is missing or cannot be read." in found.body
 
 
-@pytest.mark.parametrize("name", ["environment.json", "plan.csv", "samples/bits.csv", "samples/latency.csv"])
-def test_a_missing_or_damaged_file_costs_only_its_own_part(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "pictures"),
+    [
+        ("environment.json", ()),
+        ("plan.csv", ()),
+        ("samples/bits.csv", ("bit_positions",)),
+        ("samples/latency.csv", ("latency_distributions",)),
+    ],
+)
+def test_a_missing_or_damaged_file_costs_only_its_own_part(
+    tmp_path: Path, name: str, pictures: tuple[str, ...]
+) -> None:
     run = save_run(tmp_path / "run", NANO_ONLY)
     (run / name).unlink()
-    render(run, "bit_positions", "latency_distributions")
+    render(run, *pictures)
     (run / name).write_bytes(b"\xff\xfe,\x00")
     if name != "plan.csv":
-        render(run, "bit_positions", "latency_distributions")
+        render(run, *pictures)
     assert "Ship <strong>int8</strong>" in (run / "report.html").read_text(encoding="utf-8")
 
 
@@ -287,15 +296,16 @@ def test_files_are_in_the_page_as_they_are_in_the_folder(tmp_path: Path) -> None
 
 def test_the_page_stays_small_and_says_what_it_leaves_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page, "LIMIT_BYTES", 400_000)
-    monkeypatch.setattr(page, "_PICTURE_BYTES", 45_000)
+    monkeypatch.setattr(page, "_PICTURE_BYTES", 25_000)
     monkeypatch.setattr(page_files, "_PLAIN_BYTES", 10**9)
-    found = page_of(tmp_path, None, "accuracy_vs_size", "accuracy_vs_latency", "error_histograms", samples=True)
+    found = page_of(tmp_path, None, "accuracy_vs_size", "accuracy_vs_latency", samples=True)
     assert len(found.html.encode()) < 400_000
     assert "samples/bits.csv: too large for this page, it is in the run's folder" in found.body
     assert re.search(r"plots/\w+\.png has the rest", found.body)
     assert "summary.csv" in {a["download"] for a in found.all("a")}
 
 
+@pytest.mark.long
 def test_many_models_at_full_size_stay_under_the_limit(tmp_path: Path) -> None:
     rows = [
         replace(row, case=replace(row.case, variant=f"{row.case.variant}_{n}"))
@@ -307,6 +317,7 @@ def test_many_models_at_full_size_stay_under_the_limit(tmp_path: Path) -> None:
     assert "more rows are in" in found.body
 
 
+@pytest.mark.long
 def test_the_same_record_gives_the_same_page(tmp_path: Path) -> None:
     run = save_run(tmp_path / "run", NANO_ONLY)
     names = ("accuracy_vs_latency", "bit_positions", "logits_scatter")

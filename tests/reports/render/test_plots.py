@@ -1,7 +1,7 @@
 """The pictures show what was measured, leave out what was not, and never stop a run."""
 
 import math
-from dataclasses import astuple, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,17 +11,19 @@ from matplotlib.axes import Axes
 from matplotlib.image import imread
 
 from sealbench.reports.gates.judge import judge, load_gates
+from sealbench.reports.render.labels import bar_label, in_order
 from sealbench.reports.render.plots import figures as plots
 from sealbench.reports.render.plots.figures import FIGURES, compose, write_plots
 from sealbench.reports.render.plots.quality import score_scatter
-from sealbench.reports.render.plots.style import bar_label, in_order, style_of
+from sealbench.reports.render.plots.style import png, style_of
 from sealbench.reports.render.plots.trade_off import Point, frontier
 from sealbench.reports.render.record import RunRecord
 from sealbench.reports.run.directory import PLOTS
 from sealbench.reports.schema.records import Case, Measurement, measurement
 from sealbench.reports.schema.tables import BITS as BITS_TABLE
 from sealbench.reports.schema.tables import LATENCY as LATENCY_TABLE
-from sealbench.reports.schema.tables import LAYER_ERRORS, SCORES
+from sealbench.reports.schema.tables import SCORES
+from tests.reports.render.conftest import NANO_ONLY, SharedRun
 from tests.reports.runs import latency_rows
 from tests.reports.synthetic import (
     FULL,
@@ -29,7 +31,6 @@ from tests.reports.synthetic import (
     PRECISIONS,
     RUN_ID,
     altered,
-    attack_rows,
     bit_rows,
     healthy_rows,
     torch_of,
@@ -45,13 +46,13 @@ def write(record: RunRecord, folder: Path) -> tuple[list[Path], list[str]]:
 
 BITS = pd.DataFrame(bit_rows(images=2), columns=list(BITS_TABLE.names))
 LATENCY = pd.DataFrame(latency_rows(rounds=20), columns=list(LATENCY_TABLE.names))
+NANO_BITS, NANO_LATENCY = (samples[samples["variant"] == NANO.variant] for samples in (BITS, LATENCY))
 
 
 @pytest.fixture(autouse=True)
-def _small(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-    """Draw few pixels where no test looks at them."""
-    if request.function is not test_every_picture_of_the_contract_is_drawn:
-        monkeypatch.setattr(plots, "PNG_DPI", 30)
+def _small(monkeypatch: pytest.MonkeyPatch, shared_run: SharedRun) -> None:
+    """Draw few pixels: the shared run has the pictures as they are."""
+    monkeypatch.setattr(plots, "PNG_DPI", 30)
 
 
 def rewritten_rows() -> list[Measurement]:
@@ -69,18 +70,6 @@ def rewritten_rows() -> list[Measurement]:
     ]
 
 
-LAYERS = pd.DataFrame(
-    [(*astuple(NANO), 4, f"net/{place}", "CONV_2D 1x1", "INT8", 0.5 + place, 1.0, 1.0 + place) for place in range(5)],
-    columns=list(LAYER_ERRORS.names),
-)
-
-
-def everything() -> RunRecord:
-    """A record that has the data for every picture of watermark detectors."""
-    rows = healthy_rows() + rewritten_rows() + attack_rows()
-    return RunRecord(rows, bits=BITS, latency=LATENCY, layer_errors=LAYERS)
-
-
 def tips(axes: Axes) -> list[str]:
     """What the marks of a picture say on the page, those on top of others too."""
     words = [str(artist.get_gid()) for artist in axes.get_children() if artist.get_gid()]
@@ -91,14 +80,19 @@ def texts(axes_owner: object) -> list[str]:
     return [text.get_text() for text in axes_owner.texts]  # type: ignore[attr-defined]
 
 
-def test_every_picture_of_the_contract_is_drawn(tmp_path: Path) -> None:
-    written, problems = write(everything(), tmp_path)
-    assert problems == []
-    assert [f"plots/{path.name}" for path in written] == [name for name in PLOTS if name != "plots/score_scatter.png"]
-    for path in written:
+def test_every_picture_of_the_contract_is_drawn(shared_run: SharedRun) -> None:
+    pictures = [path for path in shared_run.rendered.files if path.suffix == ".png"]
+    assert [f"plots/{path.name}" for path in pictures] == list(PLOTS)
+    for path in pictures:
         picture = imread(path)
         assert picture.shape[1] >= 900
         assert picture[..., :3].std() > 0.05  # something is drawn
+
+
+def test_pixels_of_a_picture_are_the_same_each_time(tmp_path: Path) -> None:
+    record = RunRecord(NANO_ONLY)
+    first, second = (png(FIGURES["accuracy_vs_size"](record)) for _ in range(2))  # type: ignore[arg-type]
+    assert first == second
 
 
 def test_the_bars_are_the_values_with_one_facet_for_each_variant() -> None:
@@ -254,9 +248,9 @@ def test_errors_are_counted_by_size_and_exact_ones_too() -> None:
 
 
 def test_pictures_of_damaged_samples_are_left_out_or_drawn_but_never_fail(tmp_path: Path) -> None:
-    bits = BITS.assign(logit=math.nan)
-    latency = LATENCY.assign(latency_ms=[math.inf if n % 2 else math.nan for n in range(len(LATENCY))])
-    written, problems = write(RunRecord(healthy_rows(), bits=bits, latency=latency), tmp_path)
+    bits = NANO_BITS.assign(logit=math.nan)
+    latency = NANO_LATENCY.assign(latency_ms=[math.inf if n % 2 else math.nan for n in range(len(NANO_LATENCY))])
+    written, problems = write(RunRecord(NANO_ONLY, bits=bits, latency=latency), tmp_path)
     names = {path.stem for path in written}
     assert problems == []
     assert "bit_positions" in names  # every bit is wrong
@@ -274,8 +268,8 @@ def test_missing_metrics_leave_pictures_out_and_remove_old_ones(tmp_path: Path) 
 
 def test_values_that_are_not_finite_are_left_out(tmp_path: Path) -> None:
     bad = {"int8": math.nan, "fp16": math.inf}
-    rows = [replace(row, value=bad.get(row.case.precision, row.value)) for row in healthy_rows()]
-    bits = BITS.assign(logit=BITS["logit"].where(~BITS["precision"].isin(list(bad)), math.nan))
+    rows = [replace(row, value=bad.get(row.case.precision, row.value)) for row in NANO_ONLY]
+    bits = NANO_BITS.assign(logit=NANO_BITS["logit"].where(~NANO_BITS["precision"].isin(list(bad)), math.nan))
     written, problems = write(RunRecord(rows, bits=bits), tmp_path)
     assert (len(written), problems) == (8, [])
 
@@ -296,9 +290,9 @@ def test_a_picture_that_cannot_be_drawn_is_named_and_the_rest_drawn(
 def test_hostile_names_and_eight_precisions_can_be_drawn(tmp_path: Path) -> None:
     rows = [
         replace(row, case=replace(row.case, variant="$\\frac{$ <b>\n\x1b " * 9, precision=row.case.precision + "$^$"))
-        for row in healthy_rows()
+        for row in NANO_ONLY
     ]
-    bits = BITS.assign(variant=rows[0].case.variant, precision="$_$")
+    bits = NANO_BITS.assign(variant=rows[0].case.variant, precision="$_$")
     written, problems = write(RunRecord(rows, bits=bits), tmp_path)
     assert (len(written), problems) == (8, [])
 

@@ -5,8 +5,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 
+from sealbench.reports.render.labels import Model
 from sealbench.reports.render.plots.profile import Bar, Part, draw_profile
-from sealbench.reports.render.plots.style import Model, png
+from sealbench.reports.render.plots.style import png
 
 MODEL = Model("videoseal", "seeded", "256", "simple", 2)
 PLAIN = Bar(

@@ -9,9 +9,10 @@ import pytest
 from sealbench.bench.commands import main as sealbench
 from sealbench.reports.gates.judge import load_gates
 from sealbench.reports.render.run import render
-from sealbench.reports.run.directory import RunDirectory
+from sealbench.reports.run.directory import PLOTS, RunDirectory
 from sealbench.reports.schema.records import Measurement
 from sealbench.reports.schema.tables import BITS
+from tests.reports.render.conftest import SharedRun
 from tests.reports.synthetic import RUN_ID, altered, bit_rows, healthy_rows, plan_of, without
 
 
@@ -20,16 +21,9 @@ def main(arguments: list[str]) -> int:
 
 
 @pytest.fixture(autouse=True)
-def _no_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw only where a test asks for it: pictures have their own tests."""
-    if "pictures" not in request.fixturenames:
-        monkeypatch.setattr("sealbench.reports.render.run.compose", lambda *_: ({}, []))
-
-
-@pytest.fixture
-def pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw them, small."""
-    monkeypatch.setattr("sealbench.reports.render.plots.figures.PNG_DPI", 30)
+def _no_pictures(monkeypatch: pytest.MonkeyPatch, shared_run: SharedRun) -> None:
+    """Draw nothing: pictures have their own tests, and the shared run has all of them."""
+    monkeypatch.setattr("sealbench.reports.render.run.compose", lambda *_: ({}, []))
 
 
 def saved(path: Path, rows: list[Measurement]) -> Path:
@@ -40,16 +34,19 @@ def saved(path: Path, rows: list[Measurement]) -> Path:
     return run.path
 
 
-def test_a_healthy_run_gives_every_file_and_the_same_ones_again(tmp_path: Path, pictures: None) -> None:
-    run = saved(tmp_path, healthy_rows())
-    rendered = render(run, load_gates())
+def test_a_healthy_run_gives_every_file(shared_run: SharedRun) -> None:
+    rendered = shared_run.rendered
     assert (rendered.exit_code, rendered.notes) == (0, ())
     assert all(file.is_file() for file in rendered.files)
     assert [file.name for file in rendered.files[:3]] == ["verdicts.csv", "summary.csv", "summary.md"]
-    assert rendered.page == rendered.files[3] == run / "report.html"
-    assert len(rendered.files) == 12
-    assert len(rendered.frame) == 10
-    first = {file: file.read_bytes() for file in rendered.files}
+    assert rendered.page == rendered.files[3] == shared_run.folder / "report.html"
+    assert len(rendered.files) == 4 + len(PLOTS)
+    assert len(rendered.frame) == 7
+
+
+def test_a_record_that_is_rendered_again_gives_the_same_files(tmp_path: Path) -> None:
+    run = saved(tmp_path, healthy_rows())
+    first = {file: file.read_bytes() for file in render(run, load_gates()).files}
     assert {file: file.read_bytes() for file in render(run, load_gates()).files} == first
 
 

@@ -126,11 +126,11 @@ def test_the_console_table_survives_hostile_names_and_an_empty_run() -> None:
     assert console_summary(summary_frame([], [])).strip() == ""
 
 
-def test_the_page_begins_with_the_answer() -> None:
+def test_the_page_begins_with_the_conclusion() -> None:
     page = page_of(healthy_rows())
-    answer = page.splitlines()[2]
-    assert answer.startswith("**PASS: all ")
-    assert "videoseal_nano 256 **int8** (72.0 % smaller than float32, 2.81 x as fast as PyTorch" in answer
+    first = page.splitlines()[2]
+    assert first.startswith("**PASS: all ")
+    assert "videoseal_nano 256 **int8** (72.0 % smaller than float32, 2.81 x as fast as PyTorch" in first
     assert "_seeded_: untrained weights" in page
     assert "### Failed gates" not in page
 

@@ -1,0 +1,44 @@
+"""One run that has the data for every picture, rendered once for the whole session."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from sealbench.reports.gates.judge import load_gates
+from sealbench.reports.render.plots import figures
+from sealbench.reports.render.run import Rendered, render
+from sealbench.reports.run.directory import RunDirectory
+from sealbench.reports.schema.records import Measurement, measurement
+from sealbench.reports.schema.tables import SCORES
+from tests.reports.runs import keep_analysis, save_run
+from tests.reports.synthetic import NANO, RUN_ID, attack_rows, healthy_rows
+
+NANO_ONLY = [row for row in healthy_rows() if row.case.variant == NANO.variant]
+
+
+@dataclass(frozen=True)
+class SharedRun:
+    """A rendered run: nobody writes into its folder."""
+
+    folder: Path
+    rendered: Rendered
+    html: str
+
+
+def rewritten(precision: str, value: float) -> Measurement:
+    case = replace(NANO, precision=precision, rewrites="split_depthwise")
+    return measurement(RUN_ID, case, "", "none", "speedup_vs_plain", value, 40, (value - 0.1, value + 0.1))
+
+
+@pytest.fixture(scope="session")
+def shared_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedRun]:
+    """The nano model with attacks, rewrites, samples, scores and an analysed file; each worker of xdist has its own."""
+    rows = [*NANO_ONLY, rewritten("int8", 1.25), rewritten("float32", 2.0)]
+    rows += [row for row in attack_rows() if row.case.variant == NANO.variant]
+    run = keep_analysis(save_run(tmp_path_factory.mktemp("shared") / "run", rows))
+    score = ("none", "set/0", 2.0, 2.1, 1, 0, 0, 1, 1, 1, NANO.image_size, "none")
+    RunDirectory(run, RUN_ID).append_rows(SCORES, [(NANO.variant, "int8", "litert", *score)])
+    rendered = render(run, load_gates(), figures.FIGURES)
+    yield SharedRun(run, rendered, rendered.page.read_bytes().decode("utf-8"))
