@@ -5,6 +5,8 @@ RUN := $(VENV)/bin/python
 BENCH ?=
 AA ?=
 TEST ?=
+# Compiled modules are kept: the tests start a hundred processes.
+unexport PYTHONDONTWRITEBYTECODE
 
 # Every variant at every precision, smallest first; made to be interrupted and called again.
 FULL := --variant videoseal_nano,videoseal_0.0,videoseal,pixelseal,chunkyseal --precision all --samples 24,chunkyseal=3

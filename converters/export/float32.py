@@ -13,6 +13,7 @@ from sealbench.converters.export.quiet import quiet_unless_failing
 _NAMES_IN_FILES = {
     "converters.export.detector": "converters.export",
     "converters.export.embedder": "converters.export_embedder",
+    "converters.export.uvq": "converters.models.uvq.exporting",
 }
 
 
