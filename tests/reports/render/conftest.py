@@ -1,10 +1,11 @@
 """One run that has the data for every picture, rendered once for the whole session."""
 
-from collections.abc import Iterator
+import pickle
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from sealbench.reports.gates.judge import load_gates
 from sealbench.reports.render.plots import figures
@@ -33,12 +34,21 @@ def rewritten(precision: str, value: float) -> Measurement:
 
 
 @pytest.fixture(scope="session")
-def shared_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedRun]:
-    """The nano model with attacks, rewrites, samples, scores and an analysed file; each worker of xdist has its own."""
+def shared_run(shared_folder: Path) -> SharedRun:
+    """The nano model with attacks, rewrites, samples, scores and an analysed file, rendered once a session."""
+    kept = shared_folder / "rendered.pickle"
+    with FileLock(kept.with_suffix(".lock")):
+        if not kept.exists():
+            kept.write_bytes(pickle.dumps(_rendered(shared_folder / "rendered")))
+    run: SharedRun = pickle.loads(kept.read_bytes())
+    return run
+
+
+def _rendered(folder: Path) -> SharedRun:
     rows = [*NANO_ONLY, rewritten("int8", 1.25), rewritten("float32", 2.0)]
     rows += [row for row in attack_rows() if row.case.variant == NANO.variant]
-    run = keep_analysis(save_run(tmp_path_factory.mktemp("shared") / "run", rows))
+    run = keep_analysis(save_run(folder, rows))
     score = ("none", "set/0", 2.0, 2.1, 1, 0, 0, 1, 1, 1, NANO.image_size, "none")
     RunDirectory(run, RUN_ID).append_rows(SCORES, [(NANO.variant, "int8", "litert", *score)])
     rendered = render(run, load_gates(), figures.FIGURES)
-    yield SharedRun(run, rendered, rendered.page.read_bytes().decode("utf-8"))
+    return SharedRun(run, rendered, rendered.page.read_bytes().decode("utf-8"))
