@@ -18,6 +18,7 @@ from sealbench.converters.command_line import require_at_least, writable_folder
 from sealbench.converters.export.calibration_inputs import CALIBRATION_SAMPLES
 from sealbench.converters.export.candidates import IN_USE, Candidate, candidates
 from sealbench.converters.export.precisions import PRECISIONS, get_precision, needs_calibration
+from sealbench.converters.export.quantize import quantize
 from sealbench.converters.families.watermark import as_variant, get_variant, variant_names
 from sealbench.converters.families.weight_sources import find_weights
 from sealbench.converters.rewrites import choose_rewrites
@@ -108,7 +109,6 @@ class Workshop:
         source = self.float32(candidate.rewrites)
         if not candidate.recipe:
             return source
-        from sealbench.converters.export.quantize import quantize
 
         images = self._crops(*candidate.crops) if needs_calibration(candidate.recipe) else None
         quantize(source, candidate.recipe, path, images)

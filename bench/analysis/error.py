@@ -33,6 +33,7 @@ from sealbench.converters.rewrites import CHOICES, choose_rewrites
 from sealbench.converters.store import ArtifactStore
 from sealbench.reports.files import write_atomically, write_rows_csv
 from sealbench.reports.gates.judge import gates_of_run
+from sealbench.reports.render.labels import bar_label, model_of
 from sealbench.reports.run.error_tables import check_holds, keep_errors, severity
 from sealbench.reports.schema.records import NO_REWRITES, Case
 from sealbench.reports.statistics.error_terms import TOTAL, Term, error_terms
@@ -120,7 +121,6 @@ def write(analysis: Analysis, folder: Path) -> None:
     Raises:
         ReportError: a file cannot be written.
     """
-    from sealbench.reports.render.labels import bar_label, model_of
     from sealbench.reports.render.plots.layer_errors import LayerPoint, draw_errors
     from sealbench.reports.render.plots.style import png
 

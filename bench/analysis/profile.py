@@ -16,6 +16,7 @@ from sealbench.converters.families.weight_sources import SOURCES_HELP, find_weig
 from sealbench.converters.rewrites import CHOICES, choose_rewrites
 from sealbench.converters.store import ArtifactSpec, ArtifactStore
 from sealbench.reports.files import write_atomically, write_rows_csv
+from sealbench.reports.render.labels import Model
 from sealbench.reports.schema.records import NO_REWRITES
 
 ROUNDS = 20
@@ -64,7 +65,6 @@ def print_rows(rows: Sequence[Row]) -> None:
 
 def draw(rows: Sequence[Row], path: Path) -> None:
     """Draw a bar for each file, divided by kind of operation."""
-    from sealbench.reports.render.labels import Model
     from sealbench.reports.render.plots.profile import Bar, Part, draw_profile
     from sealbench.reports.render.plots.style import png
 

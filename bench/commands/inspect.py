@@ -17,6 +17,7 @@ from sealbench.converters.families.watermark import get_variant, variant_names
 from sealbench.converters.families.weight_sources import find_weights
 from sealbench.converters.tflite.model_file import read_model_file
 from sealbench.converters.tflite.partitions import xnnpack_partitions
+from sealbench.converters.tflite.weight_slopes import weight_slopes
 
 WIDTH = 100  # columns, where the output is no terminal
 THREADS = 1  # partitions do not depend on them
@@ -85,7 +86,6 @@ def inspect(path: Path, model_name: str | None, weights: str | None) -> dict[str
     if variant is not None and source is not None:
         from sealbench.converters.checkpoints.loading import load_detector
         from sealbench.converters.rewrites.apply import source_state
-        from sealbench.converters.tflite.weight_slopes import weight_slopes
 
         state = source_state(load_detector(variant, source))
         found["slopes"] = [asdict(entry) for entry in weight_slopes(path, state)]

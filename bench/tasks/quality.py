@@ -14,7 +14,7 @@ from sealbench.bench.tasks.frame_set import FrameSet, Outputs, compare, frame_se
 from sealbench.bench.tasks.protocol import Run
 from sealbench.converters.cards.card import Card
 from sealbench.converters.families import Model
-from sealbench.converters.families.quality import as_quality, frame_size
+from sealbench.converters.families.quality import as_quality, frame_size, input_shapes
 from sealbench.datasets.sample import Sample
 from sealbench.datasets.video import SUFFIXES
 from sealbench.reports.run.directory import RunDirectory
@@ -76,8 +76,6 @@ class QualityTask:
 
     def random_inputs(self, group: Group) -> tuple[np.ndarray, ...]:
         """Tensors of the file's shapes."""
-        from sealbench.converters.families.quality import input_shapes
-
         rng = np.random.default_rng(0)
         return tuple(rng.random(shape, dtype=np.float32) for shape in input_shapes(as_quality(group.variant)))
 
