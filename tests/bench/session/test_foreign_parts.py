@@ -1,4 +1,4 @@
-"""What other packages add: a backend and a task, installed beside sealbench and run without a change in it."""
+"""What other packages add: a backend, a task and a family, installed beside sealbench and run without a change."""
 
 import csv
 import json
@@ -44,15 +44,21 @@ DEMO_SUITE = """
     def test_demo_size(file_target, group, record):
         record("size_bytes", group.path(file_target).stat().st_size, n=1)
 """
-# No package can add a variant yet, so this pytest plugin makes every model one of the task `demo`.
-DEMO_CARDS = """
-    from dataclasses import replace
-    from sealbench.converters import families
-    from sealbench.converters.cards import card as cards
-    get_card, family_of = cards.get_card, families.family_of
-    cards.get_card = lambda name: replace(get_card(name), task="demo")
-    families.family_of = lambda card: family_of(replace(card, task="watermark"))
+# A family whose one model is the bundled one under another name, for the task above.
+DEMO_FAMILY = """
+    from dataclasses import fields
+    from sealbench.converters.cards.watermark import Variant
+    from sealbench.converters.families.watermark import WatermarkFamily
+    class DemoVariant(Variant):
+        family = "demo"
+    class DemoFamily(WatermarkFamily):
+        def cards(self):
+            nano = super().cards()["videoseal_nano"]
+            values = {field.name: getattr(nano, field.name) for field in fields(nano)}
+            return {"demo_nano": DemoVariant(**values | {"name": "demo_nano", "task": "demo"})}
+    FAMILY = DemoFamily()
 """
+DEMO_ENTRIES = {"sealbench.tasks": "demo = demo_task:TASK", "sealbench.families": "demo = demo_family:FAMILY"}
 
 
 @pytest.fixture(scope="module")
@@ -63,11 +69,11 @@ def detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def bench(run_dir: Path, installed: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "sealbench", "bench", "--run-dir", str(run_dir), "--variant", "videoseal_nano"]
+    command = [sys.executable, "-m", "sealbench", "bench", "--run-dir", str(run_dir), "--no-gate"]
     environment = on_path(installed, XDG_CACHE_HOME=str(run_dir.parent / "cache"))
-    return subprocess.run(
-        [*command, "--no-gate", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-    )
+    variant = () if "--variant" in arguments else ("--variant", "videoseal_nano")
+    command += [*variant, *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
 def rows(run_dir: Path) -> list[dict[str, str]]:
@@ -129,13 +135,13 @@ def test_a_task_of_another_package_brings_its_suites(tmp_path: Path, detector: P
         "demo_task.py": DEMO_TASK,
         "demo_suites/__init__.py": "",
         "demo_suites/test_demo.py": DEMO_SUITE,
-        "demo_cards.py": DEMO_CARDS,
+        "demo_family.py": DEMO_FAMILY,
     }
-    make_distribution(tmp_path / "installed", "demo-task", {"sealbench.tasks": "demo = demo_task:TASK"}, modules)
+    make_distribution(tmp_path / "installed", "demo-task", DEMO_ENTRIES, modules)
     run_dir = tmp_path / "run"
     found = bench(
-        run_dir, tmp_path / "installed", "-p", "demo_cards", "--precision", "float32", "--artifact", str(detector),
-        "--samples", "2", "-k", "demo_size or test_bit_accuracy", "-v",
+        run_dir, tmp_path / "installed", "--variant", "demo_nano", "--precision", "float32",
+        "--artifact", str(detector), "--samples", "2", "-k", "demo_size or test_bit_accuracy", "-v",
     )  # fmt: skip
     assert found.returncode == 0, found.stdout + found.stderr
     assert [row["value"] for row in rows(run_dir) if row["metric"] == "size_bytes"] == [f"{detector.stat().st_size}.0"]
@@ -146,8 +152,8 @@ def test_a_task_of_another_package_brings_its_suites(tmp_path: Path, detector: P
 
 
 def test_a_task_with_a_suite_that_is_missing_is_an_error(tmp_path: Path) -> None:
-    modules = {"demo_task.py": DEMO_TASK, "demo_cards.py": DEMO_CARDS}
-    make_distribution(tmp_path / "installed", "demo-task", {"sealbench.tasks": "demo = demo_task:TASK"}, modules)
-    found = bench(tmp_path / "run", tmp_path / "installed", "-p", "demo_cards")
+    modules = {"demo_task.py": DEMO_TASK, "demo_family.py": DEMO_FAMILY}
+    make_distribution(tmp_path / "installed", "demo-task", DEMO_ENTRIES, modules)
+    found = bench(tmp_path / "run", tmp_path / "installed", "--variant", "demo_nano")
     assert found.returncode == 4
     assert "the task 'demo' names its suites 'demo_suites', which cannot be found" in found.stderr

@@ -38,7 +38,7 @@ def refused(tmp_path: Path, *arguments: str) -> str:
         (("--attacks", "quick,jpeg:60+none"), "'none' is no step of a combination"),
         (("--attacks", "quick", "--variant", "uvq1p5"), "cannot be used for uvq1p5: only watermarks are attacked"),
         (("--rate", "0"), "expected a number of frames a second above 0"),
-        (("--image-size", "64", "--variant", "uvq1p5"), "it looks at 1080x1920 alone"),
+        (("--image-size", "64", "--variant", "uvq1p5"), "it takes 1080x1920 only"),
         (("--weights", "uvq1p5=official", "--variant", "uvq1p5"), "no address of published weights is known"),
         (("--image-size", "big"), "expected a side like 256"),
         (("--image-size", "16"), "at least 64 pixels"),

@@ -81,7 +81,7 @@ def test_aggregation_is_calibrated_with_both_of_its_inputs(tmp_path: Path) -> No
     quantize(tmp_path / "float32.tflite", recipe, path, [(content, distortion)])
     from sealbench.bench.backends.registry import backend_of
 
-    found = backend_of("litert").open(path, 1)(content, distortion)
+    (found,) = backend_of("litert").open(path, 1)(content, distortion)
     with torch.inference_mode():
         expected = network(torch.from_numpy(content), torch.from_numpy(distortion)).numpy()
     assert found == pytest.approx(expected, rel=0.02)
