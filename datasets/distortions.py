@@ -25,7 +25,7 @@ STEPS = ("none", *(step for steps in zip(*LADDERS.values(), strict=True) for ste
 
 
 def mirrored_frame(picture: np.ndarray, image_size: tuple[int, int], top: int = 0, left: int = 0) -> np.ndarray:
-    """A frame of any size out of a picture at its own resolution: beyond its edges the picture goes on mirrored.
+    """A frame of any size out of a picture at its own resolution: beyond its edges the picture is mirrored.
 
     Enlarged to 1920 x 1080 instead, a photograph of 512 x 512 would be as soft as after the strongest blur, and no
     step would tell.

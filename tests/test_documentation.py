@@ -308,7 +308,7 @@ def test_all_kinds_of_commands_are_found() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("make bench BENCH='--precision int9'", "assert <ExitCode.USAGE_ERROR"),
         ("make bench BENCH='--no-such-option'", "assert <ExitCode.USAGE_ERROR"),
@@ -325,9 +325,9 @@ def test_all_kinds_of_commands_are_found() -> None:
         ("git push", "no test knows git push"),
     ],
 )
-def test_wrong_commands_are_refused(text: str, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_commands_are_refused(text: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A test of commands that never fails would be none."""
-    with pytest.raises(AssertionError, match=re.escape(told)):
+    with pytest.raises(AssertionError, match=re.escape(message)):
         perform(tuple(shlex.split(text)), ROOT, monkeypatch)
 
 
@@ -358,8 +358,8 @@ def check_link(link: Link) -> None:
 
 def test_wrong_links_are_refused() -> None:
     page = ROOT / "README.md"
-    for target, told in (("none.md", "no such file"), ("#none", "no such heading"), ("..", "outside the checkout")):
-        with pytest.raises(AssertionError, match=told):
+    for target, message in (("none.md", "no such file"), ("#none", "no such heading"), ("..", "outside the checkout")):
+        with pytest.raises(AssertionError, match=message):
             check_link(Link(page, 1, target))
 
 

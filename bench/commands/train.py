@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         return _run(options)
     except KeyboardInterrupt:
-        print("stopped before the checkpoint was written; --resume goes on from the last one there is", file=sys.stderr)
+        print("stopped before the checkpoint was written; --resume continues from the last one", file=sys.stderr)
         return _STOPPED
 
 
@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--init", metavar="WEIGHTS", help="start from these: `bundled` or the path of a checkpoint")
     parser.add_argument("--resume", action="store_true", help=f"go on from DIR/{CHECKPOINT}")
-    parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so long; --resume goes on")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so long; --resume continues")
     parser.add_argument("--threads", type=int, help="CPU threads; default: PyTorch's choice")
     return parser
 
@@ -70,7 +70,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.resume:
         load_checkpoint(options.out / CHECKPOINT, variant.name, recipe.fingerprint())  # refused now, not in a minute
     elif (options.out / CHECKPOINT).exists():
-        raise TrainingError(f"{options.out / CHECKPOINT} exists; go on with --resume, or choose another folder")
+        raise TrainingError(f"{options.out / CHECKPOINT} exists; continue with --resume, or choose another folder")
     if options.init:
         watermarker = load_watermarker(variant, find_weights(variant, options.init))
     else:
@@ -86,7 +86,9 @@ def _run(options: argparse.Namespace) -> int:
     with _signals() as stop:
         _train_with_progress(trainer, options.out, options.minutes, stop)
         stopped = stop() and not trainer.finished
-    done = "done" if trainer.finished else "stopped; --resume goes on" if stopped else "time is up; --resume goes on"
+    done = (
+        "done" if trainer.finished else "stopped; --resume continues" if stopped else "time is up; --resume continues"
+    )
     print(f"{done} at step {trainer.step}: {options.out / WEIGHTS}; blending.scaling_w = {trainer.scaling:.4f}")
     return _STOPPED if stopped else 0
 

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.suite(order=10)
 
 @pytest.mark.measures("converted", "convert_s")
 def test_conversion(conversion_target: Target, group: GroupBench, record: Recorder) -> None:
-    """A conversion that fails is a row as well; the rest of the run goes on."""
+    """A conversion that fails is a row as well; the run continues."""
     try:
         artifact = group.convert(conversion_target)
     except Exception:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from sealbench.converters.errors import ConverterError
 
 FORMAT = 2
-"""Raise it when the trainer's progress or its losses change: going on would be neither of the two trainings."""
+"""Raise it when the trainer's progress or its losses change: a resumed training would be neither of the two trainings."""
 _KEYS = {"format", "variant", "recipe", "model", "average", "optimizer", "progress"}
 _TWIN = "embedder.msg_processor."
 
@@ -58,7 +58,7 @@ def load_checkpoint(path: Path, variant: str, recipe: str) -> dict[str, Any]:
     Args:
         path: the file.
         variant: the name it must be of.
-        recipe: the fingerprint it must be of: going on under another recipe would be neither of the two.
+        recipe: the fingerprint it must be of: a training resumed under another recipe would be neither of the two.
 
     Raises:
         TrainingError: no such file, not a whole checkpoint of this format, or of another variant or recipe.

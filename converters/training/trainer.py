@@ -1,4 +1,4 @@
-"""What a training step does: one object that holds all state, so that stopping and going on changes nothing."""
+"""What a training step does: one object that holds all state, so that stopping and resuming changes nothing."""
 
 import math
 import time

@@ -2,7 +2,7 @@
 
 Intervals rest on rounds that are independent of each other. Where other programs take the processors they are not:
 the scheduler may hold back one of two processes for many rounds. On two cores that were taken, ten comparisons of a
-file with itself had ratios from 0.59 to 1.61, and in 86 to 100 % of their turns the threads had waited for a processor
+file with itself had ratios from 0.59 to 1.61, and in 86 to 100 % of their calls the threads had waited for a processor
 for more than 5 % of the time; on the same cores without other programs it was 0 to 4 % in six comparisons, with ratios
 from 0.987 to 0.998. So a ratio that was taken while the machine was busy has no interval, and no gate that is judged by
 it passes or fails.
@@ -17,8 +17,8 @@ import numpy as np
 from sealbench.reports.schema.samples import LatencySample
 from sealbench.reports.statistics.intervals import CONFIDENCE, Interval, median_ratio_interval, quantile_interval
 
-# A turn is disturbed if its threads together waited longer than this share of its time, and a machine busy if more than
-# this share of the turns were.
+# A timed call is disturbed if its threads together waited longer than this share of its time, and a machine busy if more than
+# this share of the calls were.
 DISTURBED = 0.1
 BUSY = 0.25
 
@@ -95,7 +95,7 @@ def speedup(samples: Iterable[LatencySample], name: str, base: str, confidence: 
 
 
 def was_busy(samples: Sequence[LatencySample]) -> bool:
-    """Whether other programs took the processors in too large a share of the turns; not where that is not known."""
+    """Whether other programs took the processors in too large a share of the calls; not where that is not known."""
     known = [sample for sample in samples if not math.isnan(sample.waited_ms)]
     disturbed = [sample for sample in known if sample.waited_ms > DISTURBED * sample.latency_ms]
     return len(disturbed) > BUSY * len(known)

@@ -127,21 +127,21 @@ def test_names_are_escaped(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("environment", "told"),
+    ("environment", "message"),
     [
         ({**ENVIRONMENT, "weights": {"videoseal_nano": {"kind": "seeded", "fingerprint": "e" * 64}}}, "weights of"),
         ({**ENVIRONMENT, "samples": {"videoseal_nano": 24}}, "samples of videoseal_nano differ: found 6 and 24"),
     ],
 )
 def test_runs_that_cannot_be_compared(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], environment: dict[str, object], told: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], environment: dict[str, object], message: str
 ) -> None:
     before = saved_run(tmp_path / "before", healthy_rows())
     after = saved_run(tmp_path / "after", healthy_rows(), environment)
     assert main([str(before), str(after), "--out", str(tmp_path / "out")]) == 2
     error = capsys.readouterr().err
     assert error.startswith(f"error: {before} and {after} cannot be compared: ")
-    assert told in error
+    assert message in error
     assert not (tmp_path / "out").exists()
 
 

@@ -65,7 +65,7 @@ def test_foreign_damaged_and_unfinished_folders_are_named_and_skipped(tmp_path: 
     folders = [good, tmp_path / "foreign", half, damaged, planless, tmp_path / "latest", tmp_path / "nowhere"]
     runs, notes = load_runs(folders)
     assert [run.run_id for run in runs] == ["run-8"]  # once, though it is linked as well
-    for name, told in (
+    for name, message in (
         ("foreign", "is no run directory"),
         ("run9", "promised measurements are missing"),
         ("run10", "is no JSON"),
@@ -73,7 +73,7 @@ def test_foreign_damaged_and_unfinished_folders_are_named_and_skipped(tmp_path: 
         ("nowhere", "is no run directory"),
     ):
         (note,) = [note for note in notes if f"/{name}" in note.partition(" ")[2].split(":")[0].split(" ")[0]]
-        assert told in note
+        assert message in note
 
 
 def test_a_line_breaks_where_it_cannot_be_compared(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ const wide = [...document.querySelectorAll("body *")].filter((element) =>
   element.getBoundingClientRect().right > innerWidth + 1 && !element.closest(".scroll") && !element.closest("svg"));
 return [document.documentElement.scrollWidth, wide.map((element) => element.outerHTML.slice(0, 120))];
 """
-# A scroll is told to the page with the next frame, and closes a tip: only after that may the pointer move.
+# A scroll reaches the page with the next frame, and closes a tip: only after that may the pointer move.
 SCROLL_TO = """
 const [element, done] = arguments;
 element.scrollIntoView({block: "center"});
