@@ -86,9 +86,8 @@ def _run(options: argparse.Namespace) -> int:
     with _signals() as stop:
         _train_with_progress(trainer, options.out, options.minutes, stop)
         stopped = stop() and not trainer.finished
-    done = (
-        "done" if trainer.finished else "stopped; --resume continues" if stopped else "time is up; --resume continues"
-    )
+    ended = "stopped" if stopped else "time is up"
+    done = "done" if trainer.finished else f"{ended}; --resume continues"
     print(f"{done} at step {trainer.step}: {options.out / WEIGHTS}; blending.scaling_w = {trainer.scaling:.4f}")
     return _STOPPED if stopped else 0
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from sealbench.converters.errors import ConverterError
 
 FORMAT = 2
-"""Raise it when the trainer's progress or its losses change: a resumed training would be neither of the two trainings."""
+"""Raise it when the trainer's progress or its losses change: a resumed training would be neither of the two."""
 _KEYS = {"format", "variant", "recipe", "model", "average", "optimizer", "progress"}
 _TWIN = "embedder.msg_processor."
 

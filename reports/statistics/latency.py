@@ -17,8 +17,8 @@ import numpy as np
 from sealbench.reports.schema.samples import LatencySample
 from sealbench.reports.statistics.intervals import CONFIDENCE, Interval, median_ratio_interval, quantile_interval
 
-# A timed call is disturbed if its threads together waited longer than this share of its time, and a machine busy if more than
-# this share of the calls were.
+# A timed call is disturbed if its threads together waited longer than this share of its time; a machine is busy if more
+# than this share of the calls were.
 DISTURBED = 0.1
 BUSY = 0.25
 

@@ -58,7 +58,7 @@ def test_a_signal_lets_the_step_end_and_nothing_is_lost(
     monkeypatch.setattr(command, "_print_line", killed_at_3)
     before = signal.getsignal(number)
     assert main(["--out", str(tmp_path), "--recipe", "from-nothing"]) == 130
-    assert "stopped; --resume goes on at step 3:" in capsys.readouterr().out
+    assert "stopped; --resume continues at step 3:" in capsys.readouterr().out
     assert signal.getsignal(number) is before
     assert main(["--out", str(tmp_path), "--recipe", "from-nothing", "--resume"]) == 0
     assert f"done at step {SMALL.steps}:" in capsys.readouterr().out
