@@ -39,6 +39,7 @@ def test_wrong_input_is_one_line_and_writes_nothing(
     assert re.match(message, refused(main, arguments))
 
 
+@pytest.mark.long
 @pytest.mark.convert
 def test_converts_and_tells_the_difference(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

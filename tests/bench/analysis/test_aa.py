@@ -106,6 +106,7 @@ def test_every_comparison_is_written(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.long
 @pytest.mark.convert
 @pytest.mark.main_job
 def test_two_processes_are_compared(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ def test_the_recipe_in_use_comes_first_and_no_candidate_twice(name: str) -> None
         assert {c.rewrites for c in found} <= {(), rewrites}
 
 
+@pytest.mark.long
 @pytest.mark.convert
 def test_every_candidate_is_made_run_and_timed(tmp_path: Path) -> None:
     workshop = Workshop(Group(TINY, find_weights(TINY, "seeded"), ImageSize(*SIZE)), 2, tmp_path)

@@ -37,6 +37,7 @@ def analysis(cache: Path) -> Analysis:
         return analyse(Target(group, get_precision("int8"), "litert", 2, "split_depthwise"), samples=2)
 
 
+@pytest.mark.long
 @pytest.mark.convert
 def test_steps_add_up_and_quantization_is_the_largest(analysis: Analysis) -> None:
     assert [term.term for term in analysis.terms] == ["conversion", "quantization", "kernels", "threads", TOTAL]

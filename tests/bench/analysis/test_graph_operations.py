@@ -7,6 +7,7 @@ from sealbench.converters.errors import ModelFileError
 from tests.bench.tiny import SIZE, tiny_tflite, tiny_watermarker
 
 
+@pytest.mark.long
 @pytest.mark.convert
 def test_multiplications_are_those_that_pytorch_counts(tmp_path: Path) -> None:
     import torch

@@ -32,6 +32,7 @@ def shown(output: str, run_dir: Path) -> list[str]:
     return [re.sub(r"[\d.]+ ?s\b|\d{8}-\d{6}-\d{6}|=+", "", line) for line in results.splitlines()]
 
 
+@pytest.mark.long
 def test_an_empty_folder_has_the_run_afterwards_and_nothing_else(tmp_path: Path, artifact: tuple[str, ...]) -> None:
     folder = tmp_path / "empty"
     folder.mkdir()

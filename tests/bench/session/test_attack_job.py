@@ -36,6 +36,7 @@ def bits(job: MainJob) -> pd.DataFrame:
     return pd.read_csv(job.run_dir / "samples" / "bits.csv", keep_default_na=False, na_values=[""])
 
 
+@pytest.mark.long
 @pytest.mark.convert
 @pytest.mark.main_job
 def test_every_row_says_its_attack_and_recomputes_from_the_bits(job: MainJob) -> None:

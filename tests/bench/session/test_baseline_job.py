@@ -18,7 +18,7 @@ from sealbench.reports.run.reader import load_images, load_results
 from sealbench.reports.statistics.picture_sums import STATISTICS
 from tests.bench.main_job import ROOT, MainJob, main_job
 
-pytestmark = [pytest.mark.convert, pytest.mark.main_job]
+pytestmark = [pytest.mark.convert, pytest.mark.main_job, pytest.mark.long]
 
 NANO = ("--variant", "videoseal_nano", "--samples", "12")
 NAME = f"test-{os.getpid()}"

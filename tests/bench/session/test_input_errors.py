@@ -71,6 +71,7 @@ def test_truncated_artifact(tmp_path: Path) -> None:
     assert "cut.tflite" in line
 
 
+@pytest.mark.long
 def test_artifact_that_is_no_model(tmp_path: Path) -> None:
     path = tmp_path / "page.tflite"
     path.write_text("<html>not found</html>")
@@ -78,17 +79,20 @@ def test_artifact_that_is_no_model(tmp_path: Path) -> None:
     assert "page.tflite: not a TFLite model" in line
 
 
+@pytest.mark.long
 def test_damaged_checkpoint(tmp_path: Path) -> None:
     path = tmp_path / "cut.safetensors"
     path.write_bytes(b"\xff" * 100)
     assert "cut.safetensors" in refused(tmp_path, "--variant", "videoseal", "--weights", str(path))
 
 
+@pytest.mark.long
 def test_checkpoint_of_another_variant(tmp_path: Path) -> None:
     line = refused(tmp_path, "--variant", "videoseal", "--weights", str(BUNDLED / "videoseal_nano.safetensors"))
     assert "does not fit the variant videoseal;" in line
 
 
+@pytest.mark.long
 def test_empty_folder(tmp_path: Path) -> None:
     folder = tmp_path / "empty"
     folder.mkdir()
@@ -113,6 +117,7 @@ def test_two_datasets_of_one_name(tmp_path: Path) -> None:
     assert "both are called photographs" in refused(tmp_path, "--variant", "videoseal_nano", "--dataset", both)
 
 
+@pytest.mark.long
 def test_unreadable_image(tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()
@@ -120,6 +125,7 @@ def test_unreadable_image(tmp_path: Path) -> None:
     assert "broken.jpg" in refused(tmp_path, "--variant", "videoseal_nano", "--dataset", str(folder))
 
 
+@pytest.mark.long
 def test_message_of_another_length(tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
     write_png(folder / "a.png", np.zeros((64, 64, 3), np.uint8))
@@ -136,6 +142,7 @@ def test_manifest_that_names_a_missing_file(tmp_path: Path) -> None:
     assert "b.png" in refused(tmp_path, "--variant", "videoseal_nano", "--dataset", str(folder))
 
 
+@pytest.mark.long
 def test_run_directory_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     job = main_job(tmp_path / "file" / "run", "--variant", "videoseal_nano")

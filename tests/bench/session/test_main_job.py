@@ -79,6 +79,7 @@ def test_a_pipe_gets_plain_lines(job: MainJob) -> None:
     assert max(map(len, [*ours, *at_the_end.splitlines()[1:-3]])) <= 100  # a path is as long as it is
 
 
+@pytest.mark.long
 def test_a_terminal_gets_a_bar_and_a_quiet_run_only_the_table(job: MainJob, tmp_path: Path) -> None:
     chosen = ("-k", "conversion or size or bit_accuracy", "--precision", "float32,int8", *NANO[:4])
     shown = main_job_on_terminal(tmp_path / "shown", *chosen)
@@ -95,6 +96,7 @@ def test_a_terminal_gets_a_bar_and_a_quiet_run_only_the_table(job: MainJob, tmp_
     assert f"report: {tmp_path / 'quiet' / 'report.html'}" in quiet.output
 
 
+@pytest.mark.long
 def test_a_failing_file_says_so_above_the_bar(job: MainJob, tmp_path: Path) -> None:
     gates = tmp_path / "gates.toml"
     gates.write_text('[[gate]]\nmetric = "size_bytes"\nop = "<"\nlimit = 9\nreason = "tiny"\n', encoding="utf-8")
@@ -139,6 +141,7 @@ def test_accuracy_recomputes_from_the_samples_with_pandas_alone(job: MainJob) ->
     assert recomputed.to_dict() == recorded.to_dict()
 
 
+@pytest.mark.long
 def test_a_second_run_gives_the_same_accuracy_to_the_last_digit(job: MainJob, tmp_path: Path) -> None:
     again = main_job(tmp_path / "run", *NANO, "--precision", "float32,int8")
 
@@ -159,6 +162,7 @@ def judge_file(path: Path, precision: str, run_dir: Path) -> MainJob:
     return main_job(run_dir, *NANO, "--precision", precision, "--artifact", str(path))
 
 
+@pytest.mark.long
 def test_a_file_from_elsewhere_is_measured_as_what_it_is_said_to_be(files: dict[str, Path], tmp_path: Path) -> None:
     elsewhere = tmp_path / "mine.tflite"
     shutil.copy(files["int8"], elsewhere)
@@ -166,6 +170,7 @@ def test_a_file_from_elsewhere_is_measured_as_what_it_is_said_to_be(files: dict[
     assert job.code == 0, job.output[-3000:]
 
 
+@pytest.mark.long
 def test_a_copy_of_float32_is_no_int8(files: dict[str, Path], tmp_path: Path) -> None:
     job = judge_file(files["float32"], "int8", tmp_path / "run")
     assert job.code == 1
@@ -216,6 +221,7 @@ def blind_to_bright_images(tmp_path_factory: pytest.TempPathFactory) -> Iterator
     yield path
 
 
+@pytest.mark.long
 def test_a_file_that_gives_nan_for_one_image_fails(blind_to_bright_images: Path, tmp_path: Path) -> None:
     job = judge_file(blind_to_bright_images, "float32", tmp_path / "run")
     assert job.code == 1
@@ -244,6 +250,7 @@ def write_manifest(folder: Path, names: list[str], messages: np.ndarray) -> None
     (folder / "manifest.csv").write_text("file,message\n" + "".join(rows))
 
 
+@pytest.mark.long
 def test_images_that_are_watermarked_already_are_read(
     job: MainJob, marked: tuple[Path, list[str], np.ndarray], tmp_path: Path
 ) -> None:
@@ -256,6 +263,7 @@ def test_images_that_are_watermarked_already_are_read(
     assert "false_positive_rate" not in set(frame.metric)  # there are no images without a watermark
 
 
+@pytest.mark.long
 def test_shuffled_messages_fail(job: MainJob, marked: tuple[Path, list[str], np.ndarray], tmp_path: Path) -> None:
     folder, names, messages = marked
     write_manifest(folder, names, np.roll(messages, 1, axis=0))
@@ -264,6 +272,7 @@ def test_shuffled_messages_fail(job: MainJob, marked: tuple[Path, list[str], np.
     assert "bit_accuracy" in failed_metrics(found)
 
 
+@pytest.mark.long
 def test_latency_is_measured_in_rounds_and_by_pytest_benchmark(job: MainJob, tmp_path: Path) -> None:
     report = tmp_path / "benchmark.json"
     options = ("--variant", "videoseal_nano", "--precision", "int8", "-k", "latency", "--no-gate", "--threads", "1,2")
@@ -290,6 +299,7 @@ def test_latency_is_measured_in_rounds_and_by_pytest_benchmark(job: MainJob, tmp
     assert len(set(names)) == 4
 
 
+@pytest.mark.long
 def test_threads_are_a_dimension_of_latency_alone(job: MainJob, tmp_path: Path) -> None:
     found = main_job(tmp_path / "run", *NANO, "--precision", "int8", "--threads", "1,2")
     assert found.code == 0, found.output[-3000:]

@@ -29,6 +29,7 @@ def rows(run_dir: Path, name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@pytest.mark.long
 def test_a_network_is_measured_as_a_detector_is_and_a_broken_file_is_found(tmp_path: Path) -> None:
     job = main_job(tmp_path / "run", *CONTENT)
     assert job.code == 0, job.output[-3000:]
@@ -55,6 +56,7 @@ def test_a_network_is_measured_as_a_detector_is_and_a_broken_file_is_found(tmp_p
     assert "unmatched_weight_pct" in failed
 
 
+@pytest.mark.long
 def test_a_detectors_file_is_not_taken_for_a_network(tmp_path: Path) -> None:
     store, card = ArtifactStore(tmp_path / "store"), get_card("videoseal_nano")
     weights = find_weights(card)

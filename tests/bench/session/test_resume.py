@@ -86,6 +86,7 @@ def rows(path: Path) -> list[list[str]]:
         return sorted(row[1:] for row in csv.reader(file))
 
 
+@pytest.mark.long
 @pytest.mark.convert
 @pytest.mark.main_job
 def test_a_killed_run_is_resumed(tmp_path: Path) -> None:

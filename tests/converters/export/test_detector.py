@@ -57,6 +57,7 @@ def test_float32_file_equals_pytorch(
         np.testing.assert_allclose(run_tflite(tiny_files["float32"], image), expected, rtol=0, atol=1e-5)
 
 
+@pytest.mark.long
 @pytest.mark.convert
 def test_resize_file_equals_pytorchs_resize_and_detector(
     tiny_resize_files: dict[str, Path],

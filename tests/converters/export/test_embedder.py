@@ -86,6 +86,7 @@ def psnr_db(marked: list[np.ndarray], originals: list[np.ndarray]) -> float:
     return float(np.mean(10 * np.log10(255**2 / np.array(errors))))
 
 
+@pytest.mark.long
 @pytest.mark.convert
 def test_luminance_bilinear_and_another_hidden_size(
     tiny: Variant, tiny_watermarker: Watermarker, tmp_path: Path
@@ -102,6 +103,7 @@ def test_luminance_bilinear_and_another_hidden_size(
     assert not torch.equal(found, embedder(images, 1 - messages))
 
 
+@pytest.mark.long
 @pytest.mark.convert
 def test_wrong_messages_and_files_are_reported(
     nano: Variant, nano_files: dict[str, Path], tiny: Variant, tiny_watermarker: Watermarker, tmp_path: Path

@@ -248,6 +248,7 @@ def test_calibration_images_matter(
     assert (tmp_path / "reversed").read_bytes() == split_files["int8_static"].read_bytes()
 
 
+@pytest.mark.long
 @pytest.mark.convert
 @pytest.mark.parametrize("precision", QUANTIZED)
 def test_a_channel_of_zeros_gives_no_nan(
@@ -342,6 +343,7 @@ def test_published_int8_computes_what_the_published_script_makes(
         )
 
 
+@pytest.mark.long
 @pytest.mark.convert
 def test_layers_that_do_not_fit_blocks_get_a_scale_for_each_channel(
     tiny: Variant, tiny_watermarker: Watermarker, tmp_path: Path

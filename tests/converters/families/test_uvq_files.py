@@ -103,6 +103,7 @@ def test_command_converts_one_network(tmp_path: Path, capsys: pytest.CaptureFixt
     assert found == pytest.approx(expected, abs=0.05)
 
 
+@pytest.mark.long
 @pytest.mark.convert
 def test_every_batch_norm_is_folded_and_every_convolution_quantized(tmp_path: Path) -> None:
     """The export of large constants by reference leaves one batch norm behind, and its weights in float32."""

@@ -155,6 +155,7 @@ def test_score_is_of_the_strongest_of_four_by_four_means() -> None:
 # --- Seeded values ---
 
 
+@pytest.mark.long
 @pytest.mark.convert
 def test_seeded_scores_tell_images_and_distortions_apart(chain: UvqChain) -> None:
     samples = (
