@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 import pytest
 
 from sealbench.bench import options as bench_options
+from sealbench.bench.backends import tensorflow_lite
 from sealbench.bench.commands import commands
 from sealbench.converters.cards import card as variants
 from sealbench.converters.cards.quality import PARTS
@@ -172,7 +173,8 @@ def at_the_desk(desk: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fix
     if request.node.get_closest_marker("convert"):
         request.getfixturevalue("nano")
     monkeypatch.chdir(desk)
-    monkeypatch.setattr(bench_options, "find_spec", lambda name: name)
+    for module in (bench_options, tensorflow_lite):
+        monkeypatch.setattr(module, "find_spec", lambda name: name)
 
 
 @pytest.mark.parametrize("commands", by_page(COMMANDS, lambda command: (command.code.page, str(command))))
