@@ -7,7 +7,7 @@ import pytest
 
 from sealbench.converters.families.weight_sources import BUNDLED
 from sealbench.datasets.images import write_png
-from tests.bench.main_job import main_job
+from tests.bench.main_job import ROOT, main_job
 
 pytestmark = pytest.mark.main_job
 
@@ -20,7 +20,12 @@ def refused(tmp_path: Path, *arguments: str) -> str:
     assert job.code == USAGE_ERROR, job.output
     assert "Traceback" not in job.output
     assert not job.run_dir.exists()
-    (line,) = [line for line in job.output.splitlines() if line.startswith("ERROR: ")]
+    return the_error(job.output)
+
+
+def the_error(output: str) -> str:
+    """The one line that pytest prints of an error in its options."""
+    (line,) = [line for line in output.splitlines() if line.startswith("ERROR: ")]
     return line
 
 
@@ -60,8 +65,14 @@ def refused(tmp_path: Path, *arguments: str) -> str:
         (("--gates", "nowhere.toml"), "nowhere.toml"),
     ],
 )
-def test_options(tmp_path: Path, arguments: tuple[str, ...], reason: str) -> None:
-    assert reason in refused(tmp_path, *arguments)
+def test_options(tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], reason: str) -> None:
+    """In this process: options are read before anything heavy is imported."""
+    place = [str(ROOT / "bench"), "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT)]
+    run_dir = tmp_path / "run"
+    code = pytest.main([*place, "-p", "no:cacheprovider", "--run-dir", str(run_dir), *arguments])
+    assert code == USAGE_ERROR
+    assert reason in the_error(capsys.readouterr().err)
+    assert not run_dir.exists()
 
 
 def test_truncated_artifact(tmp_path: Path) -> None:
