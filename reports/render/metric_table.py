@@ -11,7 +11,8 @@ from pathlib import Path
 from sealbench.reports.errors import ReportError
 from sealbench.reports.files import write_atomically
 from sealbench.reports.gates.judge import load_gates
-from sealbench.reports.schema.metrics import METRICS, Metric
+from sealbench.reports.schema.metric import Metric
+from sealbench.reports.schema.metrics import METRICS
 
 BEGIN = "<!-- metrics: written by `python -m sealbench.reports.render.metric_table docs/data-contract.md` -->"
 END = "<!-- end of metrics -->"

@@ -30,7 +30,8 @@ from sealbench.reports.schema.formatting import (
     rewrites_note,
     threads_text,
 )
-from sealbench.reports.schema.metrics import METRICS, SEEDED, Headline, reason_not_applicable
+from sealbench.reports.schema.metric import Headline
+from sealbench.reports.schema.metrics import METRICS, SEEDED, reason_not_applicable
 from sealbench.reports.schema.records import CASE_COLUMNS, Case, Measurement
 from sealbench.reports.schema.tasks import TaskReport, task_of
 

@@ -49,9 +49,9 @@ def test_an_unknown_metric_is_named_with_those_that_are_known() -> None:
 
 
 MODULE = """
-from sealbench.reports.schema.metrics import Headline, Metric
+from sealbench.reports.schema.metric import Headline, Metric
 def metric(name, **more):
-    return Metric(name, "count", "lower", False, False, "Masks that differ.", **more)
+    return Metric(name, "count", "lower", "Masks that differ.", **more)
 METRICS = (metric("mask_errors", task="segmentation", headline=Headline(5, "masks", "masks", "masks off")),)
 TAKEN = (metric("size_bytes"),)
 WRONG = [1]
