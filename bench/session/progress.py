@@ -45,7 +45,8 @@ class Progress:
     """Counts what is done and estimates the rest.
 
     A test is estimated by the finished tests of its suite and variant; where there are none, by those of its suite;
-    where there are none either, by all. Before the first test has finished there is no estimate.
+    where there are none either, by all. There is no estimate before at least half of the rest is of suites of which a
+    test has finished: the first tests convert, and take longer than the others.
 
     Args:
         steps: of every test of the run, in order; several tests may have equal steps.
@@ -71,8 +72,9 @@ class Progress:
 
     @property
     def remaining_s(self) -> float | None:
-        """Seconds that the rest should take; None before the first test has finished."""
-        if not self._taken:
+        """Seconds that the rest should take; None while too little is known of it."""
+        known = sum((step.suite,) in self._taken for step in self._rest)
+        if 2 * known < len(self._rest) or not self._taken:
             return None
         return sum(self._estimate_s(step) for step in self._rest)
 

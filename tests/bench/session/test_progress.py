@@ -23,6 +23,14 @@ def test_a_test_is_estimated_by_its_suite_and_variant_first() -> None:
     assert str(progress) == "2 of 5 tests, about 63 s to go"
 
 
+def test_conversions_alone_give_no_estimate() -> None:
+    progress = Progress([CONVERT, READ, READ, READ])
+    progress.finished(CONVERT, 30)
+    assert progress.remaining_s is None
+    progress.finished(READ, 2)
+    assert progress.remaining_s == 4
+
+
 def test_a_variant_that_is_not_known_yet_is_estimated_by_the_suite() -> None:
     progress = Progress(
         [CONVERT, READ, Step("full", "bit_accuracy", "int8", 24), Step("full", "conversion", "fp16", 0)]
