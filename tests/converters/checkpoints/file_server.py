@@ -99,8 +99,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._head(request, status, headers)
         if isinstance(fault, tuple):
             body = body[: fault[1]]
+        request.sent = len(body)  # before: the client may have all of it, and the test go on, when `write` returns
         self.wfile.write(body)
-        request.sent = len(body)
 
     def _head(self, request: Request, status: int, headers: dict[str, str]) -> None:
         request.status = status
