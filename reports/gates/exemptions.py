@@ -142,18 +142,6 @@ EXEMPTIONS = (
 )
 
 
-def exemptions_of(metric: str) -> tuple[Exemption, ...]:
-    """Find the exemptions that name a metric.
-
-    Args:
-        metric: A known metric's name.
-
-    Returns:
-        Them, in the order in which they are asked; none where every case of the metric has a gate, or none has.
-    """
-    return tuple(entry for entry in EXEMPTIONS if entry.concerns(metric))
-
-
 def reason_without_gate(metric: str, case: Case) -> str | None:
     """Say why a metric of a case has no gate of ours.
 

@@ -9,9 +9,6 @@ from typing import SupportsFloat
 from sealbench.reports.errors import ReportError
 from sealbench.reports.schema.metrics import metric_named
 
-WEIGHTS = ("bundled", "official", "file", "seeded")
-MODES = ("simple", "resize")
-BACKENDS = ("torch", "litert", "tensorflow")
 NO_REWRITES = "none"
 NO_ATTACK = "none"
 UNATTACKED = (NO_ATTACK, "")
@@ -30,7 +27,7 @@ class Case:
         precision: Name from the registry of precisions, e.g. "int8".
         image_size: "256", or "480x640" (height x width) when not square.
         mode: "simple" (input at the image size) or "resize" (resized inside the model).
-        backend: "torch", "litert" or "tensorflow".
+        backend: "torch" for the reference, else the name of the backend that runs the file, e.g. "litert".
         threads: Threads of the runtime, at least 1.
         rewrites: Exact rewrites of the network before its export, joined by "+"; "none" where it was exported as it is.
     """
