@@ -39,7 +39,7 @@ def require_at_least(parser: argparse.ArgumentParser, options: argparse.Namespac
     for name, smallest in least.items():
         value = getattr(options, name)
         if value is not None and not value >= smallest:
-            parser.error(f"--{name} {value}: expected at least {smallest:g}")
+            parser.error(f"--{name.replace('_', '-')} {value}: expected at least {smallest:g}")
 
 
 def check_folder(folder: Path, option: str = "--output_dir") -> None:

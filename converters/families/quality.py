@@ -125,9 +125,9 @@ def _frames_fingerprint() -> str:
 @cache
 def _settling_fingerprint() -> str:
     """Of the pictures that seeded batch norms are settled on: with others the seeded values are others."""
-    from sealbench.converters.models.uvq import settling
+    from sealbench.converters.models.uvq.settling import settling_pictures
 
-    return hashlib.sha256(b"".join(picture.tobytes() for picture in settling.settling_pictures())).hexdigest()
+    return hashlib.sha256(b"".join(picture.tobytes() for picture in settling_pictures())).hexdigest()
 
 
 FAMILY = QualityFamily()
