@@ -96,6 +96,20 @@ def add_out(add: Add, what: str, metavar: str = "DIR", default: Path | None = No
     add("--out", type=Path, default=default, required=required, metavar=metavar, help=f"{what}{shown}")
 
 
+def add_message(add: Add, what: str) -> None:
+    """`--message`, bits, or a file that holds them; `sealbench.datasets.messages.message_from_argument` reads it."""
+    add(
+        "--message",
+        metavar="BITS_OR_FILE",
+        help=f"0101..., 0x and hexadecimal digits, or a text file with either: {what}",
+    )
+
+
+def add_seed(add: Add, what: str) -> None:
+    """`--seed`, one number."""
+    add("--seed", type=int, default=0, metavar="N", help=f"{what}, 0 or more (default: 0)")
+
+
 def add_json(add: Add) -> None:
     """`--json`."""
     add("--json", action="store_true", help="print JSON, for programs")
