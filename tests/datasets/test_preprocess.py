@@ -1,4 +1,4 @@
-"""Every way to a model's input is what docs/picture-path.md says: against PyTorch, the real libraries and saved pixels."""
+"""Every way to a model's input is what the docs say: against PyTorch, the real libraries and saved pixels."""
 
 from dataclasses import replace
 
@@ -50,7 +50,7 @@ def test_app_is_bilinear_without_antialiasing_rounded_once(before: tuple[int, in
 
 
 def test_app_is_what_android_draws() -> None:
-    """Red of a 7 x 9 picture as Skia 144 drew it on a raster canvas with linear sampling, which Android's bitmaps use."""
+    """Red of a 7 x 9 picture as Skia 144 drew it on a raster canvas with linear sampling, as Android does."""
     red = [
         [139, 241, 6, 106, 188, 229, 10, 86, 66],
         [213, 167, 81, 153, 76, 250, 50, 112, 233],
@@ -90,7 +90,7 @@ def test_tensorflow_is_bilinear_without_antialiasing_and_rounding(
 ) -> None:
     pytest.importorskip("tensorflow", reason="tensorflow is not installed")
     image = picture(before)
-    assert differences("tensorflow", interpolated(image, after, antialias=False), image).max() < 0.001
+    assert differences("tensorflow", interpolated(image, after, antialias=False), image).max() < 0.01
 
 
 @pytest.mark.parametrize("name", USABLE)
