@@ -43,6 +43,10 @@ class Task(Protocol):
     def takes_attacks(self) -> bool:
         """Whether there is anything to measure on attacked images."""
 
+    @property
+    def takes_preprocess(self) -> bool:
+        """Whether pictures are brought to the model's input in the ways of `sealbench.datasets.preprocess`."""
+
     def gives(self, card: Card) -> str:
         """What a model's outputs are; a suite whose marker `suite` names `outputs` runs on models of these alone."""
 

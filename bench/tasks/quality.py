@@ -31,6 +31,7 @@ class QualityTask:
     suites: tuple[str, ...] = ()
     default_datasets: tuple[str, ...] = (DISTORTED,)
     takes_attacks: bool = False
+    takes_preprocess: bool = False
 
     def gives(self, card: Card) -> str:
         """Of the networks that end in AggregationNet scores, of the others features."""

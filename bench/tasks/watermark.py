@@ -30,6 +30,7 @@ class WatermarkTask:
     suites: tuple[str, ...] = ()
     default_datasets: tuple[str, ...] = ("photographs",)
     takes_attacks: bool = True
+    takes_preprocess: bool = True
 
     def gives(self, card: Card) -> str:
         """A detection confidence and bit logits."""
