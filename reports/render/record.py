@@ -77,4 +77,4 @@ def load_record(
     samples = map(read, (BITS, SCORES, LATENCY, ERROR_TERMS, LAYER_ERRORS))
     names = read(IMAGES)
     pictures = dict(zip(names["dataset"] + "/" + names["image"], names["picture"], strict=True))
-    return RunRecord(measurements, results, *samples, pictures), problems
+    return RunRecord(measurements, results, *samples, pictures=pictures), problems
