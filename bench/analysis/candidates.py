@@ -127,7 +127,7 @@ class Workshop:
             bit_agreement_pct=100 * bit_agreement(logits, reference),
             plain_agreement_pct=100 * bit_agreement(plain, plain_reference),
             logits_mae_rel_pct=logits_mae_rel_pct(logits, reference),
-            bit_accuracy_pct=100 * bit_accuracy(logits, self.images.messages) if trained else None,
+            bit_accuracy_pct=100 * bit_accuracy(logits, self.images.labels.messages) if trained else None,
             images=len(logits),
         )
 
