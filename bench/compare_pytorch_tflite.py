@@ -20,15 +20,16 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from sealbench.bench.backends.runners import FileRunner, Runner, TorchRunner, to_unit_range
+from sealbench.bench.backends.runners import FileRunner, Runner, TorchRunner
 from sealbench.bench.errors import INPUT_ERRORS, USAGE_ERROR, BenchError
 from sealbench.bench.timing.rounds import interleaved
 from sealbench.converters.cards.image_size import ImageSize, check_image_size
 from sealbench.converters.command_line import check_folder, writable_folder
 from sealbench.converters.families.watermark import get_variant, variant_names
 from sealbench.converters.families.weight_sources import SOURCES_HELP, find_weights
-from sealbench.datasets.images import read_image, resize, write_png
+from sealbench.datasets.images import read_image, write_png
 from sealbench.datasets.messages import format_bits, message_from_argument, random_messages
+from sealbench.datasets.preprocess import PREPROCESSES, UPSTREAM
 from sealbench.reports.errors import ReportError
 from sealbench.reports.files import write_atomically
 from sealbench.reports.statistics import bits as metrics
@@ -170,7 +171,7 @@ def compare(options: argparse.Namespace) -> Comparison:
     # The whole Watermarker resizes its images before its detector, as a file of that mode does.
     module = watermarker if options.no_simple else watermarker.detector
     pytorch = TorchRunner(module, tflite.input_size, variant.nbits, options.threads)
-    outputs, latencies, ratio = run(pytorch, tflite, to_unit_range(resize(picture, *tflite.input_size)))
+    outputs, latencies, ratio = run(pytorch, tflite, PREPROCESSES[UPSTREAM](picture, *tflite.input_size))
 
     logits, reference = outputs["tflite"][:, 1:], outputs["pytorch"][:, 1:]  # (1, nbits) each
     results = {name: read(outputs[name], message, latencies[name]) for name in NAMES}

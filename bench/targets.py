@@ -83,6 +83,11 @@ class Target:
         return replace(self, rewrite="none")
 
     @property
+    def upstream(self) -> Self:
+        """The same with upstream's resize: what is measured of the file where no picture is resized."""
+        return replace(self, preprocess=UPSTREAM)
+
+    @property
     def case(self) -> Case:
         """Its coordinates in every table."""
         return Case(

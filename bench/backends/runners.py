@@ -45,11 +45,6 @@ class Runner(Protocol):
         """
 
 
-def to_unit_range(image: np.ndarray) -> np.ndarray:
-    """From 8-bit pixels, any shape of uint8, to the float32 in [0, 1] that runners take; the same shape."""
-    return np.divide(image, np.float32(255), dtype=np.float32)
-
-
 OpenFile = Callable[[str, Path, int], Session]
 """Opens a file: the backend's name, the path and the number of threads."""
 

@@ -79,7 +79,10 @@ class Task(Protocol):
         """A part of the images as the files take them; `first` is the number of its first image in the dataset."""
 
     def attacked(self, inputs: Any, attack: str, group: Group) -> Inputs:
-        """Those of `prepare` after an attack; asked for only where `takes_attacks`."""
+        """Those of `prepare` or `resized` after an attack; asked for only where `takes_attacks`."""
+
+    def resized(self, inputs: Any, preprocess: str, group: Group) -> Inputs:
+        """Those of `prepare`, which resizes as upstream does, on another picture path; where `takes_preprocess`."""
 
     def reference(self, group: Group, model: Model, threads: int) -> Session:
         """The PyTorch model; it takes and gives what a file does."""

@@ -63,6 +63,10 @@ class QualityTask:
         """Never asked for: the frames are distorted already."""
         raise NotImplementedError
 
+    def resized(self, inputs: FrameSet, preprocess: str, group: Group) -> FrameSet:
+        """Never asked for: the frames have one size before anything is measured."""
+        raise NotImplementedError
+
     def reference(self, group: Group, model: Model, threads: int) -> Session:
         """The network with the pixels last, as its file has them."""
         from sealbench.converters.export.uvq import file_module

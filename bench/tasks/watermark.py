@@ -68,6 +68,12 @@ class WatermarkTask:
 
         return attacked(inputs, attack, group)
 
+    def resized(self, inputs: ImageSet, preprocess: str, group: Group) -> ImageSet:
+        """See `sealbench.bench.tasks.images.resized`."""
+        from sealbench.bench.tasks.images import resized
+
+        return resized(inputs, preprocess, group)
+
     def reference(self, group: Group, model: Model, threads: int) -> Session:
         """The detector; the whole Watermarker resizes its images before it, as a file of that mode does."""
         from sealbench.converters.export.detector import ChannelsLast

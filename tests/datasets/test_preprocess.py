@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from sealbench.datasets.errors import DatasetError
-from sealbench.datasets.preprocess import PREPROCESSES, UPSTREAM, Preprocess
+from sealbench.datasets.preprocess import PREPROCESSES, UPSTREAM, Preprocess, to_unit_range
 from tests.documents import ROOT
 
 RNG = np.random.default_rng(0)
@@ -31,6 +31,14 @@ def interpolated(image: np.ndarray, size: tuple[int, int], *, antialias: bool) -
 def differences(name: str, other: np.ndarray, image: np.ndarray) -> np.ndarray:
     """Of a way from another's result, in levels of 8 bits."""
     return 255 * np.abs(PREPROCESSES[name](image, *other.shape[:2]) - other)
+
+
+def test_unit_range_divides_by_255() -> None:
+    pixels = np.arange(256, dtype=np.uint8).reshape(2, 128)
+    scaled = to_unit_range(pixels)
+    assert scaled.dtype == np.float32
+    assert np.array_equal(scaled, pixels.astype(np.float32) / np.float32(255))
+    assert np.array_equal(scaled, (torch.from_numpy(pixels) / 255).numpy())  # what PyTorch would give, to the last bit
 
 
 @pytest.mark.parametrize(("before", "after"), SIZES)
