@@ -3,6 +3,7 @@
 import os
 
 from sealbench.bench.backends.registry import REFERENCE_BACKEND
+from sealbench.bench.matrix import upstream_targets
 from sealbench.bench.session.baseline import check_baseline
 from sealbench.bench.session.context import RunContext
 from sealbench.bench.session.environment import describe_environment
@@ -47,7 +48,7 @@ def open_run(state: BenchRun) -> None:
             data[f"{dataset_name(dataset)} for {group.variant.name} at {group.size}"] = fingerprint(read)
             pictures |= {(dataset_name(dataset), sample.id): sample.source for sample in read}
     store = ArtifactStore()
-    files = [target for target in state.targets if not target.is_reference]
+    files = [target for target in upstream_targets(state.targets) if not target.is_reference]
     environment = describe_environment((REFERENCE_BACKEND, *options.backends)) | {
         "threads": options.threads,
         "GOMP_SPINCOUNT": os.environ["GOMP_SPINCOUNT"],

@@ -31,6 +31,7 @@ class QualityTask:
     suites: tuple[str, ...] = ()
     default_datasets: tuple[str, ...] = (DISTORTED,)
     takes_attacks: bool = False
+    takes_preprocess: bool = False
 
     def gives(self, card: Card) -> str:
         """Of the networks that end in AggregationNet scores, of the others features."""
@@ -60,6 +61,10 @@ class QualityTask:
 
     def attacked(self, inputs: FrameSet, attack: str, group: Group) -> FrameSet:
         """Never asked for: the frames are distorted already."""
+        raise NotImplementedError
+
+    def resized(self, inputs: FrameSet, preprocess: str, group: Group) -> FrameSet:
+        """Never asked for: the frames have one size before anything is measured."""
         raise NotImplementedError
 
     def reference(self, group: Group, model: Model, threads: int) -> Session:

@@ -33,6 +33,7 @@ class WatermarkTask:
     suites: tuple[str, ...] = ()
     default_datasets: tuple[str, ...] = ("photographs",)
     takes_attacks: bool = True
+    takes_preprocess: bool = True
 
     def gives(self, card: Card) -> str:
         """A detection confidence and bit logits."""
@@ -66,6 +67,12 @@ class WatermarkTask:
         from sealbench.bench.tasks.images import attacked
 
         return attacked(inputs, attack, group)
+
+    def resized(self, inputs: ImageSet, preprocess: str, group: Group) -> ImageSet:
+        """See `sealbench.bench.tasks.images.resized`."""
+        from sealbench.bench.tasks.images import resized
+
+        return resized(inputs, preprocess, group)
 
     def reference(self, group: Group, model: Model, threads: int) -> Session:
         """The detector; the whole Watermarker resizes its images before it, as a file of that mode does."""

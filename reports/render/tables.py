@@ -25,8 +25,10 @@ from sealbench.reports.render.table import (
     verdict_cell,
 )
 from sealbench.reports.schema.formatting import (
+    PYTORCH,
     format_value,
     precision_name,
+    preprocess_text,
     rewrites_note,
     threads_text,
 )
@@ -250,13 +252,13 @@ def precision_label(row: dict) -> str:
         row: A row of the summary frame.
 
     Returns:
-        "PyTorch" for the reference, else the precision, starred where rewritten, with the backend when not litert.
+        "PyTorch", or the precision, starred where rewritten, with the backend when not litert; with the preprocess when
+        not upstream's.
     """
-    if row["backend"] == "torch":
-        return "PyTorch"
-    return precision_name(row["precision"], row["rewrites"]) + (
+    file = precision_name(row["precision"], row["rewrites"]) + (
         "" if row["backend"] == "litert" else f" {row['backend']}"
     )
+    return (PYTORCH if row["backend"] == "torch" else file) + preprocess_text(row["preprocess"])
 
 
 def _summary_row(case: Case, rows: Sequence[Measurement], verdicts: Sequence[Verdict]) -> dict:

@@ -11,6 +11,8 @@ from sealbench.reports.schema.metrics import metric_named
 
 NO_REWRITES = "none"
 NO_ATTACK = "none"
+UPSTREAM = "upstream"
+"""Value of `preprocess` where pictures are resized as the model's authors do it."""
 UNATTACKED = (NO_ATTACK, "")
 """Values of `attack` where no image was attacked, or there are no images."""
 
@@ -19,7 +21,7 @@ UNATTACKED = (NO_ATTACK, "")
 class Case:
     """What is run: one model at one precision on one backend.
 
-    The PyTorch reference is precision "float32" on backend "torch".
+    The PyTorch reference is precision "float32" on backend "torch" with upstream's resize.
 
     Attributes:
         variant: Name of the model, e.g. "videoseal".
@@ -30,6 +32,7 @@ class Case:
         backend: "torch" for the reference, else the name of the backend that runs the file, e.g. "litert".
         threads: Threads of the runtime, at least 1.
         rewrites: Exact rewrites of the network before its export, joined by "+"; "none" where it was exported as it is.
+        preprocess: How pictures are brought to the model's input, e.g. "opencv".
     """
 
     variant: str
@@ -40,11 +43,15 @@ class Case:
     backend: str
     threads: int
     rewrites: str = NO_REWRITES
+    preprocess: str = UPSTREAM
 
     @property
     def is_reference(self) -> bool:
-        """Whether this is the PyTorch reference, which no gate on files concerns."""
-        return self.backend == "torch"
+        """Whether this is the PyTorch reference, which no gate on files concerns.
+
+        PyTorch after another resize is compared with it as files are.
+        """
+        return self.backend == "torch" and self.preprocess == UPSTREAM
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from sealbench.reports.render.labels import PYTORCH, Model, in_order, picture_text
+from sealbench.reports.render.labels import Model, in_order, picture_text
 from sealbench.reports.render.plots.style import Picture, facets, legend_below, style_of
 from sealbench.reports.render.plots.values import INK, add_tip, labelled
 from sealbench.reports.render.record import RunRecord
@@ -27,7 +27,6 @@ def latency_distributions(record: RunRecord) -> Picture | None:
     """
     timings = record.latency[np.isfinite(record.latency["latency_ms"].astype(float))]
     timings = labelled(timings)
-    timings = timings.assign(label=timings["label"].where(timings["backend"] != "torch", PYTORCH))
     groups = {model: own for model in record.models if not (own := _of_model(timings, model)).empty}
     if not groups:
         return None
