@@ -33,9 +33,11 @@ def picture_path_table(record: RunRecord) -> Table:
         For each model, data set, kind of picture and path a row with a column for each file; no row where only
         upstream's resize was measured.
     """
-    if record.bits["preprocess"].nunique() < 2:
+    bits = record.bits
+    bits = bits[(bits["bit"] != CONFIDENCE_BIT) & (bits["attack"] == NO_ATTACK)]
+    if bits["preprocess"].nunique() < 2:
         return Table(TITLE, (), ())
-    flips = _flips(record.bits, record.pictures)
+    flips = _flips(bits, record.pictures)
     labels = in_order(flips["label"])
     columns = (
         Column("model"),
@@ -63,9 +65,8 @@ def picture_path_table(record: RunRecord) -> Table:
 
 def _flips(bits: pd.DataFrame, pictures: Mapping[str, str]) -> pd.DataFrame:
     """The share of flipped bits of every image, where a data set was measured on several picture paths."""
-    rows = bits[(bits["bit"] != CONFIDENCE_BIT) & (bits["attack"] == NO_ATTACK)]
-    logits, reference = (rows[name].to_numpy(np.float64) for name in ("logit", "reference_logit"))
-    rows = labelled(rows.assign(flipped=~agreeing_bits(logits, reference), plain=rows["message"].isna()))
+    logits, reference = (bits[name].to_numpy(np.float64) for name in ("logit", "reference_logit"))
+    rows = labelled(bits.assign(flipped=~agreeing_bits(logits, reference), plain=bits["message"].isna()))
     keys = ["variant", "image_size", "plain", "preprocess", "label", "sample"]
     images = rows.groupby(keys, sort=False)["flipped"].agg(["mean", "sum", "size"]).reset_index()
     names = images["sample"].str.removesuffix(PLAIN_SUFFIX)

@@ -84,6 +84,7 @@ def test_a_bit_that_is_no_number_has_flipped(folder: Path) -> None:
 def test_there_is_no_table_where_only_upstreams_resize_was_measured(folder: Path) -> None:
     bits = load_samples(folder, BITS)
     assert picture_path_table(RunRecord([], bits=bits[bits["preprocess"] == UPSTREAM])).rows == ()
+    assert picture_path_table(RunRecord([], bits=bits[bits["attack"] != "none"])).rows == ()
     assert picture_path_table(RunRecord([], bits=no_samples(BITS))).rows == ()
 
 
