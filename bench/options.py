@@ -15,6 +15,7 @@ import pytest
 from sealbench.bench.backends.registry import DEFAULT_BACKEND, REFERENCE_BACKEND, backend_of, file_backends
 from sealbench.bench.errors import OptionError
 from sealbench.bench.targets import dataset_name
+from sealbench.bench.tasks.given import add_given
 from sealbench.bench.tasks.registry import task_of
 from sealbench.converters.cards.card import Card
 from sealbench.converters.cards.image_size import ImageSize
@@ -95,7 +96,7 @@ class Options:
 
     def datasets_of(self, variant: Card) -> tuple[str, ...]:
         """The datasets on which a variant is measured."""
-        return self.datasets or task_of(variant).default_datasets
+        return self.datasets or task_of(variant).default_datasets(variant)
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -106,6 +107,20 @@ def add_options(parser: pytest.Parser) -> None:
         action="append",
         metavar="NAME",
         help=f"known: {', '.join(card_names())}; or {ALL} (default: {', '.join(DEFAULT_VARIANTS)})",
+    )
+    group.addoption(
+        "--model",
+        action="append",
+        metavar="FILE.py:FACTORY",
+        help="measure a module of your own: a function without parameters that returns (module, example input), "
+        "and optionally a dataset and a task; the file is run. The model is called as the function is",
+    )
+    group.addoption(
+        "--card",
+        action="append",
+        metavar="FILE.toml",
+        help="measure a variant of your own of a known family: a file with the keys of those in converters/cards; the "
+        "variant is called as the file is",
     )
     group.addoption(
         "--precision",
@@ -139,7 +154,8 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="NAME|FOLDER|VIDEO",
         help="photographs (bundled), dead-leaves (generated), or a folder of PNG, JPEG or WebP images; with a "
         "manifest.csv of file,message its images are taken as watermarked already (default: photographs). For quality "
-        "models distorted-photographs (default), a folder, or a video file, which needs the extra of that name",
+        "models distorted-photographs (default), a folder, or a video file, which needs the extra of that name. For a "
+        "--model factory (its own), random, a folder, or an .npz file (default: its own, else random)",
     )
     group.addoption(
         "--attacks",
@@ -231,8 +247,7 @@ def read_options(config: pytest.Config) -> Options:
     Raises:
         OptionError, ConverterError, ReportError: an option is wrong; the message says what is known or expected.
     """
-    names = _listed(config, "--variant") or DEFAULT_VARIANTS
-    variants = tuple(get_card(name) for name in (card_names() if names == (ALL,) else names))
+    variants = _variants(config)
     names = _listed(config, "--precision") or DEFAULT_PRECISIONS
     precisions = tuple(get_precision(name) for name in (PRECISIONS if names == (ALL,) else names))
     sizes = tuple(ImageSize.parse(text) for text in _listed(config, "--image-size"))
@@ -273,6 +288,14 @@ def read_options(config: pytest.Config) -> Options:
     with _uncaptured(config):
         weights = {variant.name: find_weights(variant, sources.get(variant.name)) for variant in variants}
     return replace(options, weights=weights)
+
+
+def _variants(config: pytest.Config) -> tuple[Card, ...]:
+    """Those that are named, and those that files are given of; the default ones where there is neither."""
+    given = add_given(config.getoption("--model") or (), config.getoption("--card") or ())
+    names = _listed(config, "--variant") or (() if given else DEFAULT_VARIANTS)
+    named = (get_card(name) for name in (card_names() if names == (ALL,) else names))
+    return tuple(dict.fromkeys((*named, *given)))
 
 
 def _uncaptured(config: pytest.Config) -> AbstractContextManager[None]:

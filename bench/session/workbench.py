@@ -17,6 +17,7 @@ from sealbench.bench.timing.process import Start, TimedProcess, Warm, file_reque
 from sealbench.bench.timing.rounds import LatencySample, plan_rounds, take_rounds
 from sealbench.converters.families import family_of
 from sealbench.converters.store import Artifact, ArtifactSpec, ArtifactStore
+from sealbench.converters.tflite.weights import file_weights
 from sealbench.reports.gates.judge import Gate
 from sealbench.reports.run.directory import RunDirectory
 from sealbench.reports.schema.records import NO_ATTACK
@@ -287,7 +288,11 @@ class GroupBench:
 
         Shapes are PyTorch's, like (O, I, H, W) of a convolution.
         """
-        return self._model.source_state()
+        state = self._model.source_state()
+        if state is None:  # the weights of the float32 file, whose outputs are compared with PyTorch's
+            file = next(target for target in self.targets if not target.is_reference)
+            state = file_weights(self.convert(file.float32).path)
+        return state
 
     def _batches(self, targets: Sequence[Target]) -> list[list[Target]]:
         """Targets that are timed side by side: all on as many threads, unless their files are too large together.

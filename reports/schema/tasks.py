@@ -6,10 +6,10 @@ Cheap to import: plain Python only. A task is added by metrics that name it; wit
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sealbench.reports.schema.metric import QUALITY_TASK, WATERMARK_TASK, Headline
+from sealbench.reports.schema.metric import QUALITY_TASK, TENSOR_TASK, WATERMARK_TASK, Headline
 from sealbench.reports.schema.metrics import METRICS
 
-_TITLES = {WATERMARK_TASK: "Watermark detectors", QUALITY_TASK: "Quality models"}
+_TITLES = {WATERMARK_TASK: "Watermark detectors", QUALITY_TASK: "Quality models", TENSOR_TASK: "Other models"}
 
 
 @dataclass(frozen=True)
