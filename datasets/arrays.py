@@ -72,7 +72,7 @@ def npz_arrays(path: Path, shapes: Shapes, limit: int) -> list[ArraySample]:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError, AttributeError) as error:  # .npy has no `files`
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError, TypeError) as error:  # an .npy is no archive
         raise DatasetError(f"{path}: cannot be read as .npz ({error}); write it with numpy.savez") from error
     expected = ", ".join(f"float32 (samples, {', '.join(map(str, shape[1:]))})" for shape in shapes)
     found = ", ".join(f"{name}: {array.dtype} {array.shape}" for name, array in arrays.items())

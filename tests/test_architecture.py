@@ -43,10 +43,10 @@ HEAVY = {"torch", "litert_torch", "pandas", "scipy", "matplotlib", "skimage", "s
 # The modules of ours that load one of these. Only they are imported inside functions: where they are needed, so that
 # `--help`, the plugin and errors in options come at once.
 LATE = {
-    "bench": "tasks.bit_rows tasks.images tasks.score_rows timing.interim timing.reference",
+    "bench": "tasks.bit_rows tasks.images tasks.score_rows tasks.tensor_rows timing.interim timing.reference",
     "converters": "checkpoints.checkpoint_file checkpoints.download checkpoints.loading checkpoints.uvq embedding "
     "export.calibration export.detector export.embedder export.embedder_check export.uvq "
-    "families.uvq_model families.watermark_model rewrites.apply",
+    "families.module_model families.user_model families.uvq_model families.watermark_model models.build rewrites.apply",
     "reports": "compare.files compare.history compare.history_files compare.tables render.plots.layer_errors "
     "render.plots.profile render.plots.style render.run render.tables run.samples run.worst_images",
 }

@@ -16,7 +16,7 @@ from sealbench.bench.tasks.registry import task_of
 from sealbench.bench.timing.process import Start, TimedProcess, Warm, file_request, reference_request, timed_calls
 from sealbench.bench.timing.rounds import LatencySample, plan_rounds, take_rounds
 from sealbench.converters.families import family_of
-from sealbench.converters.store import Artifact, ArtifactSpec, ArtifactStore
+from sealbench.converters.store import Artifact, ArtifactSpec, ArtifactStore, sha256_again
 from sealbench.converters.tflite.weights import file_weights
 from sealbench.reports.gates.judge import Gate
 from sealbench.reports.run.directory import RunDirectory
@@ -132,6 +132,10 @@ class GroupBench:
         if isinstance(artifact, Exception):
             raise artifact
         return artifact
+
+    def sha256_again(self, target: Target) -> str:
+        """See `sealbench.converters.store.sha256_again`."""
+        return sha256_again(target.spec)
 
     def path(self, target: Target) -> Path:
         """The file that a target measures: the one that was given, or the converted one."""

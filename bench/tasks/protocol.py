@@ -16,8 +16,8 @@ from sealbench.datasets.sample import Sample
 from sealbench.reports.run.directory import RunDirectory
 from sealbench.reports.schema.records import Case
 
-Run = Callable[..., np.ndarray]
-"""A model that is ready to run: what it takes of one image, in order, to its output."""
+Run = Callable[..., Any]
+"""A model that is ready to run: what it takes of one image, in order, to its output, or a tuple of several."""
 
 
 class Task(Protocol):

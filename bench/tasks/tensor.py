@@ -12,6 +12,7 @@ from sealbench.bench.backends.runners import to_unit_range
 from sealbench.bench.targets import Group, Target, dataset_name
 from sealbench.bench.tasks.protocol import Run
 from sealbench.converters.cards.card import Card
+from sealbench.converters.cards.module import ModuleCard
 from sealbench.converters.families import Model, family_of
 from sealbench.converters.families.module import as_module, picture_size
 from sealbench.datasets.arrays import ArraySample, npz_arrays, random_arrays
@@ -68,7 +69,7 @@ class TensorTask:
 
     def default_datasets(self, card: Card) -> tuple[str, ...]:
         """The factory's own, or random values."""
-        return (FACTORY if as_module(card).has_dataset else RANDOM,)
+        return (FACTORY if isinstance(card, ModuleCard) and card.has_dataset else RANDOM,)
 
     def gives(self, card: Card) -> str:
         """Of models with an output that has several values along its last axis vectors, of the others values."""
@@ -96,6 +97,10 @@ class TensorTask:
         if dataset == RANDOM:
             return random_arrays(shapes, count, _SEED)
         if dataset == FACTORY:
+            if self.default_datasets(group.variant) != (FACTORY,):
+                raise DatasetError(
+                    f"{group.variant.name}: brings no dataset; expected {RANDOM}, a folder or an .npz file"
+                )
             from sealbench.converters.families.module_model import evaluation_samples
 
             return evaluation_samples(as_module(group.variant), count)
@@ -173,9 +178,7 @@ def _pictures(folder: str, group: Group, shapes: tuple[tuple[int, ...], ...], co
     return [ArraySample(s.id, arrays(s.image), s.source) for s in folder_samples(folder, limit=count)]
 
 
-def _compared(
-    found: tuple[tuple[np.ndarray, ...], ...], reference: tuple[tuple[np.ndarray, ...], ...]
-) -> np.ndarray:
+def _compared(found: tuple[tuple[np.ndarray, ...], ...], reference: tuple[tuple[np.ndarray, ...], ...]) -> np.ndarray:
     """The sums of each output of each sample, (samples, outputs, len(OUTPUT_SUMS))."""
     return np.array(
         [

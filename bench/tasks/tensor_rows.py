@@ -1,4 +1,7 @@
-"""Outputs of any model as rows of samples/outputs.csv, and back."""
+"""Outputs of any model as rows of samples/outputs.csv, and back.
+
+Shapes: `sums` are (samples, outputs, len(OUTPUT_SUMS)).
+"""
 
 from collections.abc import Sequence
 
@@ -11,7 +14,7 @@ from sealbench.reports.schema.tables import OUTPUT_SUMS, SAMPLE_CASE_COLUMNS
 
 
 def output_rows(case: Case, dataset: str, samples: Sequence[ArraySample], sums: np.ndarray) -> list[tuple[object, ...]]:
-    """Rows of samples/outputs.csv, one an output of a sample, from sums (samples, outputs, len(OUTPUT_SUMS))."""
+    """Rows of samples/outputs.csv, one an output of a sample."""
     head = (case.variant, case.precision, case.backend)
     return [
         (*head, f"{dataset}/{sample.id}", output, *row, case.image_size, case.rewrites)
@@ -20,10 +23,8 @@ def output_rows(case: Case, dataset: str, samples: Sequence[ArraySample], sums: 
     ]
 
 
-def recorded_sums(
-    rows: pd.DataFrame, case: Case, dataset: str, samples: Sequence[ArraySample]
-) -> np.ndarray | None:
-    """The sums (samples, outputs, len(OUTPUT_SUMS)) that an interrupted run has recorded of a case.
+def recorded_sums(rows: pd.DataFrame, case: Case, dataset: str, samples: Sequence[ArraySample]) -> np.ndarray | None:
+    """The sums, in a shape (samples, outputs, n), that an interrupted run has recorded of a case.
 
     Args:
         rows: what `sealbench.reports.run.samples.load_samples` gives of OUTPUTS.

@@ -64,5 +64,7 @@ def quality_card(name: str, table: dict[str, Any], place: str) -> QualityVariant
     """
     card = from_table(QualityVariant, {"name": name, **table}, place)
     if card.parts != PARTS and (len(card.parts) != 1 or card.parts[0] not in PARTS):
-        raise CardError(f"{place}: parts are {list(card.parts)}; expected one of {', '.join(PARTS)}, or all in this order")
+        raise CardError(
+            f"{place}: parts are {list(card.parts)}; expected one of {', '.join(PARTS)}, or all in this order"
+        )
     return card

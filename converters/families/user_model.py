@@ -60,8 +60,8 @@ class UserModel:
             graph = graph_fingerprint(self.module, self.example)
         except Exception as error:  # whatever tracing a foreign module raises
             raise FactoryError(
-                f"{self.source}: torch.export cannot trace the module ({_words(error)}); a file can be made only of one "
-                "that it can: see PyTorch's page on torch.export"
+                f"{self.source}: torch.export cannot trace the module ({_words(error)}), and only what it can "
+                "trace becomes a file: see PyTorch's page on torch.export"
             ) from error
         return ModuleCard(
             name=self.name,
@@ -75,7 +75,7 @@ class UserModel:
         )
 
     def samples(self) -> Iterator[tuple[Tensor, ...]]:
-        """The inputs of the dataset one by one; none where the factory gave no dataset.
+        """The inputs of the dataset one by one, of the shapes of the example; none where the factory gave no dataset.
 
         Raises:
             FactoryError: one is not like the example.
@@ -101,7 +101,9 @@ def user_model(source: str) -> UserModel:
     made = _call(source)
     if not isinstance(made, tuple) or not 2 <= len(made) <= 4:
         raise FactoryError(f"{source}: returned {_kind(made)}; expected a tuple {_EXPECTED}")
-    module, example, dataset, task = (*made, *(None, DEFAULT_TASK)[len(made) - 2 :])
+    module, example = made[:2]
+    dataset = made[2] if len(made) > 2 else None
+    task = made[3] if len(made) > 3 else DEFAULT_TASK
     if not isinstance(module, nn.Module):
         raise FactoryError(f"{source}: returned {_kind(module)} first; expected a torch.nn.Module, as in {_EXPECTED}")
     if dataset is not None and (not _can_be_read(dataset) or iter(dataset) is dataset):
@@ -132,7 +134,9 @@ def _call(source: str) -> Any:
         try:
             return function()
         except Exception as error:  # whatever a user's function raises
-            raise FactoryError(f"{source}: the factory failed ({_words(error)}); it is called without arguments") from error
+            raise FactoryError(
+                f"{source}: the factory failed ({_words(error)}); it is called without arguments"
+            ) from error
 
 
 @cache
@@ -149,7 +153,9 @@ def _imported(path: Path, source: str) -> Any:
     try:
         spec.loader.exec_module(module)
     except Exception as error:  # whatever a user's file raises while it is imported
-        raise FactoryError(f"{source}: {path} cannot be imported ({_words(error)}); run it with Python to see where") from error
+        raise FactoryError(
+            f"{source}: {path} cannot be imported ({_words(error)}); run it with Python to see where"
+        ) from error
     return module
 
 
@@ -159,12 +165,14 @@ def _inputs(found: Any, place: str, like: tuple[Tensor, ...] | None = None) -> t
     for tensor in inputs:
         if not isinstance(tensor, Tensor) or tensor.dtype != torch.float32 or tensor.ndim < 1 or tensor.shape[0] != 1:
             raise FactoryError(
-                f"{place} is {_kind(found)}; expected a float32 tensor with a batch of one (first side 1), or a tuple of "
-                "such; a module that takes others can be wrapped in one that converts them"
+                f"{place} is {_kind(found)}; expected a float32 tensor with a batch of one (first side 1), or a tuple "
+                "of such; wrap a module that takes other numbers in one that converts them"
             )
+    if not inputs:
+        raise FactoryError(f"{place} is an empty tuple; expected a tensor for each input")
     shapes, expected = _shapes(inputs), _shapes(inputs if like is None else like)
-    if not inputs or shapes != expected:
-        raise FactoryError(f"{place} has the shapes {shapes}; expected {expected or 'at least one tensor'}, the example's")
+    if shapes != expected:
+        raise FactoryError(f"{place} has the shapes {shapes}; expected {expected}, those of the example")
     return inputs
 
 
@@ -174,12 +182,14 @@ def _outputs(source: str, module: nn.Module, example: tuple[Tensor, ...]) -> tup
             found = module(*example)
         except Exception as error:  # whatever a user's module raises
             raise FactoryError(
-                f"{source}: the module fails on its example of the shapes {_shapes(example)} ({_words(error)}); expected "
-                "an example that it takes"
+                f"{source}: the module fails on its example of the shapes {_shapes(example)} ({_words(error)}); "
+                "expected an example that it takes"
             ) from error
     outputs = tuple(tree_flatten(found)[0])
     if not outputs or not all(isinstance(output, Tensor) for output in outputs):
-        raise FactoryError(f"{source}: the module gives {_kind(found)}; expected tensors, in tuples, lists or dictionaries")
+        raise FactoryError(
+            f"{source}: the module gives {_kind(found)}; expected tensors, in tuples, lists or dictionaries"
+        )
     return outputs
 
 

@@ -35,7 +35,8 @@ def find_weights(variant: Card, source: str | None = None) -> Weights:
             the user: bundled if the variant ships with weights, seeded otherwise.
 
     Raises:
-        WeightsError: the variant has no weights of that kind or brings its own, or there is no such file, or it cannot be read.
+        WeightsError: the variant has no weights of that kind or brings its own, or there is no such file, or it cannot
+            be read.
         DownloadError: the publisher's checkpoint cannot be had, or is another than before.
     """
     if variant.own_weights is not None:

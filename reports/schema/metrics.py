@@ -102,7 +102,7 @@ def reason_not_applicable(metric: str, weights: str) -> str | None:
 
     Args:
         metric: A known metric's name.
-        weights: "bundled", "official", "file" or "seeded".
+        weights: "bundled", "official", "file", "seeded" or "own".
 
     Returns:
         One sentence, or None when the metric means something.

@@ -39,7 +39,7 @@ def _task(name: str) -> TaskReport:
 
 
 TASKS = tuple(_task(name) for name in dict.fromkeys([*_TITLES, *(metric.task for metric in METRICS.values())]) if name)
-WATERMARK, QUALITY = TASKS[:2]
+WATERMARK, QUALITY, TENSOR = TASKS[:3]
 HEADLINES = tuple(dict.fromkeys(metric for task in TASKS for metric in task.headlines))
 
 

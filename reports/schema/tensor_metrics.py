@@ -40,8 +40,8 @@ TENSOR_METRICS = (
         "top1_agreement",
         "fraction",
         "higher",
-        "Share of the vectors along an output's last axis whose largest value stands where the reference's does; of the "
-        "output where it is smallest. Outputs with one value along that axis are left out; NaN where all are.",
+        "Share of the vectors along an output's last axis whose largest value stands where the reference's does; of "
+        "the output where it is smallest. Outputs with one value along that axis are left out.",
         task=TENSOR_TASK,
         headline=Headline(7, "top-1", "top-1\n%"),
     ),

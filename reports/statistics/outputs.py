@@ -2,6 +2,8 @@
 
 What is kept of an output on a sample are the `OUTPUT_SUMS` of `sealbench.reports.schema.tables`. A NaN makes every
 metric that its sum enters NaN. Each metric is that of the output where it is worst.
+
+Shapes: `sums` are (samples, outputs, len(OUTPUT_SUMS)).
 """
 
 import math
@@ -12,7 +14,7 @@ from sealbench.reports.schema.tables import OUTPUT_SUMS
 
 
 def output_sums(found: np.ndarray, reference: np.ndarray) -> tuple[float, ...]:
-    """What is kept of one output on one sample, in the order of OUTPUT_SUMS.
+    """What is kept of one output on one sample, in the order of OUTPUT_SUMS; errors in units of the output.
 
     Args:
         found, reference: of one shape, any.
@@ -26,7 +28,7 @@ def output_sums(found: np.ndarray, reference: np.ndarray) -> tuple[float, ...]:
     with np.errstate(invalid="ignore", over="ignore"):
         error = np.abs(a - b)
         sums = (error.sum(), error.max(), error @ error, b @ b, a @ a, a @ b)
-    return (a.size, np.count_nonzero(~np.isfinite(a)), *map(float, sums), *_top1(found, reference))
+    return (a.size, int(np.count_nonzero(~np.isfinite(a))), *map(float, sums), *_top1(found, reference))
 
 
 def _top1(found: np.ndarray, reference: np.ndarray) -> tuple[int, int]:
@@ -44,22 +46,18 @@ def column(sums: np.ndarray, name: str) -> np.ndarray:
 
 
 def mean_errors(sums: np.ndarray) -> np.ndarray:
-    """Mean absolute error of each sample, (samples,), of the output whose error over all samples is largest.
-
-    Args:
-        sums: (samples, outputs, len(OUTPUT_SUMS)), in units of the output.
-    """
+    """Mean absolute error of each sample, (samples,), in units of the output where it is largest over all samples."""
     errors = column(sums, "error_abs") / column(sums, "values")
     return errors[:, _worst(-errors.mean(axis=0))]
 
 
 def largest_error(sums: np.ndarray) -> float:
-    """Largest absolute difference of all outputs of (samples, outputs, len(OUTPUT_SUMS)), in units of the output."""
+    """Largest absolute difference of all outputs, in units of the output."""
     return float(column(sums, "error_max").max())
 
 
 def snr_db(sums: np.ndarray) -> float:
-    """Smallest signal to noise ratio of the outputs of (samples, outputs, len(OUTPUT_SUMS)), in dB.
+    """Smallest signal to noise ratio of the outputs, in dB.
 
     Infinite where no value differs.
     """
@@ -70,7 +68,7 @@ def snr_db(sums: np.ndarray) -> float:
 
 
 def cosine(sums: np.ndarray) -> float:
-    """Smallest cosine between an output and the reference's, in [-1, 1], of (samples, outputs, len(OUTPUT_SUMS)).
+    """Smallest cosine between an output and the reference's, in [-1, 1].
 
     1 where no value differs, also where all are zero.
     """
@@ -83,11 +81,7 @@ def cosine(sums: np.ndarray) -> float:
 def top1_shares(sums: np.ndarray) -> np.ndarray:
     """Share of agreeing vectors of each sample, (samples,), of the output where it is smallest over all samples.
 
-    Args:
-        sums: (samples, outputs, len(OUTPUT_SUMS)).
-
-    Returns:
-        NaN where no output has vectors of more than one value.
+    NaN where no output has vectors of more than one value.
     """
     vectors = column(sums, "top1_vectors")
     compared = vectors[0] > 0
