@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from scipy import special
 
-from sealbench.bench.backends.runners import FileRunner, to_unit_range
+from sealbench.bench.backends.runners import FileRunner, in_process, to_unit_range
 from sealbench.bench.errors import RunnerError
 from sealbench.converters.families.watermark import get_variant
 from sealbench.datasets.images import read_image, resize
@@ -58,6 +58,7 @@ class VideoSealDetectorTFLite:
             tflite_model_path,
             threads=1 if num_threads is None else num_threads,
             nbits=variant.nbits if nbits is None else nbits,
+            open_file=in_process,
         )
         expected = (image_size, image_size) if isinstance(image_size, int) else image_size
         if expected is not None and tuple(expected) != self.image_size:

@@ -20,6 +20,10 @@ class RunnerError(BenchError):
     """A model cannot be loaded or run, or its input has another shape; the message names the file."""
 
 
+class WorkerError(RunnerError):
+    """A worker process reports an error, was killed, ended or hangs; the message names what it worked on, and how."""
+
+
 INPUT_ERRORS = (BenchError, ConverterError, DatasetError, ReportError)
 
 

@@ -250,7 +250,7 @@ def read_options(config: pytest.Config) -> Options:
     variants = _variants(config)
     names = _listed(config, "--precision") or DEFAULT_PRECISIONS
     precisions = tuple(get_precision(name) for name in (PRECISIONS if names == (ALL,) else names))
-    sizes = tuple(ImageSize.parse(text) for text in _listed(config, "--image-size"))
+    sizes = tuple(ImageSize.asked(text) for text in _listed(config, "--image-size"))
     options = Options(
         variants=variants,
         precisions=precisions,

@@ -53,7 +53,7 @@ def convert(options: argparse.Namespace) -> Path:
     """
     variant = get_variant(options.model_name)
     precision = get_precision(options.quantize)
-    size = ImageSize.parse(options.image_size or str(variant.image_size))
+    size = ImageSize.asked(options.image_size or str(variant.image_size))
     mode = "resize" if options.no_simple else "simple"
     check_image_size(variant, size, mode)
     rewrites = choose_rewrites(options.rewrite, variant)

@@ -43,7 +43,7 @@ HEAVY = {"torch", "litert_torch", "pandas", "scipy", "matplotlib", "skimage", "s
 # The modules of ours that load one of these. Only they are imported inside functions: where they are needed, so that
 # `--help`, the plugin and errors in options come at once.
 LATE = {
-    "bench": "tasks.bit_rows tasks.images tasks.score_rows tasks.tensor_rows timing.interim timing.reference",
+    "bench": "tasks.bit_rows tasks.images tasks.score_rows tasks.tensor_rows timing.interim",
     "converters": "checkpoints.checkpoint_file checkpoints.download checkpoints.loading checkpoints.uvq embedding "
     "export.calibration export.detector export.embedder export.embedder_check export.uvq "
     "families.module_model families.user_model families.uvq_model families.watermark_model models.build rewrites.apply",

@@ -19,11 +19,11 @@ from pathlib import Path
 import numpy as np
 
 from sealbench.bench.backends.registry import DEFAULT_BACKEND
+from sealbench.bench.backends.worker.session import WorkerSession, file_request
 from sealbench.bench.options import DEFAULT_THREADS
 from sealbench.bench.session.progress import duration_text
 from sealbench.bench.timing.interim import INTERIM_CONFIDENCE, measure_with_interim_analyses
-from sealbench.bench.timing.process import TimedProcess, file_request, timed_calls
-from sealbench.bench.timing.rounds import ROUNDS, LatencySample, plan_rounds, take_rounds
+from sealbench.bench.timing.rounds import ROUNDS, LatencySample, Timed, plan_rounds, take_rounds, timed_calls
 from sealbench.converters.command_line import require_at_least, writable_folder
 from sealbench.converters.export.precisions import PRECISIONS, get_precision
 from sealbench.converters.families import family_of
@@ -76,9 +76,10 @@ def compare(path: Path, threads: int, slowdown: float) -> Comparison:
             BASE: file_request(DEFAULT_BACKEND, path, threads),
             COMPARED: file_request(DEFAULT_BACKEND, path, threads, slowdown),
         }
-        processes = {name: stack.enter_context(TimedProcess(request)) for name, request in requests.items()}
-        plan = plan_rounds([process.warm_up().call_s for process in processes.values()], most=ROUNDS[0])
-        calls = timed_calls(processes, plan.settle_ms)
+        sessions = {name: stack.enter_context(WorkerSession(request)) for name, request in requests.items()}
+        models = {name: Timed(session, session.put_random()) for name, session in sessions.items()}
+        plan = plan_rounds([one.session.warm_up(one.picture).call_s for one in models.values()], most=ROUNDS[0])
+        calls = timed_calls(models, plan.settle_ms)
         samples = measure_with_interim_analyses(
             lambda done, rounds: take_rounds(calls, rounds, done),
             plan,

@@ -127,7 +127,7 @@ class Workshop:
             bit_agreement_pct=100 * bit_agreement(logits, reference),
             plain_agreement_pct=100 * bit_agreement(plain, plain_reference),
             logits_mae_rel_pct=logits_mae_rel_pct(logits, reference),
-            bit_accuracy_pct=100 * bit_accuracy(logits, self.images.messages) if trained else None,
+            bit_accuracy_pct=100 * bit_accuracy(logits, self.images.labels.messages) if trained else None,
             images=len(logits),
         )
 
@@ -269,7 +269,7 @@ def main(arguments: Sequence[str]) -> int:
     options = parse_arguments(arguments)
     variant = get_variant(options.variant)
     names = [get_precision(name).name for name in options.precision or PRECISIONS]
-    size = ImageSize.parse(options.image_size or str(variant.image_size))
+    size = ImageSize.asked(options.image_size or str(variant.image_size))
     check_image_size(variant, size, "simple")
     if options.out is not None:
         writable_folder(options.out.parent, "--out")

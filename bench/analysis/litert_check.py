@@ -19,9 +19,9 @@ import numpy as np
 
 from sealbench.bench.analysis.aa import find_file
 from sealbench.bench.backends.registry import DEFAULT_BACKEND
+from sealbench.bench.backends.worker.session import WorkerSession, file_request
 from sealbench.bench.errors import RunnerError
 from sealbench.bench.options import DEFAULT_THREADS
-from sealbench.bench.timing.process import TimedProcess, file_request
 from sealbench.bench.timing.rounds import SETTLE_MS
 from sealbench.converters.command_line import require_at_least
 from sealbench.converters.export.precisions import PRECISIONS
@@ -44,9 +44,10 @@ class Round:
 
 def our_median_ms(path: Path, threads: int, calls: int) -> float:
     """Median of so many timed calls in a fresh process, warmed up and settled."""
-    with TimedProcess(file_request(DEFAULT_BACKEND, path, threads)) as process:
-        process.warm_up()
-        return median(process.time_call(SETTLE_MS).latency_ms for _ in range(calls))
+    with WorkerSession(file_request(DEFAULT_BACKEND, path, threads)) as session:
+        picture = session.put_random()
+        session.warm_up(picture)
+        return median(session.time_call(picture, SETTLE_MS).latency_ms for _ in range(calls))
 
 
 def tools_median_ms(path: Path, threads: int, calls: int) -> float:

@@ -1,6 +1,8 @@
 """The installed backends, from the entry points `sealbench.backends`."""
 
-from sealbench.bench.backends.protocol import Backend
+from collections.abc import Callable
+
+from sealbench.bench.backends.protocol import Backend, Session
 from sealbench.converters.registry import Registry
 
 GROUP = "sealbench.backends"
@@ -23,3 +25,20 @@ def backend_of(name: str) -> Backend:
         RegistryError: no installed package provides it, or it cannot be loaded.
     """
     return _BACKENDS.get(name)
+
+
+def file_loader(backend: str, path: str, threads: int) -> Callable[[], Session]:
+    """What loads a file; the backend's engine is imported by this call, not by that.
+
+    Args:
+        backend: name of an installed one.
+        path: of the file.
+        threads: at least 1.
+
+    Raises:
+        RegistryError: no installed package provides the backend, or it cannot be loaded.
+        RunnerError: its engine is not installed. What is returned raises it as `Backend.open` does.
+    """
+    found = backend_of(backend)
+    found.load_engine()
+    return lambda: found.open(path, threads)

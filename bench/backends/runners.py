@@ -3,14 +3,15 @@
 A runner only runs: it neither judges nor times. This module imports no torch, no LiteRT and no TensorFlow.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from sealbench.bench.backends.protocol import TensorSpec
+from sealbench.bench.backends.protocol import Session, TensorSpec
 from sealbench.bench.backends.registry import DEFAULT_BACKEND, REFERENCE_BACKEND, backend_of
+from sealbench.bench.backends.worker.session import WorkerSession, file_request
 from sealbench.bench.errors import RunnerError
 
 
@@ -49,6 +50,20 @@ def to_unit_range(image: np.ndarray) -> np.ndarray:
     return np.divide(image, np.float32(255), dtype=np.float32)
 
 
+OpenFile = Callable[[str, Path, int], Session]
+"""Opens a file: the backend's name, the path and the number of threads."""
+
+
+def in_worker(backend: str, path: Path, threads: int) -> Session:
+    """Open a file in a process of its own, as all that is measured is; see `WorkerSession`."""
+    return WorkerSession(file_request(backend, path, threads))
+
+
+def in_process(backend: str, path: Path, threads: int) -> Session:
+    """Open a file in this process, as an application does that trusts its own file; see `Backend.open`."""
+    return backend_of(backend).open(path, threads)
+
+
 class FileRunner:
     """A detector's file on a backend.
 
@@ -57,6 +72,7 @@ class FileRunner:
         threads: at least 1.
         nbits: what is expected, or None to take what the file has.
         backend: name of an installed one.
+        open_file: `in_worker` or `in_process`.
 
     Raises:
         RegistryError: there is no such backend.
@@ -64,11 +80,18 @@ class FileRunner:
             not installed.
     """
 
-    def __init__(self, path: str | Path, threads: int, nbits: int | None = None, backend: str = DEFAULT_BACKEND):
-        self._session = backend_of(backend).open(path, threads)
+    def __init__(
+        self,
+        path: str | Path,
+        threads: int,
+        nbits: int | None = None,
+        backend: str = DEFAULT_BACKEND,
+        open_file: OpenFile = in_worker,
+    ):
+        self._session = open_file(backend, Path(path), threads)
         self.backend = backend
         self.threads = threads
-        height, width, self.nbits = _read_signature(Path(path), self._session.inputs, self._session.outputs, nbits)
+        height, width, self.nbits = read_signature(Path(path), self._session.inputs, self._session.outputs, nbits)
         self.input_size = (height, width)
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
@@ -122,10 +145,19 @@ def _check_image(image: np.ndarray, size: tuple[int, int]) -> None:
         )
 
 
-def _read_signature(
+def read_signature(
     path: Path, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], nbits: int | None
 ) -> tuple[int, int, int]:
-    """Height, width and bits of a model with the expected signature; RunnerError for any other."""
+    """Height, width and bits of a detector's file.
+
+    Args:
+        path: for messages.
+        inputs, outputs: what it takes and gives.
+        nbits: bits that are expected, or None for any.
+
+    Raises:
+        RunnerError: it takes or gives something else than a detector's file does.
+    """
     shapes = [tensor.shape for tensor in (*inputs, *outputs)]
     floats = all(tensor.dtype == "float32" for tensor in (*inputs, *outputs))
     if len(inputs) == len(outputs) == 1 and floats:

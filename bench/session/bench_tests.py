@@ -1,14 +1,23 @@
 """What a test of the bench says of itself to the plugin: its target, its images, and what it will measure."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pytest
 
+from sealbench.bench.backends.registry import DEFAULT_BACKEND
 from sealbench.bench.options import Options
+from sealbench.bench.session.context import Shown
 from sealbench.bench.session.progress import Step
 from sealbench.bench.session.recorder import NO_DATASET
 from sealbench.bench.session.resume import PlannedTest
 from sealbench.bench.session.suite_modules import suite_name, suite_of
 from sealbench.bench.targets import Target, dataset_name
+from sealbench.datasets.attacks import jpeg_qualities
 from sealbench.reports.schema.records import NO_ATTACK, Expectation
+
+DATASETS = ("dataset", "plain_dataset", "jpeg_dataset")
+"""Names under which a test takes its pictures, see `sealbench.bench.matrix.datasets_of`."""
 
 
 def target_of(item: pytest.Item) -> Target:
@@ -39,8 +48,7 @@ def expectations_of(item: pytest.Item) -> list[Expectation]:
 def dataset_of(item: pytest.Item) -> str:
     """The name of the images that a test measures on; empty for a property of the file."""
     parameters = item.callspec.params  # type: ignore[attr-defined]
-    names = ("dataset", "plain_dataset", "jpeg_dataset")
-    dataset = next((parameters[name] for name in names if name in parameters), None)
+    dataset = next((parameters[name] for name in DATASETS if name in parameters), None)
     return NO_DATASET if dataset is None else dataset_name(dataset)
 
 
@@ -48,6 +56,21 @@ def attack_of(item: pytest.Item) -> str:
     """What is done to the images that a test measures on."""
     attack: str = item.callspec.params.get("attack", NO_ATTACK)  # type: ignore[attr-defined]
     return attack
+
+
+def shown_of(item: pytest.Item, attacks: Sequence[str]) -> list[Shown]:
+    """Pictures that a test needs outputs for; `attacks` are those of the run."""
+    parameters = item.callspec.params  # type: ignore[attr-defined]
+    found = [
+        (parameters[name], tuple(jpeg_qualities(attacks)) if name == "jpeg_dataset" else (attack_of(item),))
+        for name in DATASETS
+        if name in parameters
+    ]
+    target = target_of(item)
+    targets = [target]
+    if "second_target" in parameters:
+        targets.append(replace(target, backend=DEFAULT_BACKEND))
+    return [Shown(target, dataset, attack) for dataset, shown in found for attack in shown for target in targets]
 
 
 def planned_test(item: pytest.Item) -> PlannedTest:

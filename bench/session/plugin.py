@@ -27,12 +27,14 @@ from sealbench.bench.matrix import (
 from sealbench.bench.options import add_options, read_options
 from sealbench.bench.session.baseline import conclude
 from sealbench.bench.session.bench_tests import (
+    DATASETS,
     attack_of,
     dataset_of,
     expectations_of,
     has_matrix,
     is_bench,
     planned_test,
+    shown_of,
     step_of,
     target_of,
 )
@@ -44,7 +46,7 @@ from sealbench.bench.session.start import open_run
 from sealbench.bench.session.state import BenchRun
 from sealbench.bench.session.step_summary import append_step_summary
 from sealbench.bench.session.suite_modules import FOLDER, ONE_PROCESS, PACKAGE, suite_modules, suite_name, suite_of
-from sealbench.bench.session.workbench import GroupBench
+from sealbench.bench.session.workbench import GroupBench, Workbench
 from sealbench.bench.targets import Target, dataset_name, short_name
 from sealbench.bench.tasks.registry import task_of
 from sealbench.datasets.attacks import attack_seed
@@ -138,7 +140,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         ids = [f"{t}-{dataset_name(dataset)}-{attack}" for t, dataset, attack in attacked]
         metafunc.parametrize((name, "dataset", "attack"), attacked, ids=ids)
         return
-    for images in ("dataset", "plain_dataset", "jpeg_dataset"):
+    for images in DATASETS:
         if images in metafunc.fixturenames:  # the datasets of one target need not be those of another
             pairs = [(t, dataset) for t in chosen for dataset in datasets_of(state.options, t, images)]
             ids = [f"{t}-{dataset_name(dataset)}" for t, dataset in pairs]
@@ -151,8 +153,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Sort the bench group by group and, within one, suite by suite; other tests keep their places.
 
-    The suite of attacks is sorted attack by attack, so that attacked images are made once, and an interrupted run has
-    measured an attack completely or not at all; what is measured over several attacks comes last.
+    The suite of attacks is sorted attack by attack; what is measured over several attacks comes last.
 
     A test with nothing to measure (the conversion of a file that was given, plain images where all are watermarked)
     is deselected: pytest would make a skipped test of its empty matrix.
@@ -164,10 +165,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     state = config.stash[STATE]
     groups = list(dict.fromkeys(target.group for target in state.targets))
 
-    attacks = (*state.options.attacks, NO_ATTACK)
+    order = (*state.options.attacks, NO_ATTACK)
 
     def place(item: pytest.Item) -> tuple[int, int, str, int]:
-        group, attack = groups.index(target_of(item).group), attacks.index(attack_of(item))
+        group, attack = groups.index(target_of(item).group), order.index(attack_of(item))
         return group, suite_of(item).order, suite_name(item), attack
 
     bench = sorted((item for item in items if is_bench(item)), key=place)
@@ -186,6 +187,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     ends = last_of_each(str(place(item)[:3]) for item in bench)
     state.milestones = {bench[index].nodeid for index in ends}
     state.ends = set({target_of(item).case: item.nodeid for item in bench}.values())
+    attacks = state.options.attacks
+    state.shown = tuple(dict.fromkeys(one for item in bench for one in shown_of(item, attacks)))
     state.progress = Progress([step_of(item, state.options) for item in bench])
 
 
@@ -213,11 +216,17 @@ def pytest_xdist_node_collection_finished(node: Any, ids: Sequence[str]) -> None
         raise pytest.UsageError(ONE_PROCESS)
 
 
+@pytest.fixture(scope="session")
+def workbench(request: pytest.FixtureRequest) -> Workbench:
+    """What all tests share; see `sealbench.bench.session.pictures` for the one pass over the pictures."""
+    context = request.config.stash[STATE].context
+    assert context is not None
+    return Workbench(context)
+
+
 @pytest.fixture
-def group(request: pytest.FixtureRequest) -> GroupBench:
+def group(request: pytest.FixtureRequest, workbench: Workbench) -> GroupBench:
     """What the targets of this test's group share."""
-    workbench = request.config.stash[STATE].workbench
-    assert workbench is not None
     return workbench.group(target_of(request.node).group)
 
 

@@ -4,11 +4,11 @@ import os
 
 from sealbench.bench.backends.registry import REFERENCE_BACKEND
 from sealbench.bench.session.baseline import check_baseline
+from sealbench.bench.session.context import RunContext
 from sealbench.bench.session.environment import describe_environment
 from sealbench.bench.session.fingerprints import preprocessing_fingerprint, recipe_fingerprint
 from sealbench.bench.session.resume import commits, resume
 from sealbench.bench.session.state import BenchRun
-from sealbench.bench.session.workbench import Workbench
 from sealbench.bench.targets import dataset_name
 from sealbench.bench.tasks.registry import task_of
 from sealbench.converters.checkpoints.file_hashes import remembered_sha256
@@ -20,10 +20,10 @@ from sealbench.reports.run.directory import RunDirectory
 
 
 def open_run(state: BenchRun) -> None:
-    """Check all inputs, and open the run directory and the workbench, before the first measurement.
+    """Check all inputs, and open the run directory, before the first measurement.
 
     Args:
-        state: options, targets, gates and planned tests are there; the run and the workbench are set.
+        state: options, targets, gates and planned tests are there; the run and the context are set.
 
     Raises:
         OptionError, ConverterError, DatasetError, ReportError: an input is wrong; the message says which.
@@ -78,14 +78,15 @@ def open_run(state: BenchRun) -> None:
     state.run.write_plan(state.expectations)
     state.run.write_environment(environment)
     state.run.write_images((*image, picture) for image, picture in pictures.items())
-    state.workbench = Workbench(
-        state.targets,
-        options.samples,
-        state.run,
-        store,
-        options.artifact,
-        resumed,
-        options.rate,
-        state.gates,
-        options.attacks,
+    state.context = RunContext(
+        targets=state.targets,
+        shown=state.shown,
+        samples=options.samples,
+        run=state.run,
+        store=store,
+        artifact=options.artifact,
+        resumed=resumed,
+        rate=options.rate,
+        gates=state.gates,
+        attacks=options.attacks,
     )

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from sealbench.bench.options import Options
 from sealbench.bench.session.console import RunConsole
+from sealbench.bench.session.context import RunContext, Shown
 from sealbench.bench.session.progress import Progress
 from sealbench.bench.session.resume import PlannedTest, can_resume
-from sealbench.bench.session.workbench import Workbench
 from sealbench.bench.targets import Target
 from sealbench.reports.gates.judge import Gate
 from sealbench.reports.run.directory import RunDirectory
@@ -26,9 +26,10 @@ class BenchRun:
         suites: names of the suite modules by their files.
         gates: what is judged; empty with --no-gate.
         run: the open run directory, once there is something to measure.
-        workbench: what the suites share.
+        context: what the groups share, once there is something to measure.
         started: clock reading at the start, in seconds.
         planned: every test of the bench with what it will record, the finished ones of a resumed run too.
+        shown: pictures that the tests that are left need outputs for.
         progress: how far it is.
         milestones: tests after which the progress is printed: the last of each suite of a group.
         ends: tests after which nothing more is measured of a file.
@@ -41,9 +42,10 @@ class BenchRun:
     suites: Mapping[Path, str]
     gates: Sequence[Gate] = ()
     run: RunDirectory | None = None
-    workbench: Workbench | None = None
+    context: RunContext | None = None
     started: float = field(default_factory=time.perf_counter)
     planned: list[PlannedTest] = field(default_factory=list)
+    shown: tuple[Shown, ...] = ()
     progress: Progress = field(default_factory=Progress)
     milestones: set[str] = field(default_factory=set)
     ends: set[str] = field(default_factory=set)

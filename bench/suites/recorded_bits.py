@@ -7,7 +7,7 @@ the messages and the pictures that the images were cut from.
 import numpy as np
 
 from sealbench.bench.session.recorder import Recorder
-from sealbench.bench.tasks.image_set import ImageSet
+from sealbench.bench.tasks.image_set import ImageLabels
 from sealbench.reports.statistics import bits as metrics
 from sealbench.reports.statistics import flips
 from sealbench.reports.statistics.intervals import clustered_mean_interval
@@ -16,7 +16,7 @@ ACCURACY_METRICS = ("bit_accuracy", "word_accuracy", "log10_pvalue", "tpr_at_fpr
 FLIP_METRICS = ("negative_flips", "positive_flips", "mcnemar_pvalue", "bit_accuracy_ratio_pct")
 
 
-def record_accuracy(record: Recorder, logits: np.ndarray, images: ImageSet) -> None:
+def record_accuracy(record: Recorder, logits: np.ndarray, images: ImageLabels) -> None:
     """Record ACCURACY_METRICS: right bits and whole messages, and the decisions that follow from the bits alone."""
     right = metrics.correct_bits(logits, images.messages)  # (n, nbits)
     _record_mean(record, "bit_accuracy", right.mean(axis=1), images)
@@ -25,18 +25,18 @@ def record_accuracy(record: Recorder, logits: np.ndarray, images: ImageSet) -> N
     _record_mean(record, "tpr_at_fpr_1e-6", metrics.accepted(logits, images.messages, 1e-6), images)
 
 
-def record_delta(record: Recorder, logits: np.ndarray, reference: np.ndarray, images: ImageSet) -> None:
+def record_delta(record: Recorder, logits: np.ndarray, reference: np.ndarray, images: ImageLabels) -> None:
     """Record `bit_accuracy_delta`: what the conversion costs in percentage points, paired by image and bit."""
     right, reference_right = (metrics.correct_bits(one, images.messages).mean(axis=1) for one in (logits, reference))
     _record_mean(record, "bit_accuracy_delta", 100 * (right - reference_right), images)
 
 
-def record_agreement(record: Recorder, logits: np.ndarray, reference: np.ndarray, images: ImageSet) -> None:
+def record_agreement(record: Recorder, logits: np.ndarray, reference: np.ndarray, images: ImageLabels) -> None:
     """Record `bit_agreement`: bits decided as PyTorch decides them, right or wrong."""
     _record_mean(record, "bit_agreement", metrics.agreeing_bits(logits, reference).mean(axis=1), images)
 
 
-def record_flips(record: Recorder, logits: np.ndarray, reference: np.ndarray, images: ImageSet) -> None:
+def record_flips(record: Recorder, logits: np.ndarray, reference: np.ndarray, images: ImageLabels) -> None:
     """Record FLIP_METRICS: negative and positive flips, and whether that is more than chance or than a percent."""
     n = len(images.ids)
     negative = int(flips.negative_flips(logits, reference, images.messages).sum())
@@ -48,6 +48,6 @@ def record_flips(record: Recorder, logits: np.ndarray, reference: np.ndarray, im
     record("bit_accuracy_ratio_pct", ratio, n, interval)
 
 
-def _record_mean(record: Recorder, metric: str, values: np.ndarray, images: ImageSet) -> None:
+def _record_mean(record: Recorder, metric: str, values: np.ndarray, images: ImageLabels) -> None:
     """Record the mean of values (n,) of the images."""
     record(metric, values.mean(), len(images.ids), clustered_mean_interval(values, images.sources))

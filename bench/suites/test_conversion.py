@@ -13,7 +13,7 @@ pytestmark = pytest.mark.suite(order=10)
 def test_conversion(conversion_target: Target, group: GroupBench, record: Recorder) -> None:
     """A conversion that fails is a row as well; the run continues."""
     try:
-        artifact = group.convert(conversion_target)
+        artifact = group.files.convert(conversion_target)
     except Exception:
         record("converted", 0, n=1)
         raise

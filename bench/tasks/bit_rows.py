@@ -5,14 +5,16 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from sealbench.bench.tasks.image_set import ImageSet, Outputs
-from sealbench.reports.schema.records import Case
+from sealbench.bench.tasks.image_set import ImageLabels, Outputs
+from sealbench.reports.schema.records import NO_ATTACK, Case
 from sealbench.reports.schema.tables import CONFIDENCE_BIT, PLAIN_SUFFIX, SAMPLE_CASE_COLUMNS
 
 
-def bit_rows(case: Case, images: ImageSet, outputs: Outputs, reference: Outputs) -> list[tuple[object, ...]]:
+def bit_rows(
+    case: Case, images: ImageLabels, attack: str, outputs: Outputs, reference: Outputs
+) -> list[tuple[object, ...]]:
     """Rows of bits.csv: watermarked images with their message, then plain ones, which have none."""
-    head = (case.variant, case.precision, case.backend, images.attack)
+    head = (case.variant, case.precision, case.backend, attack)
     rows: list[tuple[object, ...]] = []
 
     def add(suffix: str, messages: np.ndarray | None, logits: np.ndarray, reference_logits: np.ndarray) -> None:
@@ -28,23 +30,25 @@ def bit_rows(case: Case, images: ImageSet, outputs: Outputs, reference: Outputs)
     return rows
 
 
-def recorded_outputs(bits: pd.DataFrame, case: Case, images: ImageSet) -> Outputs | None:
+def recorded_outputs(bits: pd.DataFrame, case: Case, images: ImageLabels, attack: str) -> Outputs | None:
     """The outputs that an interrupted run has recorded of a case, to the last digit.
 
     Args:
         bits: what `sealbench.reports.run.samples.load_samples` returns for BITS.
         case: of the target.
-        images: the image set that it was run on, attacked or not.
+        images: that it was run on.
+        attack: what had been done to them.
 
     Returns:
         The outputs, or None if they are not all there.
     """
-    mine = bits[bits["attack"] == images.attack]
+    mine = bits[bits["attack"] == attack]
     for column in SAMPLE_CASE_COLUMNS:
         mine = mine[mine[column] == getattr(case, column)]
     channels = 1 + images.messages.shape[1]
     found = []
-    for suffix in ("",) if images.plain is None else ("", PLAIN_SUFFIX):
+    came_plain = attack == NO_ATTACK and len(images.psnr_db) > 0
+    for suffix in ("", PLAIN_SUFFIX) if came_plain else ("",):
         samples = _names(images, suffix)
         rows = mine[mine["sample"].isin(samples)]
         if list(rows["sample"]) != [sample for sample in samples for _ in range(channels)]:
@@ -53,6 +57,6 @@ def recorded_outputs(bits: pd.DataFrame, case: Case, images: ImageSet) -> Output
     return Outputs(found[0], found[1] if len(found) > 1 else None)
 
 
-def _names(images: ImageSet, suffix: str) -> Sequence[str]:
+def _names(images: ImageLabels, suffix: str) -> Sequence[str]:
     """The column `sample` of an image set, one name an image."""
     return [f"{images.name}/{name}{suffix}" for name in images.ids]

@@ -16,22 +16,37 @@ from sealbench.reports.schema.tables import SCORE_SUMS
 
 
 @dataclass(frozen=True, eq=False)
-class FrameSet:
-    """Frames of one dataset, as a model's file takes them.
+class FrameLabels:
+    """What is known of the frames of a dataset beside their pixels.
 
     Attributes:
         name: the dataset, as in the column `dataset` of every table.
         ids: name of each frame, (n,).
         sources: the picture or video that each frame is of, (n,); frames of one source are one cluster.
         attacks: the step of distortion of each frame, (n,).
-        arrays: what the file takes of a frame by its number; made when it is asked for, as float32 frames are large.
     """
 
     name: str
     ids: tuple[str, ...]
     sources: tuple[str, ...]
     attacks: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class FrameSet:
+    """Frames of one dataset, as a model's file takes them.
+
+    Attributes:
+        labels: what is known of them.
+        arrays: what the file takes of a frame by its number; made when it is asked for, as float32 frames are large.
+    """
+
+    labels: FrameLabels
     arrays: Callable[[int], tuple[np.ndarray, ...]]
+
+    def __len__(self) -> int:
+        """How many frames a model is shown."""
+        return len(self.labels.ids)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,13 +56,11 @@ class Outputs:
     Attributes:
         scores, reference_scores: (n,) float64; NaN for features.
         sums: (n, 6) float64, the columns `SCORE_SUMS` over the values of each frame's output.
-        raw: the outputs themselves, of PyTorch alone; None where an earlier run recorded them.
     """
 
     scores: np.ndarray
     reference_scores: np.ndarray
     sums: np.ndarray
-    raw: Sequence[np.ndarray] | None
 
     def column(self, name: str) -> np.ndarray:
         """One of `SCORE_SUMS`, (n,)."""
@@ -92,19 +105,19 @@ def frame_set(
             kept[index] = made
         return made
 
-    return FrameSet(
+    labels = FrameLabels(
         name=dataset_name(dataset),
         ids=tuple(sample.id for sample in samples),
         sources=tuple(sample.source for sample in samples),
         attacks=tuple(sample.attack for sample in samples),
-        arrays=arrays,
     )
+    return FrameSet(labels, arrays)
 
 
-def compare(found: Sequence[np.ndarray], reference: Sequence[np.ndarray], keep: bool = False) -> Outputs:
-    """Compare the outputs of each frame, of any shape, with PyTorch's; `keep` keeps the outputs as well."""
+def compare(found: Sequence[np.ndarray], reference: Sequence[np.ndarray]) -> Outputs:
+    """Compare the outputs of each frame, of any shape, with PyTorch's."""
     sums = np.array([_sums(a, b) for a, b in zip(found, reference, strict=True)])
-    return Outputs(_scores(found), _scores(reference), sums, reference if keep else None)
+    return Outputs(_scores(found), _scores(reference), sums)
 
 
 def _scores(outputs: Sequence[np.ndarray]) -> np.ndarray:

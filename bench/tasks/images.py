@@ -1,6 +1,6 @@
 """The images of a run: read or generated, watermarked once, attacked, and brought to the detector's input once."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from sealbench.bench.backends.runners import to_unit_range
 from sealbench.bench.targets import Group, dataset_name
-from sealbench.bench.tasks.image_set import MESSAGE_SEED, ImageSet
+from sealbench.bench.tasks.image_set import MESSAGE_SEED, ImageLabels, ImageSet
 from sealbench.converters.embedding import embed_pictures
 from sealbench.converters.families.watermark import as_variant
 from sealbench.datasets.attacks import apply_attack, attack_seed
@@ -39,7 +39,9 @@ def read_samples(dataset: str, group: Group, count: int) -> list[Sample]:
     return samples
 
 
-def prepare(dataset: str, samples: list[Sample], group: Group, watermarker: Callable[[], Any]) -> ImageSet:
+def prepare(
+    dataset: str, samples: Sequence[Sample], group: Group, watermarker: Callable[[], Any], first: int = 0
+) -> ImageSet:
     """Watermark what is not watermarked yet and bring everything to the detector's input size.
 
     Watermarked images are rounded to 8 bits, as a file would hold them, before they are resized.
@@ -49,26 +51,24 @@ def prepare(dataset: str, samples: list[Sample], group: Group, watermarker: Call
         samples: its images, at least one.
         group: whose detector takes them.
         watermarker: makes the `Watermarker`; called only where there is something to watermark.
+        first: number of the first of them in the dataset, which says which messages they carry.
     """
     originals = [sample.image for sample in samples]
     if samples[0].watermarked:
         messages = np.stack([sample.message for sample in samples if sample.message is not None])
         marked, plain, psnr = originals, None, []
     else:
-        messages = random_messages(len(samples), as_variant(group.variant).nbits, MESSAGE_SEED)
+        messages = random_messages(first + len(samples), as_variant(group.variant).nbits, MESSAGE_SEED)[first:]
         marked, plain = embed_pictures(watermarker(), originals, messages), _inputs(originals, group)
         psnr = [psnr_db(image, original) for image, original in zip(marked, originals, strict=True)]
-    return ImageSet(
+    labels = ImageLabels(
         name=dataset_name(dataset),
         ids=tuple(sample.id for sample in samples),
         sources=tuple(sample.source for sample in samples),
         messages=messages,
-        pictures=tuple(marked),
-        attack=NO_ATTACK,
-        watermarked=_inputs(marked, group),
-        plain=plain,
         psnr_db=np.array(psnr),
     )
+    return ImageSet(labels, pictures=tuple(marked), attack=NO_ATTACK, watermarked=_inputs(marked, group), plain=plain)
 
 
 def attacked(images: ImageSet, attack: str, group: Group) -> ImageSet:
@@ -84,7 +84,7 @@ def attacked(images: ImageSet, attack: str, group: Group) -> ImageSet:
     """
     pictures = (
         apply_attack(picture, attack, attack_seed(name))
-        for name, picture in zip(images.ids, images.pictures, strict=True)
+        for name, picture in zip(images.labels.ids, images.pictures, strict=True)
     )
     return replace(images, attack=attack, watermarked=_inputs(pictures, group), plain=None)
 

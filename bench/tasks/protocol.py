@@ -3,21 +3,36 @@
 Imports no torch, no pandas and no scipy, and neither does an entry's module before there is something to measure.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from sealbench.bench.targets import Group, Target
+from sealbench.bench.backends.protocol import Session
+from sealbench.bench.targets import Group
 from sealbench.converters.cards.card import Card
 from sealbench.converters.families import Model
 from sealbench.datasets.sample import Sample
 from sealbench.reports.run.directory import RunDirectory
 from sealbench.reports.schema.records import Case
 
-Run = Callable[..., Any]
-"""A model that is ready to run: what it takes of one image, in order, to its output, or a tuple of several."""
+Arrays = tuple[np.ndarray, ...]
+"""What a model's file takes of one picture, or gives for it, in order."""
+
+
+class Inputs(Protocol):
+    """Pictures of one dataset, or a part of them, as a model's file takes them."""
+
+    @property
+    def labels(self) -> Any:
+        """What is known of them beside their pixels: a dataclass that `sealbench.bench.tasks.join` can join."""
+
+    def __len__(self) -> int:
+        """How many pictures a model is shown."""
+
+    def arrays(self, index: int) -> Arrays:
+        """What a file takes of one of them, from 0."""
 
 
 class Task(Protocol):
@@ -25,7 +40,8 @@ class Task(Protocol):
 
     A package adds one by an entry point of the group `sealbench.tasks`, whose name is the `task` of its cards.
 
-    `Inputs`, `Outputs` and `Samples` below are the task's own types; its suites know them, no one else reads them.
+    `Outputs` and `Samples` below are the task's own types, dataclasses that `sealbench.bench.tasks.join` can join; its
+    suites know them, no one else reads them.
     """
 
     @property
@@ -54,32 +70,29 @@ class Task(Protocol):
     def read(self, dataset: str, group: Group, count: int, rate: float) -> list[Sample]:
         """The images of a dataset, at most `count`; of a video `rate` frames a second. Raises DatasetError."""
 
-    def prepare(self, dataset: str, samples: list[Sample], group: Group, model: Model) -> Any:
-        """Inputs: the images as the files take them."""
+    def prepare(self, dataset: str, samples: Sequence[Sample], group: Group, model: Model, first: int) -> Inputs:
+        """A part of the images as the files take them; `first` is the number of its first image in the dataset."""
 
-    def attacked(self, inputs: Any, attack: str, group: Group) -> Any:
-        """Inputs: those of `prepare` after an attack; asked for only where `takes_attacks`."""
+    def attacked(self, inputs: Any, attack: str, group: Group) -> Inputs:
+        """Those of `prepare` after an attack; asked for only where `takes_attacks`."""
 
-    def reference(self, group: Group, model: Model, threads: int) -> Run:
-        """The PyTorch model."""
+    def reference(self, group: Group, model: Model, threads: int) -> Session:
+        """The PyTorch model; it takes and gives what a file does."""
 
-    def runner(self, path: Path, target: Target) -> Run:
-        """A file on the target's backend. Raises RunnerError."""
+    def check_signature(self, path: Path, session: Session, group: Group) -> None:
+        """Raise RunnerError where an opened file takes or gives something else than the group's files."""
 
-    def random_inputs(self, group: Group) -> tuple[np.ndarray, ...]:
-        """Values of one image, in the shapes that `runner` takes, for a latency, which does not depend on them."""
+    def random_inputs(self, group: Group) -> Arrays:
+        """Values of one image, in the shapes that a file takes, for a latency, which does not depend on them."""
 
-    def run(self, run: Run, inputs: Any, reference: Any | None) -> Any:
-        """Outputs of a model on inputs; `reference` are those of PyTorch, None for PyTorch itself."""
+    def outputs(self, inputs: Any, found: Sequence[Arrays], reference: Sequence[Arrays]) -> Any:
+        """Outputs: what is kept of what a model gave for each input, and PyTorch for the same."""
 
-    def comparable(self, outputs: Any, make_run: Callable[[], Run], inputs: Any) -> Any:
-        """The reference's Outputs with all that `run` needs of them, run again where an earlier run kept less."""
-
-    def append(self, run: RunDirectory, case: Case, inputs: Any, outputs: Any, reference: Any) -> None:
+    def append(self, run: RunDirectory, case: Case, labels: Any, attack: str, outputs: Any, reference: Any) -> None:
         """Write the raw results to the run's samples."""
 
     def load(self, run_dir: Path) -> Any:
         """Samples: the raw results of an earlier run, a `pandas.DataFrame`."""
 
-    def recorded(self, samples: Any, case: Case, inputs: Any) -> Any | None:
+    def recorded(self, samples: Any, case: Case, labels: Any, attack: str) -> Any | None:
         """Outputs that `load` found, to the last digit; None if they are not all there."""

@@ -1,6 +1,6 @@
 """Quality scores: distorted frames, and how far a file's scores or features are from PyTorch's."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,9 +9,9 @@ import numpy as np
 
 from sealbench.bench.backends.protocol import Session
 from sealbench.bench.backends.registry import REFERENCE_BACKEND, backend_of
-from sealbench.bench.targets import Group, Target
-from sealbench.bench.tasks.frame_set import FrameSet, Outputs, compare, frame_set, read_frames
-from sealbench.bench.tasks.protocol import Run
+from sealbench.bench.targets import Group
+from sealbench.bench.tasks.frame_set import FrameLabels, FrameSet, Outputs, compare, frame_set, read_frames
+from sealbench.bench.tasks.protocol import Arrays
 from sealbench.converters.cards.card import Card
 from sealbench.converters.families import Model
 from sealbench.converters.families.quality import as_quality, frame_size, input_shapes
@@ -54,7 +54,7 @@ class QualityTask:
         """Frames of 1920 x 1080."""
         return read_frames(dataset, frame_size(), count, rate)
 
-    def prepare(self, dataset: str, samples: list[Sample], group: Group, model: Model) -> FrameSet:
+    def prepare(self, dataset: str, samples: Sequence[Sample], group: Group, model: Model, first: int) -> FrameSet:
         """The frames, and what a file takes of each when it is asked for."""
         from sealbench.converters.families.uvq_model import UvqModel
 
@@ -65,40 +65,33 @@ class QualityTask:
         """Never asked for: the frames are distorted already."""
         raise NotImplementedError
 
-    def reference(self, group: Group, model: Model, threads: int) -> Run:
+    def reference(self, group: Group, model: Model, threads: int) -> Session:
         """The network with the pixels last, as its file has them."""
         from sealbench.converters.export.uvq import file_module
         from sealbench.converters.families.uvq_model import UvqModel
 
         assert isinstance(model, UvqModel)
-        return _first_output(backend_of(REFERENCE_BACKEND).open(file_module(model.network), threads))
+        return backend_of(REFERENCE_BACKEND).open(file_module(model.network), threads)
 
-    def runner(self, path: Path, target: Target) -> Run:
+    def check_signature(self, path: Path, session: Session, group: Group) -> None:
         """Any file: what it takes and gives was checked when it was made or handed in."""
-        return _first_output(backend_of(target.backend).open(path, target.threads))
 
     def random_inputs(self, group: Group) -> tuple[np.ndarray, ...]:
         """Tensors of the file's shapes."""
         rng = np.random.default_rng(0)
         return tuple(rng.random(shape, dtype=np.float32) for shape in input_shapes(as_quality(group.variant)))
 
-    def run(self, run: Run, inputs: FrameSet, reference: Outputs | None) -> Outputs:
-        """Runs frame by frame, and keeps of each what the metrics need."""
-        found = [run(*inputs.arrays(index)) for index in range(len(inputs.ids))]
-        if reference is None:
-            return compare(found, found, keep=True)
-        assert reference.raw is not None
-        return compare(found, reference.raw)
+    def outputs(self, inputs: FrameSet, found: Sequence[Arrays], reference: Sequence[Arrays]) -> Outputs:
+        """Of each frame what the metrics need."""
+        return compare([output for output, *_ in found], [output for output, *_ in reference])
 
-    def comparable(self, outputs: Outputs, make_run: Callable[[], Run], inputs: FrameSet) -> Outputs:
-        """Features of a frame are too many to be recorded: they are computed again."""
-        return outputs if outputs.raw is not None else self.run(make_run(), inputs, None)
-
-    def append(self, run: RunDirectory, case: Case, inputs: FrameSet, outputs: Outputs, reference: Outputs) -> None:
+    def append(
+        self, run: RunDirectory, case: Case, labels: FrameLabels, attack: str, outputs: Outputs, reference: Outputs
+    ) -> None:
         """Rows of samples/scores.csv."""
         from sealbench.bench.tasks.score_rows import score_rows
 
-        run.append_rows(SCORES, score_rows(case, inputs, outputs))
+        run.append_rows(SCORES, score_rows(case, labels, outputs))
 
     def load(self, run_dir: Path) -> Any:
         """See `sealbench.reports.run.samples.load_samples` of SCORES."""
@@ -106,15 +99,11 @@ class QualityTask:
 
         return load_samples(run_dir, SCORES)
 
-    def recorded(self, samples: Any, case: Case, inputs: FrameSet) -> Outputs | None:
+    def recorded(self, samples: Any, case: Case, labels: FrameLabels, attack: str) -> Outputs | None:
         """See `sealbench.bench.tasks.score_rows.recorded_outputs`."""
         from sealbench.bench.tasks.score_rows import recorded_outputs
 
-        return recorded_outputs(samples, case, inputs)
-
-
-def _first_output(session: Session) -> Run:
-    return lambda *arrays: session(*arrays)[0]
+        return recorded_outputs(samples, case, labels)
 
 
 TASK = QualityTask()

@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 
-from sealbench.bench.tasks.frame_set import FrameSet, Outputs
+from sealbench.bench.tasks.frame_set import FrameLabels, Outputs
 from sealbench.reports.schema.records import Case
 from sealbench.reports.schema.tables import SAMPLE_CASE_COLUMNS, SCORE_SUMS
 
 
-def score_rows(case: Case, frames: FrameSet, outputs: Outputs) -> list[tuple[object, ...]]:
+def score_rows(case: Case, frames: FrameLabels, outputs: Outputs) -> list[tuple[object, ...]]:
     """Rows of samples/scores.csv, one a frame."""
     head = (case.variant, case.precision, case.backend)
     return [
@@ -24,11 +24,11 @@ def score_rows(case: Case, frames: FrameSet, outputs: Outputs) -> list[tuple[obj
     ]
 
 
-def recorded_outputs(samples: pd.DataFrame, case: Case, frames: FrameSet) -> Outputs | None:
+def recorded_outputs(samples: pd.DataFrame, case: Case, frames: FrameLabels) -> Outputs | None:
     """The outputs that an interrupted run has recorded of a case, to the last digit, or None if not all are there.
 
     Args:
-        samples: what `sealbench.reports.run.reader.load_samples` gives of SCORES.
+        samples: what `sealbench.reports.run.samples.load_samples` gives of SCORES.
         case: of the target.
         frames: that it was run on.
     """
@@ -40,4 +40,4 @@ def recorded_outputs(samples: pd.DataFrame, case: Case, frames: FrameSet) -> Out
     if list(mine["sample"]) != names:
         return None
     scores, reference = (mine[name].to_numpy(np.float64) for name in ("score", "reference_score"))
-    return Outputs(scores, reference, mine[list(SCORE_SUMS)].to_numpy(np.float64), None)
+    return Outputs(scores, reference, mine[list(SCORE_SUMS)].to_numpy(np.float64))

@@ -1,16 +1,17 @@
 """Any model: how far each of its outputs is from the reference's. It knows nothing of what they mean."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sealbench.bench.backends.registry import backend_of
+from sealbench.bench.backends.protocol import Session
+from sealbench.bench.backends.registry import REFERENCE_BACKEND, backend_of
 from sealbench.bench.backends.runners import to_unit_range
-from sealbench.bench.targets import Group, Target, dataset_name
-from sealbench.bench.tasks.protocol import Run
+from sealbench.bench.targets import Group, dataset_name
+from sealbench.bench.tasks.protocol import Arrays
 from sealbench.converters.cards.card import Card
 from sealbench.converters.cards.module import ModuleCard
 from sealbench.converters.families import Model, family_of
@@ -30,21 +31,39 @@ _CHANNELS = 3
 
 
 @dataclass(frozen=True, eq=False)
-class InputSet:
-    """The inputs of one dataset.
+class InputLabels:
+    """What is known of the inputs of a dataset beside their values.
 
     Attributes:
         name: the dataset, as in the column `dataset` of every table.
-        samples: what the model takes, one by one.
+        ids: name of each input, (n,).
+        sources: what each input is of, (n,); inputs of one source are one cluster.
     """
 
     name: str
+    ids: tuple[str, ...]
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class InputSet:
+    """Inputs of one dataset, as a model takes them.
+
+    Attributes:
+        labels: what is known of them.
+        samples: the inputs, (n,).
+    """
+
+    labels: InputLabels
     samples: tuple[ArraySample, ...]
 
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """What each sample is of."""
-        return tuple(sample.source for sample in self.samples)
+    def __len__(self) -> int:
+        """How many a model is shown."""
+        return len(self.samples)
+
+    def arrays(self, index: int) -> Arrays:
+        """What the model takes of one of them, from 0; float32 of its shapes."""
+        return self.samples[index].arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,17 +71,15 @@ class Outputs:
     """The outputs of a model compared with the reference's.
 
     Attributes:
-        sums: (samples, outputs, len(OUTPUT_SUMS)) float64.
-        raw: the outputs themselves, of the reference alone; None where an earlier run recorded them.
+        sums: (n, outputs, len(OUTPUT_SUMS)) float64.
     """
 
     sums: np.ndarray
-    raw: tuple[tuple[np.ndarray, ...], ...] | None
 
 
 @dataclass(frozen=True)
 class TensorTask:
-    """See `sealbench.bench.tasks.protocol.Task`; Inputs are an `InputSet`, Outputs those of this module."""
+    """See `sealbench.bench.tasks.protocol.Task`; Inputs and Outputs are those of this module."""
 
     suites: tuple[str, ...] = ()
     takes_attacks: bool = False
@@ -108,44 +125,45 @@ class TensorTask:
             return npz_arrays(Path(dataset), shapes, count)
         return _pictures(dataset, group, shapes, count)
 
-    def prepare(self, dataset: str, samples: list[ArraySample], group: Group, model: Model) -> InputSet:
+    def prepare(self, dataset: str, samples: Sequence[ArraySample], group: Group, model: Model, first: int) -> InputSet:
         """The samples as they are."""
-        return InputSet(dataset_name(dataset), tuple(samples))
+        ids, sources = tuple(sample.id for sample in samples), tuple(sample.source for sample in samples)
+        return InputSet(InputLabels(dataset_name(dataset), ids, sources), tuple(samples))
 
     def attacked(self, inputs: InputSet, attack: str, group: Group) -> InputSet:
         """Never asked for."""
         raise NotImplementedError
 
-    def reference(self, group: Group, model: Model, threads: int) -> Run:
+    def reference(self, group: Group, model: Model, threads: int) -> Session:
         """The module as it is."""
-        return backend_of("torch").open(model.network, threads)
+        return backend_of(REFERENCE_BACKEND).open(model.network, threads)
 
-    def runner(self, path: Path, target: Target) -> Run:
+    def check_signature(self, path: Path, session: Session, group: Group) -> None:
         """Any file: what it takes and gives was checked when it was made or handed in."""
-        return backend_of(target.backend).open(path, target.threads)
 
-    def random_inputs(self, group: Group) -> tuple[np.ndarray, ...]:
+    def random_inputs(self, group: Group) -> Arrays:
         """Tensors of the model's shapes."""
         (sample,) = random_arrays(family_of(group.variant).inputs(group.variant, group.size), 1, _SEED)
         return sample.arrays
 
-    def run(self, run: Run, inputs: InputSet, reference: Outputs | None) -> Outputs:
-        """Runs sample by sample, and keeps of each output what the metrics need."""
-        found = tuple(tuple(run(*sample.arrays)) for sample in inputs.samples)
-        if reference is None:
-            return Outputs(_compared(found, found), found)
-        assert reference.raw is not None
-        return Outputs(_compared(found, reference.raw), None)
+    def outputs(self, inputs: InputSet, found: Sequence[Arrays], reference: Sequence[Arrays]) -> Outputs:
+        """Of each output what the metrics need."""
+        return Outputs(
+            np.array(
+                [
+                    [output_sums(a, b) for a, b in zip(outputs, expected, strict=True)]
+                    for outputs, expected in zip(found, reference, strict=True)
+                ]
+            )
+        )
 
-    def comparable(self, outputs: Outputs, make_run: Callable[[], Run], inputs: InputSet) -> Outputs:
-        """Outputs may be large and are not recorded: they are computed again."""
-        return outputs if outputs.raw is not None else self.run(make_run(), inputs, None)
-
-    def append(self, run: RunDirectory, case: Case, inputs: InputSet, outputs: Outputs, reference: Any) -> None:
+    def append(
+        self, run: RunDirectory, case: Case, labels: InputLabels, attack: str, outputs: Outputs, reference: Outputs
+    ) -> None:
         """Rows of samples/outputs.csv."""
         from sealbench.bench.tasks.tensor_rows import output_rows
 
-        run.append_rows(OUTPUTS, output_rows(case, inputs.name, inputs.samples, outputs.sums))
+        run.append_rows(OUTPUTS, output_rows(case, labels.name, labels.ids, outputs.sums))
 
     def load(self, run_dir: Path) -> Any:
         """See `sealbench.reports.run.samples.load_samples` of OUTPUTS."""
@@ -153,12 +171,12 @@ class TensorTask:
 
         return load_samples(run_dir, OUTPUTS)
 
-    def recorded(self, samples: Any, case: Case, inputs: InputSet) -> Outputs | None:
+    def recorded(self, samples: Any, case: Case, labels: InputLabels, attack: str) -> Outputs | None:
         """See `sealbench.bench.tasks.tensor_rows.recorded_sums`."""
         from sealbench.bench.tasks.tensor_rows import recorded_sums
 
-        sums = recorded_sums(samples, case, inputs.name, inputs.samples)
-        return None if sums is None else Outputs(sums, None)
+        sums = recorded_sums(samples, case, labels.name, labels.ids)
+        return None if sums is None else Outputs(sums)
 
 
 def _pictures(folder: str, group: Group, shapes: tuple[tuple[int, ...], ...], count: int) -> list[ArraySample]:
@@ -176,16 +194,6 @@ def _pictures(folder: str, group: Group, shapes: tuple[tuple[int, ...], ...], co
         return (np.ascontiguousarray(pixels.transpose(2, 0, 1) if channels_first else pixels)[np.newaxis],)
 
     return [ArraySample(s.id, arrays(s.image), s.source) for s in folder_samples(folder, limit=count)]
-
-
-def _compared(found: tuple[tuple[np.ndarray, ...], ...], reference: tuple[tuple[np.ndarray, ...], ...]) -> np.ndarray:
-    """The sums of each output of each sample, (samples, outputs, len(OUTPUT_SUMS))."""
-    return np.array(
-        [
-            [output_sums(a, b) for a, b in zip(outputs, expected, strict=True)]
-            for outputs, expected in zip(found, reference, strict=True)
-        ]
-    )
 
 
 TASK = TensorTask()

@@ -1,16 +1,19 @@
 """Watermarks: images that carry a message, and the bits that are read of them."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sealbench.bench.backends.runners import FileRunner, TorchRunner
-from sealbench.bench.targets import Group, Target
-from sealbench.bench.tasks.image_set import ImageSet, Outputs
-from sealbench.bench.tasks.protocol import Run
+from sealbench.bench.backends.protocol import Session
+from sealbench.bench.backends.registry import REFERENCE_BACKEND, backend_of
+from sealbench.bench.backends.runners import read_signature
+from sealbench.bench.errors import RunnerError
+from sealbench.bench.targets import Group
+from sealbench.bench.tasks.image_set import ImageLabels, ImageSet, Outputs, outputs_of
+from sealbench.bench.tasks.protocol import Arrays
 from sealbench.converters.cards.card import Card
 from sealbench.converters.families import Model
 from sealbench.converters.families.watermark import as_variant
@@ -53,13 +56,13 @@ class WatermarkTask:
 
         return read_samples(dataset, group, count)
 
-    def prepare(self, dataset: str, samples: list[Sample], group: Group, model: Model) -> ImageSet:
+    def prepare(self, dataset: str, samples: Sequence[Sample], group: Group, model: Model, first: int) -> ImageSet:
         """See `sealbench.bench.tasks.images.prepare`."""
         from sealbench.bench.tasks.images import prepare
         from sealbench.converters.families.watermark_model import LazyModel
 
         assert isinstance(model, LazyModel)
-        return prepare(dataset, samples, group, model.watermarker)
+        return prepare(dataset, samples, group, model.watermarker, first)
 
     def attacked(self, inputs: ImageSet, attack: str, group: Group) -> ImageSet:
         """See `sealbench.bench.tasks.images.attacked`."""
@@ -67,38 +70,36 @@ class WatermarkTask:
 
         return attacked(inputs, attack, group)
 
-    def reference(self, group: Group, model: Model, threads: int) -> Run:
+    def reference(self, group: Group, model: Model, threads: int) -> Session:
         """The detector; the whole Watermarker resizes its images before it, as a file of that mode does."""
+        from sealbench.converters.export.detector import ChannelsLast
         from sealbench.converters.families.watermark_model import LazyModel
 
         assert isinstance(model, LazyModel)
         module = model.watermarker() if group.mode == "resize" else model.detector
-        return TorchRunner(module, (group.size.height, group.size.width), as_variant(group.variant).nbits, threads)
+        return backend_of(REFERENCE_BACKEND).open(ChannelsLast(module), threads)
 
-    def runner(self, path: Path, target: Target) -> Run:
-        """A detector's file."""
-        return FileRunner(path, target.threads, as_variant(target.variant).nbits, target.backend)
+    def check_signature(self, path: Path, session: Session, group: Group) -> None:
+        """RunnerError for all but one image of the group's size, and the variant's number of bits."""
+        height, width, _ = read_signature(path, session.inputs, session.outputs, as_variant(group.variant).nbits)
+        if (height, width) != (group.size.height, group.size.width):
+            raise RunnerError(f"{path}: takes images of {height} x {width}; expected {group.size}")
 
     def random_inputs(self, group: Group) -> tuple[np.ndarray, ...]:
-        """One image (H, W, 3)."""
-        return (np.random.default_rng(0).random((group.size.height, group.size.width, 3), dtype=np.float32),)
+        """One image (1, H, W, 3)."""
+        return (np.random.default_rng(0).random((1, group.size.height, group.size.width, 3), dtype=np.float32),)
 
-    def run(self, run: Run, inputs: ImageSet, reference: Outputs | None) -> Outputs:
+    def outputs(self, inputs: ImageSet, found: Sequence[Arrays], reference: Sequence[Arrays]) -> Outputs:
         """Logits of the watermarked and of the plain images."""
-        return Outputs(
-            watermarked=np.stack([run(image) for image in inputs.watermarked]),
-            plain=None if inputs.plain is None else np.stack([run(image) for image in inputs.plain]),
-        )
+        return outputs_of(inputs, found)
 
-    def comparable(self, outputs: Outputs, make_run: Callable[[], Run], inputs: ImageSet) -> Outputs:
-        """They always are."""
-        return outputs
-
-    def append(self, run: RunDirectory, case: Case, inputs: ImageSet, outputs: Outputs, reference: Any) -> None:
+    def append(
+        self, run: RunDirectory, case: Case, labels: ImageLabels, attack: str, outputs: Outputs, reference: Outputs
+    ) -> None:
         """Rows of samples/bits.csv."""
         from sealbench.bench.tasks.bit_rows import bit_rows
 
-        run.append_rows(BITS, bit_rows(case, inputs, outputs, reference))
+        run.append_rows(BITS, bit_rows(case, labels, attack, outputs, reference))
 
     def load(self, run_dir: Path) -> Any:
         """See `sealbench.reports.run.samples.load_samples` of BITS."""
@@ -106,11 +107,11 @@ class WatermarkTask:
 
         return load_samples(run_dir, BITS)
 
-    def recorded(self, samples: Any, case: Case, inputs: ImageSet) -> Outputs | None:
+    def recorded(self, samples: Any, case: Case, labels: ImageLabels, attack: str) -> Outputs | None:
         """See `sealbench.bench.tasks.bit_rows.recorded_outputs`."""
         from sealbench.bench.tasks.bit_rows import recorded_outputs
 
-        return recorded_outputs(samples, case, inputs)
+        return recorded_outputs(samples, case, labels, attack)
 
 
 TASK = WatermarkTask()

@@ -1,4 +1,4 @@
-"""Times calls in interleaved rounds. Needs no statistics: the process that is timed imports nothing but this."""
+"""Times calls in interleaved rounds."""
 
 import gc
 import math
@@ -7,110 +7,35 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import NamedTuple
 
+from sealbench.bench.backends.worker.session import WorkerSession
+from sealbench.bench.backends.worker.timed_call import TimedCall, time_call
 from sealbench.reports.schema.samples import LatencySample
 
-_NS_PER_MS = 1e6
-_NS_PER_S = 1e9
 SETTLE_MS = 20
 # As many rounds as fit the time, within these bounds; more say more of a small model, whose time varies more.
 TIMED_S = 8
 ROUNDS = (20, 100)
-WARM_UP_CALLS, WARM_UP_S = 3, 1
 # Where the fewest rounds would take longer than this, there are fewer still.
 SLOW_S, SLOW_ROUNDS = 60, 6
 
 
 @dataclass(frozen=True)
-class TimedCall:
-    """One timed call, as its process measured it.
+class Timed:
+    """A model that is timed on one picture.
 
     Attributes:
-        latency_ms: wall-clock time of the timed call in milliseconds.
-        waited_ms: how long the threads of the process, all together, were ready to run and had no processor meanwhile,
-            but no longer than the threads that did run left processors free for others: threads that are more than the
-            processors wait for each other, and that is the model's own. NaN where the system does not report it.
+        session: the model in its process.
+        picture: the number under which the picture was put.
     """
 
-    latency_ms: float
-    waited_ms: float = math.nan
+    session: WorkerSession
+    picture: int
 
 
-class ProcessorTime(NamedTuple):
-    """What the threads of a process have had of the processors so far, all together, in milliseconds.
-
-    Attributes:
-        ran_ms: on a processor.
-        waited_ms: ready to run and without one.
-    """
-
-    ran_ms: float
-    waited_ms: float
-
-
-UNKNOWN = ProcessorTime(math.nan, math.nan)
-
-
-def time_call(
-    call: Callable[[], object],
-    settle_ms: float | None,
-    clock: Callable[[], int] = time.perf_counter_ns,
-    processor_time: Callable[[], ProcessorTime] = lambda: UNKNOWN,
-    processors: int = 1,
-) -> TimedCall:
-    """Untimed calls to settle, then a timed one.
-
-    Settling undoes what the call of another model left behind: cold caches, and threads of PyTorch's pool that keep
-    spinning for some milliseconds after their work and on two cores made an int8 detector 40 % slower when it came
-    right after PyTorch, but not on one thread, nor after a pause.
-
-    Args:
-        call: one unit of work.
-        settle_ms: untimed calls, at least one, until so much time has passed; None for none.
-        clock: time in nanoseconds.
-        processor_time: see `processor_time`, where all threads of the process belong to the call.
-        processors: that the process may use.
-
-    Returns:
-        The time of the timed call, and how long it waited for a processor.
-    """
-    began = clock()
-    if settle_ms is not None:
-        call()
-        while clock() - began < settle_ms * _NS_PER_MS:
-            call()
-    before = processor_time()
-    start = clock()
-    call()
-    stop = clock()
-    after = processor_time()
-    latency_ms = (stop - start) / _NS_PER_MS
-    left_ms = max(0.0, processors * latency_ms - (after.ran_ms - before.ran_ms))
-    return TimedCall(latency_ms, min(after.waited_ms - before.waited_ms, left_ms))
-
-
-def processor_time(threads: Path = Path("/proc/self/task")) -> ProcessorTime:
-    """What the threads of this process have had of the processors so far.
-
-    Linux reports it in the first two numbers of `schedstat`, in nanoseconds
-    (https://docs.kernel.org/scheduler/sched-stats.html).
-
-    Args:
-        threads: folder with one folder for each thread.
-
-    Returns:
-        The sums over the threads; `UNKNOWN` where the system does not report it.
-    """
-    try:
-        numbers = [(thread / "schedstat").read_text().split() for thread in threads.iterdir()]
-        return ProcessorTime(
-            sum(int(ran) for ran, *_ in numbers) / _NS_PER_MS,
-            sum(int(waited) for _, waited, *_ in numbers) / _NS_PER_MS,
-        )
-    except (OSError, ValueError):  # another system, or a thread that has just ended
-        return UNKNOWN
+def timed_calls(models: Mapping[str, Timed], settle_ms: float | None) -> dict[str, Callable[[], TimedCall]]:
+    """What `take_rounds` takes: one timed call of each model, see `WorkerSession.time_call`."""
+    return {name: partial(one.session.time_call, one.picture, settle_ms) for name, one in models.items()}
 
 
 def take_rounds(calls: Mapping[str, Callable[[], TimedCall]], rounds: int, first: int = 0) -> tuple[LatencySample, ...]:
@@ -148,7 +73,7 @@ def interleaved(
 ) -> tuple[LatencySample, ...]:
     """Time calls of this process in interleaved rounds.
 
-    `sealbench.bench.timing.process` times each model in a process of its own.
+    `timed_calls` are of models that have a process of their own.
 
     Args:
         named_calls: at least one; each call is one unit of work.
@@ -205,17 +130,6 @@ def plan_rounds(call_s: Sequence[float], most: int = ROUNDS[1]) -> Plan:
     wanted = min(max(TIMED_S / round_s, least), max(most, least))
     orders = len(round_orders(len(call_s)))
     return Plan(orders * math.ceil(wanted / orders), None if slow else SETTLE_MS, round_s)
-
-
-def warm_up(call: Callable[[], object], clock: Callable[[], int] = time.perf_counter_ns) -> float:
-    """Call until it is warm; how long the last call took, in seconds."""
-    began = clock()
-    for _ in range(WARM_UP_CALLS):
-        start = clock()
-        call()
-        if clock() - began > WARM_UP_S * _NS_PER_S:
-            break
-    return (clock() - start) / _NS_PER_S
 
 
 def round_orders(count: int) -> tuple[tuple[int, ...], ...]:

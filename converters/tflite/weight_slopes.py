@@ -7,8 +7,9 @@ the file was made from, it is the slope of a straight line through zero, which i
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -79,6 +80,18 @@ def weight_slopes(
         squeezed = np.squeeze(value * np.float32(image_scale) if folded and reads_image else value)
         sources.setdefault(_sides(squeezed.shape), []).append((name, squeezed))
     return tuple(_compared(weight, sources) for weight in quantized_weights(path))
+
+
+def slopes_as_json(path: str, state: str, image_scale: float) -> list[dict[str, Any]]:
+    """`weight_slopes` for a worker process; the fields of each `WeightSlope`.
+
+    Args:
+        path: the `.tflite` file.
+        state: path of an .npz file that holds the arrays.
+        image_scale: factor, see there.
+    """
+    with np.load(state) as arrays:
+        return [asdict(one) for one in weight_slopes(Path(path), dict(arrays), image_scale)]
 
 
 def slope_error(slopes: Sequence[WeightSlope]) -> float:

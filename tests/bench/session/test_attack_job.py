@@ -45,7 +45,7 @@ def test_every_row_says_its_attack_and_recomputes_from_the_bits(job: MainJob) ->
     accuracy = frame[frame.metric == "bit_accuracy"]
     assert len(accuracy) == 3 * len(ATTACKS)
     assert set(accuracy.attack) == set(ATTACKS)
-    # Attack by attack, so that attacked images are made once and a run that broke off has whole ones; PyTorch first.
+    # Attack by attack, PyTorch first.
     assert list(dict.fromkeys(frame.attack)) == [*ATTACKS, "none"]
     assert list(dict.fromkeys(accuracy.attack)) == list(ATTACKS)
     assert list(accuracy.backend[:3]) == ["torch", "litert", "litert"]
@@ -121,11 +121,11 @@ def test_the_worst_image_can_be_repeated(job: MainJob) -> None:
     samples = photo_samples("evaluation", (256, 256), 12)
     watermarker = load_watermarker(variant, group.weights)
     images = prepare("photographs", samples, group, lambda: watermarker)
-    index = images.ids.index(name)
-    assert "".join(map(str, images.messages[index])) == worst.message
+    index = images.labels.ids.index(name)
+    assert "".join(map(str, images.labels.messages[index])) == worst.message
     picture = apply_attack(images.pictures[index], worst.attack, int(worst.attack_seed))
     logits = TorchRunner(watermarker.detector, (256, 256), 32, 2)(picture.astype(np.float32) / 255)[1:]
-    wrong = int(((logits > 0) != (images.messages[index] > 0)).sum())
+    wrong = int(((logits > 0) != (images.labels.messages[index] > 0)).sum())
     assert wrong == int(worst.wrong_bits)
     rows = bits(job).dropna(subset="message")
     rows = rows[(rows.backend == "torch") & (rows["sample"] == worst["sample"]) & (rows.attack == worst.attack)]
@@ -141,7 +141,7 @@ def test_pictures_are_attacked_at_their_own_size_each_with_a_seed_of_its_own() -
     changed = attacked(images, "gaussian_noise:20", group)
     assert (changed.attack, changed.plain) == ("gaussian_noise:20", None)
     assert changed.watermarked.shape == (2, 32, 32, 3)
-    assert (changed.messages == images.messages).all()
+    assert changed.labels is images.labels
     noise = changed.watermarked - images.watermarked
     assert 0.01 < noise.std() < 20 / 255  # averaged by the resize that comes after it
     assert abs(np.corrcoef(noise[0].ravel(), noise[1].ravel())[0, 1]) < 0.1

@@ -9,7 +9,7 @@ from textwrap import dedent
 
 import pytest
 
-from sealbench.bench.timing.process import TimedProcess, file_request
+from sealbench.bench.backends.worker.session import WorkerSession, file_request
 from tests.bench.made_distribution import make_distribution, on_path
 from tests.bench.main_job import ROOT
 from tests.bench.tiny import file_like_nano, tiny_tflite
@@ -42,7 +42,7 @@ DEMO_SUITE = """
     pytestmark = pytest.mark.suite(order=5, outputs=("bits",))
     @pytest.mark.measures("size_bytes")
     def test_demo_size(file_target, group, record):
-        record("size_bytes", group.path(file_target).stat().st_size, n=1)
+        record("size_bytes", group.files.path(file_target).stat().st_size, n=1)
 """
 # A family whose one model is the bundled one under another name, for the task above.
 DEMO_FAMILY = """
@@ -108,8 +108,8 @@ def test_the_process_that_times_files_finds_it_as_well(tmp_path: Path, monkeypat
     model = tmp_path / "tiny.tflite"
     model.write_bytes(tiny_tflite())
     monkeypatch.setenv("PYTHONPATH", on_path(install_backend(tmp_path / "installed"))["PYTHONPATH"])
-    with TimedProcess(file_request("fake", model, threads=1)) as process:
-        assert process.warm_up().call_s > 0
+    with WorkerSession(file_request("fake", model, threads=1)) as process:
+        assert process.warm_up(process.put_random()).call_s > 0
 
 
 def test_a_backend_that_cannot_be_used_here_says_what_to_install(tmp_path: Path) -> None:

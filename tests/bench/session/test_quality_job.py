@@ -1,7 +1,6 @@
 """The main job on a network of another family: its rows, its gates, and a fault that is planted."""
 
 import csv
-import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -87,15 +86,3 @@ def test_aggregation_is_calibrated_with_both_of_its_inputs(tmp_path: Path) -> No
     with torch.inference_mode():
         expected = network(torch.from_numpy(content), torch.from_numpy(distortion)).numpy()
     assert found == pytest.approx(expected, rel=0.02)
-
-
-def test_a_resumed_reference_is_run_again_where_its_features_are_needed() -> None:
-    from sealbench.bench.tasks.frame_set import FrameSet, compare
-    from sealbench.bench.tasks.quality import TASK
-
-    frames = FrameSet("set", ("a",), ("a",), ("none",), lambda index: (np.full((1, 2), 3.0, np.float32),))
-    kept = dataclasses.replace(compare([np.ones((1, 2))], [np.ones((1, 2))]), raw=None)
-    whole = TASK.comparable(kept, lambda: lambda array: 2 * array, frames)
-    assert whole.raw is not None
-    assert whole.raw[0].tolist() == [[6, 6]]
-    assert TASK.comparable(whole, lambda: pytest.fail("it is whole"), frames) is whole

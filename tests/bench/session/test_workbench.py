@@ -2,16 +2,19 @@
 
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
+import numpy as np
 import pytest
 
+from sealbench.bench.backends.worker.session import OpenRequest, Start, Warm
+from sealbench.bench.backends.worker.timed_call import TimedCall
 from sealbench.bench.errors import RunnerError
-from sealbench.bench.session import workbench
+from sealbench.bench.session import timings
+from sealbench.bench.session.context import RunContext
+from sealbench.bench.session.files import GroupFiles
 from sealbench.bench.session.workbench import GroupBench
 from sealbench.bench.targets import Group, Target
-from sealbench.bench.timing.process import Start, Warm
-from sealbench.bench.timing.rounds import TimedCall
 from sealbench.converters.cards.image_size import ImageSize
 from sealbench.converters.errors import ConverterError
 from sealbench.converters.export.precisions import get_precision
@@ -45,7 +48,8 @@ def bench(
     tmp_path: Path, targets: tuple[Target, ...], artifact: Path | None = None, gates: tuple[Gate, ...] = ()
 ) -> GroupBench:
     run = RunDirectory.open(run_dir=tmp_path / "run")
-    return GroupBench(GROUP, targets, 1, run, ArtifactStore(tmp_path / "store"), artifact, None, 1.0, gates, ())
+    store = ArtifactStore(tmp_path / "store")
+    return GroupBench(GROUP, RunContext(targets, (), {CARD.name: 1}, run, store, artifact, None, 1.0, gates, ()))
 
 
 def test_names_tell_threads_apart() -> None:
@@ -83,9 +87,9 @@ class FakeProcess:
     running: ClassVar[list[str]] = []
     most_running: ClassVar[int] = 0
 
-    def __init__(self, request: dict[str, Any]):
-        self.name = Path(request["path"]).name if request["kind"] == "file" else "torch"
-        self.start = Start(load_ms=1, first_ms=2, bare_mb=3)
+    def __init__(self, request: OpenRequest):
+        self.name = Path(request.arguments["path"]).name if "path" in request.arguments else "torch"
+        self.start = Start(load_ms=1, bare_mb=3)
         self.calls = 0
         self.started.append(self.name)
         if self.name == "int4":
@@ -93,10 +97,16 @@ class FakeProcess:
         self.running.append(self.name)
         FakeProcess.most_running = max(self.most_running, len(self.running))
 
-    def warm_up(self) -> Warm:
-        return Warm(call_s=0.1, peak_mb=4)
+    def put(self, *arrays: np.ndarray) -> int:
+        assert [array.shape for array in arrays] == [(1, 256, 256, 3)]
+        return 7
 
-    def time_call(self, settle_ms: float | None) -> TimedCall:
+    def warm_up(self, number: int) -> Warm:
+        assert number == 7
+        return Warm(first_ms=2, call_s=0.1, peak_mb=4)
+
+    def time_call(self, number: int, settle_ms: float | None) -> TimedCall:
+        assert number == 7
         self.calls += 1
         faster = self.calls % 2 / 2  # 9.5 and 10 ms alternately: 20 over it is 2 to 2.1
         return TimedCall({"torch": 30.0, "float32": 20.0}.get(self.name, 10.0 - faster))
@@ -114,15 +124,15 @@ class FakeProcess:
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[FakeProcess]:
-    def convert(self: GroupBench, target: Target) -> Artifact:
+    def convert(self: GroupFiles, target: Target) -> Artifact:
         if target.precision.name == "int8_static":
             raise ConverterError("int8_static: no calibration images")
         path = tmp_path / target.precision.name
         path.write_bytes(bytes(100))
         return Artifact(path, 100, "", 0.0, reused=True)
 
-    monkeypatch.setattr(workbench, "TimedProcess", FakeProcess)
-    monkeypatch.setattr(GroupBench, "convert", convert)
+    monkeypatch.setattr(timings, "WorkerSession", FakeProcess)
+    monkeypatch.setattr(GroupFiles, "convert", convert)
     FakeProcess.started.clear()
     FakeProcess.most_running = 0
     return FakeProcess
@@ -131,15 +141,15 @@ def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[FakeProcess]:
 def test_what_is_in_several_batches_starts_once(
     fake: type[FakeProcess], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workbench, "BATCH_BYTES", 250)  # float32 and one other file at a time
+    monkeypatch.setattr(timings, "BATCH_BYTES", 250)  # float32 and one other file at a time
     targets = (target("float32", 2, "torch"), *(target(name, 2) for name in ("float32", "fp16", "int8")))
-    timings = bench(tmp_path, targets).timings
+    taken = bench(tmp_path, targets).timings
     assert fake.started == ["torch", "float32", "fp16", "int8"]
     assert (fake.running, fake.most_running) == ([], 3)
-    rounds = [{sample.round for sample in timings.samples if sample.name == str(one)} for one in targets]
+    rounds = [{sample.round for sample in taken.samples if sample.name == str(one)} for one in targets]
     assert rounds[2] | rounds[3] == rounds[0] == rounds[1]
     assert not rounds[2] & rounds[3]
-    assert set(timings.starts) == set(timings.warm) == set(map(str, targets))
+    assert set(taken.starts) == set(taken.warm) == set(map(str, targets))
 
 
 def test_what_cannot_be_converted_or_run_leaves_the_others_their_times(fake: type[FakeProcess], tmp_path: Path) -> None:
@@ -164,12 +174,12 @@ def test_what_cannot_be_converted_or_run_leaves_the_others_their_times(fake: typ
 def test_where_the_reference_cannot_be_run_files_have_times_and_no_speedup_over_it(
     fake: type[FakeProcess], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def start(request: dict[str, Any]) -> FakeProcess:
-        if request["kind"] == "reference":
+    def start(request: OpenRequest) -> FakeProcess:
+        if "path" not in request.arguments:
             raise RunnerError("PyTorch's videoseal_nano: was killed by SIGKILL")
         return fake(request)
 
-    monkeypatch.setattr(workbench, "TimedProcess", start)
+    monkeypatch.setattr(timings, "WorkerSession", start)
     targets = (target("float32", 2, "torch"), target("float32", 2), target("int8", 2))
     gate = Gate("speedup_vs_torch", {"precision": "int8"}, ">", 1.2, "planted", "interval")
     group = bench(tmp_path, targets, gates=(gate,))
@@ -182,23 +192,23 @@ def test_where_the_reference_cannot_be_run_files_have_times_and_no_speedup_over_
 
 def test_the_reference_is_timed_where_no_file_is(fake: type[FakeProcess], tmp_path: Path) -> None:
     targets = (target("float32", 2, "torch"), target("int4", 2), target("int8_static", 2))
-    timings = bench(tmp_path, targets[::2]).timings.of(str(targets[0]))  # that file cannot be converted
-    assert {sample.name for sample in timings.samples} == {str(targets[0])}
-    assert set(timings.failures) == {str(targets[2])}
+    taken = bench(tmp_path, targets[::2]).timings.of(str(targets[0]))  # that file cannot be converted
+    assert {sample.name for sample in taken.samples} == {str(targets[0])}
+    assert set(taken.failures) == {str(targets[2])}
 
 
 @pytest.mark.parametrize(("first", "second"), [("int8", "fp16"), ("fp16", "int8")])
 def test_a_process_that_dies_while_timed_ends_its_batch_alone(
     fake: type[FakeProcess], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str, second: str
 ) -> None:
-    def time_call(self: FakeProcess, settle_ms: float | None) -> TimedCall:
+    def time_call(self: FakeProcess, number: int, settle_ms: float | None) -> TimedCall:
         if self.name == "fp16":
             raise RunnerError("fp16: the process that timed it was killed by SIGKILL")
-        return alive(self, settle_ms)
+        return alive(self, number, settle_ms)
 
     alive = FakeProcess.time_call
     monkeypatch.setattr(FakeProcess, "time_call", time_call)
-    monkeypatch.setattr(workbench, "BATCH_BYTES", 250)  # float32 and one other file at a time
+    monkeypatch.setattr(timings, "BATCH_BYTES", 250)  # float32 and one other file at a time
     targets = (
         target("float32", 2, "torch"),
         *(target(name, 2) for name in ("float32", "int8", "fp16", "int8_weight_only")),

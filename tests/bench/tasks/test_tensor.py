@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from sealbench.bench.targets import Group
+from sealbench.bench.tasks.join import joined
 from sealbench.bench.tasks.tensor import TASK
 from sealbench.bench.tasks.tensor_rows import output_rows, recorded_sums
 from sealbench.converters.cards.module import ModuleCard
@@ -18,6 +19,7 @@ from sealbench.reports.run.directory import RunDirectory
 from sealbench.reports.run.samples import load_samples
 from sealbench.reports.schema.records import Case
 from sealbench.reports.schema.tables import OUTPUTS
+from sealbench.reports.statistics.outputs import cosine
 
 CASE = Case("net", "own", "int8", "8x12", "simple", "litert", 2)
 
@@ -68,34 +70,34 @@ def test_datasets_by_name(tmp_path: Path) -> None:
 
 
 def test_what_is_kept_is_found_again_to_the_last_digit(tmp_path: Path) -> None:
-    samples = random_arrays(((1, 5),), 3, seed=1)
     sums = np.random.default_rng(0).random((3, 2, 10))
     run = RunDirectory.open(run_dir=tmp_path)
-    run.append_rows(OUTPUTS, output_rows(CASE, "random", samples, sums))
+    run.append_rows(OUTPUTS, output_rows(CASE, "random", "abc", sums))
     rows = load_samples(tmp_path, OUTPUTS)
-    found = recorded_sums(rows, CASE, "random", samples)
+    found = recorded_sums(rows, CASE, "random", "abc")
     assert found is not None
     assert found.tolist() == sums.tolist()
     for lost in (rows.iloc[:-1], rows.iloc[:0]):
-        assert recorded_sums(lost, CASE, "random", samples) is None
-    assert recorded_sums(rows, CASE, "other", samples) is None
+        assert recorded_sums(lost, CASE, "random", "abc") is None
+    assert recorded_sums(rows, CASE, "other", "abc") is None
 
 
 def test_a_broken_output_of_several_is_seen() -> None:
-    """Of two outputs the second is another in one sample."""
-    inputs = TASK.prepare("random", random_arrays(((1, 5),), 3, seed=1), group_of((1, 5)), None)  # type: ignore[arg-type]
+    """Of two outputs the second is another for one input."""
+    samples = random_arrays(((1, 5),), 3, seed=1)
+    inputs = TASK.prepare("random", samples, group_of((1, 5)), None, 0)  # type: ignore[arg-type]
+    assert inputs.labels.ids == ("0", "1", "2")
+    reference = [(inputs.arrays(index)[0] * 1000, inputs.arrays(index)[0]) for index in range(len(inputs))]
+    broken = [*reference[:2], (reference[2][0], -reference[2][1])]
+    assert cosine(TASK.outputs(inputs, broken, reference).sums) == pytest.approx(1 / 3, abs=0.2)
+    assert cosine(TASK.outputs(inputs, reference, reference).sums) == 1
 
-    def model(broken: bool):  # type: ignore[no-untyped-def]
-        def run(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            second = -array if broken and array is inputs.samples[2].arrays[0] else array
-            return array * 1000, second
 
-        return run
-
-    reference = TASK.run(model(broken=False), inputs, None)
-    from sealbench.reports.statistics import outputs as metrics
-
-    found = TASK.run(model(broken=True), inputs, reference)
-    assert metrics.cosine(found.sums) == pytest.approx(1 / 3, abs=0.2)
-    assert metrics.cosine(TASK.run(model(broken=False), inputs, reference).sums) == 1
-    assert TASK.comparable(reference, lambda: pytest.fail("it is whole"), inputs) is reference
+def test_parts_are_joined() -> None:
+    samples, group = random_arrays(((1, 5),), 3, seed=1), group_of((1, 5))
+    parts = [TASK.prepare("random", part, group, None, 0) for part in (samples[:2], samples[2:])]  # type: ignore[arg-type]
+    whole = TASK.prepare("random", samples, group, None, 0)  # type: ignore[arg-type]
+    assert joined([part.labels for part in parts]).ids == whole.labels.ids
+    arrays = [[(part.arrays(index)[0],) for index in range(len(part))] for part in (*parts, whole)]
+    *kept, expected = [TASK.outputs(whole, found, found).sums for found in arrays]
+    assert np.concatenate(kept).tolist() == expected.tolist()

@@ -85,7 +85,7 @@ def test_one_size_and_its_own_weights() -> None:
 def test_what_changes_the_model_changes_the_key() -> None:
     key = spec_of(CARD, "int8").key
     changes = ({"graph": "2" * 64}, {"own_weights": "2" * 64}, {"inputs": ((1, 3, 16, 17), (1, 1))}, {"name": "other"})
-    keys = {spec_of(dataclasses.replace(CARD, **change), "int8").key for change in changes}  # type: ignore[arg-type]
+    keys = {spec_of(dataclasses.replace(CARD, **change), "int8").key for change in changes}
     assert len(keys | {key}) == 5
     moved = dataclasses.replace(CARD, source="elsewhere/models.py:net", has_dataset=True)
     assert spec_of(moved, "int8").key == key

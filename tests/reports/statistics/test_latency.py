@@ -10,15 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sealbench.bench.timing.rounds import (
-    UNKNOWN,
-    LatencySample,
-    ProcessorTime,
-    interleaved,
-    processor_time,
-    round_orders,
-    time_call,
-)
+from sealbench.bench.backends.worker.timed_call import UNKNOWN, ProcessorTime, processor_time, time_call
+from sealbench.bench.timing.rounds import LatencySample, interleaved, round_orders
 from sealbench.reports.statistics.latency import speedup, summarize
 
 
