@@ -17,6 +17,8 @@ from sealbench.bench.analysis.aa import find_file
 from sealbench.bench.backends.registry import DEFAULT_BACKEND, backend_of
 from sealbench.bench.backends.worker.session import WorkerSession, file_request
 from sealbench.bench.timing.rounds import LatencySample, interleaved
+from sealbench.converters.export.precisions import get_precision
+from sealbench.converters.families.registry import get_card
 from sealbench.reports.statistics.latency import Speedup, speedup
 
 PICTURES = 24
@@ -37,7 +39,7 @@ def cost(variant: str, precision: str, threads: int, rounds: int) -> tuple[Speed
     Raises:
         ConverterError, RunnerError: the file cannot be converted or run.
     """
-    path = find_file(variant, precision)
+    path = find_file(get_card(variant), get_precision(precision))
     here = backend_of(DEFAULT_BACKEND).open(path, threads)
     rng = np.random.default_rng(0)
     pictures = [

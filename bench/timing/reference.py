@@ -1,7 +1,6 @@
 """Loads the PyTorch model of a group in a worker process, to be timed there."""
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sealbench.bench.backends.protocol import Session
@@ -16,15 +15,10 @@ from sealbench.converters.families import family_of
 
 def reference_request(group: Group, threads: int) -> OpenRequest:
     """The PyTorch model of a group on so many threads; see `OpenRequest`."""
-    weights = group.weights
     arguments = {
         "card": origin_of(group.variant),
-        "weights": {
-            "kind": weights.kind,
-            "path": None if weights.path is None else str(weights.path.resolve()),
-            "fingerprint": weights.fingerprint,
-        },
-        "size": str(group.size),
+        "weights": group.weights.as_json(),
+        "size": [group.size.height, group.size.width],
         "mode": group.mode,
         "threads": threads,
     }
@@ -32,7 +26,7 @@ def reference_request(group: Group, threads: int) -> OpenRequest:
 
 
 def reference_loader(
-    card: dict[str, Any], weights: dict[str, Any], size: str, mode: str, threads: int
+    card: Mapping[str, Any], weights: Mapping[str, str | None], size: Sequence[int], mode: str, threads: int
 ) -> Callable[[], Session]:
     """What loads the model of a group; the arguments are those of `reference_request`.
 
@@ -41,9 +35,7 @@ def reference_loader(
     """
     import torch  # noqa: F401 - the time to load the model does not include it
 
-    variant = known_card(card)
-    path = None if weights["path"] is None else Path(weights["path"])
-    found = Weights(weights["kind"], path, weights["fingerprint"])
-    group = Group(variant, found, ImageSize.parse(size), mode)
+    variant, found = known_card(card), Weights.from_json(weights)
+    group = Group(variant, found, ImageSize(*size), mode)
     task = task_of(variant)
     return lambda: task.reference(group, family_of(variant).model(variant, found), threads)

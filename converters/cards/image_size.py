@@ -22,22 +22,13 @@ class ImageSize:
         """Read `256` or `480x640` (height x width).
 
         Raises:
-            ImageSizeError: it is neither.
+            ImageSizeError: it is neither, or a side is out of range.
         """
         match = re.fullmatch(r"(\d{1,6})(?:x(\d{1,6}))?", text.strip())
         if match is None:
             raise ImageSizeError(f"image size {text!r}: expected a side like 256, or HEIGHTxWIDTH like 480x640")
         height = int(match[1])
-        return cls(height, int(match[2] or height))
-
-    @classmethod
-    def asked(cls, text: str) -> Self:
-        """Read what a user asks for.
-
-        Raises:
-            ImageSizeError: see `parse`; or a side is so many pixels that it is a typing error.
-        """
-        size = cls.parse(text)
+        size = cls(height, int(match[2] or height))
         if not (1 <= size.height <= LARGEST_SIDE and 1 <= size.width <= LARGEST_SIDE):
             raise ImageSizeError(f"image size {text!r}: each side must be from 1 to {LARGEST_SIDE} pixels")
         return size
