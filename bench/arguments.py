@@ -42,6 +42,20 @@ def add_options(add: Add) -> None:
         RegistryError: a family of models that is installed cannot be loaded.
     """
     add_variants(add, card_names(), DEFAULT_VARIANTS)
+    add(
+        "--model",
+        action="append",
+        metavar="FILE.py:FACTORY",
+        help="measure a module of your own: a function without parameters that returns (module, example input), "
+        "and optionally a dataset and a task; the file is run. The model is called as the function is",
+    )
+    add(
+        "--card",
+        action="append",
+        metavar="FILE.toml",
+        help="measure a variant of your own of a known family: a file with the keys of those in converters/cards; the "
+        "variant is called as the file is",
+    )
     add_precisions(add, DEFAULT_PRECISIONS)
     add(
         "--image-size",
@@ -57,7 +71,8 @@ def add_options(add: Add) -> None:
         metavar="NAME|FOLDER|VIDEO",
         help="photographs (bundled), dead-leaves (generated), or a folder of PNG, JPEG or WebP images; with a "
         "manifest.csv of file,message its images are taken as watermarked already (default: photographs). For quality "
-        "models distorted-photographs (default), a folder, or a video file, which needs the extra of that name",
+        "models distorted-photographs (default), a folder, or a video file, which needs the extra of that name. For a "
+        "--model factory (its own), random, a folder, or an .npz file (default: its own, else random)",
     )
     add(
         "--attacks",

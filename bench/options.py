@@ -17,6 +17,7 @@ from sealbench.bench.backends.names import DEFAULT_BACKEND, REFERENCE_BACKEND, f
 from sealbench.bench.backends.registry import backend_of
 from sealbench.bench.errors import OptionError
 from sealbench.bench.targets import dataset_name
+from sealbench.bench.tasks.given import add_given
 from sealbench.bench.tasks.registry import task_of
 from sealbench.converters.cards.card import Card
 from sealbench.converters.cards.image_size import ImageSize
@@ -90,7 +91,7 @@ class Options:
 
     def datasets_of(self, variant: Card) -> tuple[str, ...]:
         """The datasets on which a variant is measured."""
-        return self.datasets or task_of(variant).default_datasets
+        return self.datasets or task_of(variant).default_datasets(variant)
 
 
 def read_options(config: pytest.Config) -> Options:
@@ -99,8 +100,7 @@ def read_options(config: pytest.Config) -> Options:
     Raises:
         OptionError, ConverterError, ReportError: an option is wrong; the message says what is known or expected.
     """
-    names = names_of(config.getoption("--variant"), card_names()) or DEFAULT_VARIANTS
-    variants = tuple(get_card(name) for name in names)
+    variants = _variants(config)
     precisions = precisions_of(config.getoption("--precision") or DEFAULT_PRECISIONS)
     sizes = tuple(ImageSize.parse(text) for text in _listed(config, "--image-size"))
     datasets = _datasets(variants, _listed(config, "--dataset"))
@@ -142,6 +142,13 @@ def read_options(config: pytest.Config) -> Options:
     with _uncaptured(config):
         weights = {variant.name: find_weights(variant, sources.get(variant.name)) for variant in variants}
     return replace(options, weights=weights)
+
+
+def _variants(config: pytest.Config) -> tuple[Card, ...]:
+    """Those that are named, and those that files are given of; the default ones where there is neither."""
+    given = add_given(config.getoption("--model") or (), config.getoption("--card") or ())
+    names = names_of(config.getoption("--variant"), card_names()) or (() if given else DEFAULT_VARIANTS)
+    return tuple(dict.fromkeys((*map(get_card, names), *given)))
 
 
 def _uncaptured(config: pytest.Config) -> AbstractContextManager[None]:

@@ -20,6 +20,14 @@ class RegistryError(ConverterError):
     """A family, task or backend that no package provides, or that cannot be loaded."""
 
 
+class CardError(ConverterError):
+    """A card that has other keys or values than its family's, or the name of another card."""
+
+
+class FactoryError(ConverterError):
+    """A user's own factory that cannot be called, or gives something else than a model with its inputs."""
+
+
 class WeightsError(ConverterError):
     """A checkpoint that is missing, unreadable or of another variant."""
 

@@ -43,6 +43,17 @@ class Registry(Generic[Part]):
             self._loaded[name] = self._load(name)
         return self._loaded[name]
 
+    def add(self, name: str, part: Part) -> None:
+        """Make a part known to this process alone, under a name that no package has.
+
+        Raises:
+            RegistryError: an entry has the name, or it is no such part.
+        """
+        if name in self._points:
+            raise RegistryError(f"a {self._kind} is called {name!r} already; give it another name")
+        self._check(part, f"the {self._kind} {name!r}", "add them")
+        self._loaded[name] = part
+
     @cached_property
     def _points(self) -> Mapping[str, list[EntryPoint]]:
         points: dict[str, list[EntryPoint]] = {}
@@ -72,13 +83,14 @@ class Registry(Generic[Part]):
             raise RegistryError(
                 f"the {self._kind} {name!r} of the package {package} cannot be loaded ({reason}); {remedy}"
             ) from error
-        missing = [member for member in self._members if not member.startswith("_") and not _has(part, member)]
-        if missing:
-            raise RegistryError(
-                f"the {self._kind} {name!r} of the package {package} has no {', '.join(missing)}; {remedy}"
-            )
+        self._check(part, f"the {self._kind} {name!r} of the package {package}", remedy)
         loaded: Part = part
         return loaded
+
+    def _check(self, part: object, what: str, remedy: str) -> None:
+        missing = [member for member in self._members if not member.startswith("_") and not _has(part, member)]
+        if missing:
+            raise RegistryError(f"{what} has no {', '.join(missing)}; {remedy}")
 
 
 def _has(part: object, member: str) -> bool:

@@ -4,9 +4,11 @@ import functools
 import hashlib
 import importlib.metadata
 import json
+import multiprocessing
 import shutil
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -204,3 +206,23 @@ class ArtifactStore:
             return found if remembered_sha256(path) == found.sha256 else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
+
+
+def sha256_again(spec: ArtifactSpec) -> str:
+    """SHA-256 of an artifact that is converted once more from the weights, by a process of its own, and not kept.
+
+    Another process has other addresses and another order of sets: what a conversion takes from either shows.
+
+    Args:
+        spec: what to make; its card, weights and precision go to the process as they are.
+
+    Raises:
+        Exception: whatever the converter raises.
+    """
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(_converted_sha256, spec).result()
+
+
+def _converted_sha256(spec: ArtifactSpec) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        return ArtifactStore(Path(folder)).get(spec, spec.family.model(spec.variant, spec.weights)).sha256

@@ -1,8 +1,9 @@
 """What one picture of a dataset is."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -99,6 +100,14 @@ class Sample:
         elif self.watermarked:
             raise DatasetError(f"{self.id}: is marked as watermarked but has no message; give the message")
 
+    def parts(self) -> Iterator[bytes]:
+        """All that it holds, for a fingerprint."""
+        bits = b"" if self.message is None else self.message.tobytes()
+        facts = (self.id, self.role, self.source, self.attack, self.watermarked, self.image.shape, len(bits))
+        yield repr(facts).encode()
+        yield np.ascontiguousarray(self.image).tobytes()
+        yield bits
+
 
 def check_message_length(sample: Sample, nbits: int) -> None:
     """Raises DatasetError when `sample` has a message that a detector of `nbits` bits cannot hold."""
@@ -109,21 +118,17 @@ def check_message_length(sample: Sample, nbits: int) -> None:
         )
 
 
-def fingerprint(samples: Iterable[Sample]) -> str:
+class Fingerprinted(Protocol):
+    """What a fingerprint can be taken of."""
+
+    def parts(self) -> Iterator[bytes]:
+        """All that it holds."""
+
+
+def fingerprint(samples: Iterable[Fingerprinted]) -> str:
     """SHA-256 (64 hex digits) over all that samples hold: equal datasets have equal fingerprints."""
     digest = hashlib.sha256()
     for sample in samples:
-        bits = b"" if sample.message is None else sample.message.tobytes()
-        facts = (
-            sample.id,
-            sample.role,
-            sample.source,
-            sample.attack,
-            sample.watermarked,
-            sample.image.shape,
-            len(bits),
-        )
-        digest.update(repr(facts).encode())
-        digest.update(np.ascontiguousarray(sample.image).tobytes())
-        digest.update(bits)
+        for part in sample.parts():
+            digest.update(part)
     return digest.hexdigest()

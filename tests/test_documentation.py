@@ -26,6 +26,7 @@ from sealbench.bench.commands import commands
 from sealbench.converters.cards import card as variants
 from sealbench.converters.cards.quality import PARTS
 from sealbench.converters.cards.watermark import watermark_cards
+from sealbench.converters.families import registry
 from sealbench.converters.families.registry import card_names, get_card
 from sealbench.converters.families.weight_sources import find_weights
 from sealbench.converters.rewrites import choose_rewrites
@@ -154,6 +155,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("clip.mp4", "y_256b_img.pth", "model.tflite", *(f"FOLDER/{part}_net.pth" for part in PARTS)):
         (folder / name).write_bytes(b"content")
     shutil.copy(ROOT / "reports" / "gates" / "gates.toml", folder / "my_gates.toml")
+    shutil.copy(ROOT / "examples" / "tiny_seal.toml", folder / "my_variant.toml")
+    factory = (ROOT / "examples" / "small_classifier.py").read_text(encoding="utf-8")
+    (folder / "my_models.py").write_text(factory.replace("def small_classifier", "def my_network"), encoding="utf-8")
     shutil.copy(ROOT / "docs" / "data-contract.md", folder / "docs")
     for name in ("DIR/weights.safetensors", "FILE.safetensors"):
         shutil.copy(ROOT / "converters" / "weights" / "videoseal_nano.safetensors", folder / name)
@@ -182,6 +186,7 @@ def at_the_desk(desk: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fix
     if request.node.get_closest_marker("convert"):
         request.getfixturevalue("nano")
     monkeypatch.chdir(desk)
+    monkeypatch.setattr(registry, "_ADDED", {})
     for module in (bench_options, tensorflow_lite):
         monkeypatch.setattr(module, "find_spec", lambda name: name)
 

@@ -12,6 +12,7 @@ import pytest
 from sealbench.bench import suites
 from sealbench.bench.tasks.registry import task_of
 from sealbench.converters.cards.card import Card
+from sealbench.converters.cards.module import ModuleCard
 from sealbench.converters.export.precisions import PRECISIONS
 from sealbench.converters.families import family_of
 from sealbench.converters.families.registry import card_names, get_card
@@ -31,7 +32,9 @@ BACKENDS = {
     "reference_target": ("torch",),
 }
 GATES = load_gates()
-CARDS = [get_card(name) for name in card_names()]
+# A user's module has the metrics of the task tensor, which no bundled model has.
+OWN = ModuleCard("my_network", "mine.py:my_network", "tensor", ((1, 3, 32, 32),), ((1, 10),), False, "graph", "values")
+CARDS = [*(get_card(name) for name in card_names()), OWN]
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ SUITES = list(suite_tests())
 
 def cases(card: Card, precision: str, fixture: str) -> Iterator[Case]:
     """Every case of a card at a precision that tests with a fixture may meet, at the size it was trained at."""
-    weights = ["file", "seeded"]
+    weights = ["own"] if card.own_weights else ["file", "seeded"]
     weights += ["bundled"] if card.bundled_weights else []
     weights += ["official"] if card.official_weights else []
     modes = ("simple", "resize") if card.task == "watermark" else ("simple",)
@@ -103,7 +106,7 @@ def gated(metric: str, case: Case) -> bool:
 def test_every_metric_is_promised_by_a_suite() -> None:
     """A metric that nothing measures could have any gate."""
     assert {metric for suite in SUITES for metric in suite.metrics} == set(METRICS)
-    assert {case.variant for _, case in PROMISED} == set(card_names())
+    assert {case.variant for _, case in PROMISED} == {card.name for card in CARDS}
     assert {case.precision for _, case in PROMISED} == set(PRECISIONS)
 
 

@@ -33,6 +33,7 @@ class TorchSession:
     def __call__(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
         """Run once on float32 arrays of the module's input shapes; see `Session`."""
         import torch
+        from torch.utils._pytree import tree_flatten
 
         # PyTorch knows no read-only tensors and would warn.
         tensors = [torch.from_numpy(array if array.flags.writeable else array.copy()) for array in arrays]
@@ -40,11 +41,10 @@ class TorchSession:
         torch.set_num_threads(self._threads)
         try:
             with torch.inference_mode():
-                output = self._module(*tensors)
+                outputs, _ = tree_flatten(self._module(*tensors))
         finally:
             torch.set_num_threads(before)
-        found: np.ndarray = output.float().numpy().copy()  # a module may return a buffer that it uses again
-        return (found,)
+        return tuple(output.float().numpy().copy() for output in outputs)  # a module may return a buffer it uses again
 
 
 @dataclass(frozen=True)

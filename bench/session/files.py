@@ -9,7 +9,7 @@ import numpy as np
 from sealbench.bench.backends.worker.process import call_in_worker
 from sealbench.bench.targets import Target
 from sealbench.converters.families import Model
-from sealbench.converters.store import Artifact, ArtifactSpec, ArtifactStore
+from sealbench.converters.store import Artifact, ArtifactSpec, ArtifactStore, sha256_again
 from sealbench.converters.tflite.contents import FileContents
 from sealbench.converters.tflite.weight_slopes import WeightSlope, weight_slopes
 
@@ -49,6 +49,10 @@ class GroupFiles:
         if isinstance(artifact, Exception):
             raise artifact
         return artifact
+
+    def sha256_again(self, target: Target) -> str:
+        """See `sealbench.converters.store.sha256_again`."""
+        return sha256_again(target.spec)
 
     def path(self, target: Target) -> Path:
         """The file that a target measures: the one that was given, or the converted one."""

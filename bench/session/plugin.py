@@ -76,7 +76,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Read the options; a wrong one ends the run before anything is collected."""
     os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)
     config.addinivalue_line("markers", "measures(*metrics): the metrics that a test of the bench will record")
-    config.addinivalue_line("markers", "suite(order, outputs, timed): when a suite runs, and on which models")
+    config.addinivalue_line("markers", "suite(order, outputs, gated, timed): when a suite runs, and on which models")
     try:
         options = read_options(config)
         state = config.stash[STATE] = BenchRun(
@@ -116,10 +116,12 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Expand the matrix: `target` is every file and reference, `file_target` the files only."""
-    if metafunc.definition.get_closest_marker("measures") is None:
+    measures = metafunc.definition.get_closest_marker("measures")
+    if measures is None:
         return
     state = metafunc.config.stash[STATE]
     suite = suite_of(metafunc.definition)
+    asked = not suite.gated or any(gate.metric in measures.args for gate in state.gates)
     targets = [t for t in state.targets if not suite.outputs or task_of(t.variant).gives(t.variant) in suite.outputs]
     if not suite.timed:  # the outputs of a model do not depend on its threads
         targets = [t for t in targets if t.threads == state.options.threads[0]]
@@ -136,7 +138,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         "conversion_target": lambda: conversion_targets(state.options, state.targets),
     }
     (name,) = (name for name in choices if name in metafunc.fixturenames)
-    chosen: Sequence[Target] = choices[name]()
+    chosen: Sequence[Target] = choices[name]() if asked else ()
     if "attack" in metafunc.fixturenames:
         attacked = attacked_targets(state.options, chosen)
         ids = [f"{t}-{dataset_name(dataset)}-{attack}" for t, dataset, attack in attacked]

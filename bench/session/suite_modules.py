@@ -27,12 +27,14 @@ class Suite:
     Attributes:
         order: suites of a group run from the lowest to the highest: cheap and decisive first.
         outputs: the outputs (`Task.gives`) of the models that it runs on; empty for all models.
+        gated: whether it is left out where no gate judges what it measures: it takes long and few need it.
         timed: whether it times calls: it is repeated for each number of threads, and what it measures of a group is
             measured again as a whole after an interruption.
     """
 
     order: int = 90
     outputs: tuple[str, ...] = ()
+    gated: bool = False
     timed: bool = False
 
 

@@ -15,6 +15,7 @@ from sealbench.bench.session.timings import GroupTimings, Timings
 from sealbench.bench.targets import Group, Target
 from sealbench.bench.tasks.registry import task_of
 from sealbench.converters.families import family_of
+from sealbench.converters.tflite.weights import file_weights
 from sealbench.reports.schema.records import NO_ATTACK
 
 
@@ -87,7 +88,11 @@ class GroupBench:
 
         Shapes are PyTorch's, like (O, I, H, W) of a convolution.
         """
-        return self._model.source_state()
+        state = self._model.source_state()
+        if state is None:  # those of the float32 file, whose outputs are compared with PyTorch's
+            file = next(target for target in self._targets if not target.is_reference)
+            state = file_weights(self.files.convert(file.float32).path)
+        return state
 
 
 class Workbench:

@@ -51,9 +51,8 @@ class Task(Protocol):
         They are collected beside those of `sealbench.bench.suites` where a model of this task is measured.
         """
 
-    @property
-    def default_datasets(self) -> tuple[str, ...]:
-        """What is measured on where the user names nothing."""
+    def default_datasets(self, card: Card) -> tuple[str, ...]:
+        """What a model is measured on where the user names nothing."""
 
     @property
     def takes_attacks(self) -> bool:

@@ -29,9 +29,12 @@ class QualityTask:
     """See `sealbench.bench.tasks.protocol.Task`; Inputs and Outputs are those of `sealbench.bench.tasks.frame_set`."""
 
     suites: tuple[str, ...] = ()
-    default_datasets: tuple[str, ...] = (DISTORTED,)
     takes_attacks: bool = False
     takes_preprocess: bool = False
+
+    def default_datasets(self, card: Card) -> tuple[str, ...]:
+        """Photographs, distorted in steps."""
+        return (DISTORTED,)
 
     def gives(self, card: Card) -> str:
         """Of the networks that end in AggregationNet scores, of the others features."""

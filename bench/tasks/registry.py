@@ -13,6 +13,15 @@ def tasks() -> tuple[str, ...]:
     return _TASKS.names()
 
 
+def add_task(name: str, task: Task) -> None:
+    """Make a user's task known to this process.
+
+    Raises:
+        RegistryError: an installed task has the name, or it lacks a member of `Task`.
+    """
+    _TASKS.add(name, task)
+
+
 def task_of(card: Card) -> Task:
     """The task of a card.
 

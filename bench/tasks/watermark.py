@@ -31,9 +31,12 @@ class WatermarkTask:
     """See `sealbench.bench.tasks.protocol.Task`; Inputs and Outputs are those of `sealbench.bench.tasks.image_set`."""
 
     suites: tuple[str, ...] = ()
-    default_datasets: tuple[str, ...] = ("photographs",)
     takes_attacks: bool = True
     takes_preprocess: bool = True
+
+    def default_datasets(self, card: Card) -> tuple[str, ...]:
+        """Bundled photographs."""
+        return ("photographs",)
 
     def gives(self, card: Card) -> str:
         """A detection confidence and bit logits."""

@@ -1,23 +1,24 @@
 """Loads the PyTorch model of a group in a worker process, to be timed there."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from sealbench.bench.backends.protocol import Session
 from sealbench.bench.backends.worker.session import OpenRequest
 from sealbench.bench.targets import Group
+from sealbench.bench.tasks.given import known_card, origin_of
 from sealbench.bench.tasks.registry import task_of
 from sealbench.converters.cards.image_size import ImageSize
 from sealbench.converters.checkpoints.weights import Weights
 from sealbench.converters.families import family_of
-from sealbench.converters.families.registry import get_card
 
 
 def reference_request(group: Group, threads: int) -> OpenRequest:
     """The PyTorch model of a group on so many threads; see `OpenRequest`."""
     arguments = {
-        "variant": group.variant.name,
+        "card": origin_of(group.variant),
         "weights": group.weights.as_json(),
-        "size": str(group.size),
+        "size": [group.size.height, group.size.width],
         "mode": group.mode,
         "threads": threads,
     }
@@ -25,7 +26,7 @@ def reference_request(group: Group, threads: int) -> OpenRequest:
 
 
 def reference_loader(
-    variant: str, weights: Mapping[str, str | None], size: str, mode: str, threads: int
+    card: Mapping[str, Any], weights: Mapping[str, str | None], size: Sequence[int], mode: str, threads: int
 ) -> Callable[[], Session]:
     """What loads the model of a group; the arguments are those of `reference_request`.
 
@@ -34,8 +35,7 @@ def reference_loader(
     """
     import torch  # noqa: F401 - the time to load the model does not include it
 
-    card = get_card(variant)
-    found = Weights.from_json(weights)
-    group = Group(card, found, ImageSize.parse(size), mode)
-    task = task_of(card)
-    return lambda: task.reference(group, family_of(card).model(card, found), threads)
+    variant, found = known_card(card), Weights.from_json(weights)
+    group = Group(variant, found, ImageSize(*size), mode)
+    task = task_of(variant)
+    return lambda: task.reference(group, family_of(variant).model(variant, found), threads)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, get_args
 
 from sealbench.converters.cards.card import card_tables, from_table
-from sealbench.converters.errors import UnknownNameError
+from sealbench.converters.errors import CardError
 
 
 @dataclass(frozen=True)
@@ -16,12 +16,19 @@ class ConvNeXtCard:
         dims: channels of each stage.
         stem_stride: stride in pixels of the 4 x 4 stem.
         architecture: `convnext`.
+
+    Raises:
+        ValueError: the stages differ in number.
     """
 
     depths: tuple[int, ...]
     dims: tuple[int, ...]
     stem_stride: int
     architecture: str = field(default="convnext", init=False)
+
+    def __post_init__(self) -> None:
+        if len(self.depths) != len(self.dims):
+            raise ValueError(f"depths of {len(self.depths)} stages and dims of {len(self.dims)}; expected as many")
 
     @property
     def smallest_side(self) -> int:
@@ -149,6 +156,11 @@ class Variant:
         return "watermark"
 
     @property
+    def own_weights(self) -> None:
+        """None: a source is named."""
+        return
+
+    @property
     def architecture(self) -> str:
         """`convnext` or `vit`, of the detector."""
         return self.detector.architecture
@@ -158,20 +170,37 @@ def watermark_cards() -> dict[str, Variant]:
     """The bundled watermark models by name, sorted.
 
     Raises:
-        UnknownNameError: a card's detector is of an unknown architecture.
-        ValueError: a card has other keys than its class.
+        CardError: see `watermark_card`.
     """
-    return {name: _read(name, table) for name, table in card_tables("watermark").items()}
+    return {name: watermark_card(name, table, f"{name}.toml") for name, table in card_tables("watermark").items()}
 
 
-def _read(name: str, table: dict[str, Any]) -> Variant:
-    detector = dict(table.pop("detector"))
-    architecture = detector.pop("architecture", "")
+def watermark_card(name: str, table: dict[str, Any], place: str) -> Variant:
+    """A card of the name from the content of its file.
+
+    Args:
+        name: of the variant.
+        table: as TOML gives it.
+        place: the file, for messages.
+
+    Raises:
+        CardError: it has other keys or values than its class, or its detector is of an unknown architecture.
+    """
+    rest = dict(table)
+    parts = {part: _table(rest, part, place) for part in ("detector", "embedder", "blending")}
+    architecture = parts["detector"].pop("architecture", "")
     if architecture not in _DETECTOR_CARDS:
-        raise UnknownNameError("architecture", architecture, tuple(_DETECTOR_CARDS))
-    parts = {
-        "detector": from_table(_DETECTOR_CARDS[architecture], detector),
-        "embedder": from_table(EmbedderCard, table.pop("embedder")),
-        "blending": from_table(Blending, table.pop("blending")),
-    }
-    return from_table(Variant, {"name": name, **parts, **table})
+        raise CardError(
+            f"{place}, detector: unknown architecture {architecture!r}; known: {', '.join(_DETECTOR_CARDS)}"
+        )
+    kinds = {"detector": _DETECTOR_CARDS[architecture], "embedder": EmbedderCard, "blending": Blending}
+    made = {part: from_table(kinds[part], parts[part], f"{place}, {part}") for part in parts}
+    return from_table(Variant, {"name": name, **made, **rest}, place)
+
+
+def _table(card: dict[str, Any], key: str, place: str) -> dict[str, Any]:
+    """Take a table out of a card; a copy."""
+    found = card.pop(key, None)
+    if not isinstance(found, dict):
+        raise CardError(f"{place}: found {'no' if found is None else 'no table'} {key}; expected a table [{key}]")
+    return dict(found)

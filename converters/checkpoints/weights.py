@@ -15,10 +15,11 @@ class Weights:
     """A variant's weights by reference; nothing is read yet beyond the file's hash.
 
     Attributes:
-        kind: `bundled`, `official`, `file` or `seeded`, as in the column `weights` of every table.
-        path: the checkpoint, or the folder of several for a model of several networks, or None for `seeded`.
+        kind: `bundled`, `official`, `file`, `seeded` or `own` (the model brings them), as in the column `weights` of
+            every table.
+        path: the checkpoint, or the folder of several for a model of several networks; None for `seeded` and `own`.
         fingerprint: sha256 that changes whenever the values may change: of the checkpoint, also where `path` is what
-            was extracted from it, or of the recipe of `seeded`.
+            was extracted from it, of the recipe of `seeded`, or of the values themselves.
     """
 
     kind: str

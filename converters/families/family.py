@@ -41,10 +41,10 @@ class Model(Protocol):
     def calibration(self, size: ImageSize) -> "CalibrationInputs":
         """What static quantization takes ranges from; nothing that is evaluated on."""
 
-    def source_state(self) -> "Mapping[str, np.ndarray]":
+    def source_state(self) -> "Mapping[str, np.ndarray] | None":
         """The weights that a file made of the network may hold, float32, by name, in PyTorch's shapes.
 
-        See `sealbench.converters.tflite.weight_slopes`.
+        None where they are not known but from the float32 file. See `sealbench.converters.tflite.weight_slopes`.
         """
 
 
@@ -61,6 +61,12 @@ class Family(Protocol):
 
     def cards(self) -> Mapping[str, Card]:
         """Its models by name. Each names the family's entry point (`family`) and a task of the bench (`task`)."""
+
+    def read_card(self, name: str, table: Mapping[str, Any], place: str) -> Card:
+        """A model of the user's, as a file in TOML describes it; `place` is the file, for messages.
+
+        Raises CardError for keys or values that its cards cannot have.
+        """
 
     def default_size(self, card: Card) -> ImageSize:
         """Of the images that a model was trained on."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from sealbench.converters.cards.card import Card
 from sealbench.converters.cards.image_size import ImageSize
-from sealbench.converters.cards.quality import QualityVariant, quality_cards
+from sealbench.converters.cards.quality import QualityVariant, quality_card, quality_cards
 from sealbench.converters.checkpoints.uvq_files import checkpoint_files
 from sealbench.converters.checkpoints.weights import Weights
 from sealbench.converters.errors import ImageSizeError
@@ -40,6 +40,10 @@ class QualityFamily:
     def cards(self) -> Mapping[str, QualityVariant]:
         """See `sealbench.converters.cards.quality.quality_cards`."""
         return quality_cards()
+
+    def read_card(self, name: str, table: Mapping[str, Any], place: str) -> QualityVariant:
+        """See `sealbench.converters.cards.quality.quality_card`."""
+        return quality_card(name, dict(table), place)
 
     def default_size(self, card: Card) -> ImageSize:
         """The one size that there is."""

@@ -1,4 +1,4 @@
-"""The families that are installed, and their cards: entry points of the group `sealbench.families`.
+"""The families that are installed, and their cards: entry points of the group `sealbench.families`, and users' cards.
 
 To add a family, declare an entry point, in any package, that is an object with the members of `Family`; no file here
 changes. `pyproject.toml` declares the two bundled ones in the same way.
@@ -6,10 +6,11 @@ changes. `pyproject.toml` declares the two bundled ones in the same way.
 
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from types import MappingProxyType
 
-from sealbench.converters.cards.card import Card
-from sealbench.converters.errors import RegistryError, UnknownNameError
+from sealbench.converters.cards.card import Card, read_table
+from sealbench.converters.errors import CardError, RegistryError, UnknownNameError
 from sealbench.converters.families.family import Family
 from sealbench.converters.registry import Registry
 
@@ -42,13 +43,17 @@ def family_of(card: Card) -> Family:
     return families()[card.family]
 
 
-@cache
 def cards() -> Mapping[str, Card]:
-    """The cards of all families by name, sorted.
+    """The cards of all families and those that were added, by name, sorted.
 
     Raises:
         RegistryError: see `families`; also where two families have a card of one name, or a card names another family.
     """
+    return MappingProxyType(dict(sorted((_installed() | _ADDED).items())))
+
+
+@cache
+def _installed() -> dict[str, Card]:
     found: dict[str, Card] = {}
     for name, family in families().items():
         for card in family.cards().values():
@@ -57,7 +62,38 @@ def cards() -> Mapping[str, Card]:
             if card.name in found:
                 raise RegistryError(f"two families have a card {card.name}: {found[card.name].family} and {name}")
             found[card.name] = card
-    return MappingProxyType(dict(sorted(found.items())))
+    return found
+
+
+# Cards of this process that no package brings: what its command line named.
+_ADDED: dict[str, Card] = {}
+
+
+def add_card(card: Card) -> Card:
+    """Make a card known to this process by its name; returns it.
+
+    Raises:
+        CardError: another card has the name.
+    """
+    if cards().get(card.name, card) != card:
+        raise CardError(f"a model is called {card.name} already; give the card's file, or the factory, another name")
+    _ADDED[card.name] = card
+    return card
+
+
+def read_card(path: Path) -> Card:
+    """The card of a user's TOML file, of the keys of those in converters/cards; its name is the file's.
+
+    Raises:
+        CardError: the file cannot be read, names no family by its `task`, or has other keys or values than its cards.
+    """
+    table = read_table(path)
+    known = ", ".join(families())
+    if "task" not in table:
+        raise CardError(f"{path}: has no 'task'; expected one of {known}")
+    if table["task"] not in families():
+        raise CardError(f"{path}: task is {table['task']!r}; expected one of {known}")
+    return families()[table["task"]].read_card(path.stem, table, str(path))
 
 
 def card_names() -> tuple[str, ...]:

@@ -7,9 +7,9 @@ from typing import Any
 
 from sealbench.converters.cards.card import Card
 from sealbench.converters.cards.image_size import ImageSize, check_image_size
-from sealbench.converters.cards.watermark import Variant, watermark_cards
+from sealbench.converters.cards.watermark import Variant, watermark_card, watermark_cards
 from sealbench.converters.checkpoints.weights import Weights
-from sealbench.converters.errors import UnknownNameError, WeightsError, WrongTaskError
+from sealbench.converters.errors import CardError, UnknownNameError, WeightsError, WrongTaskError
 from sealbench.converters.export.precisions import Precision, Rule
 from sealbench.converters.families.family import Model, Shapes
 from sealbench.converters.families.registry import card_names, cards, get_card
@@ -26,6 +26,21 @@ class WatermarkFamily:
     def cards(self) -> Mapping[str, Variant]:
         """See `sealbench.converters.cards.watermark.watermark_cards`."""
         return watermark_cards()
+
+    def read_card(self, name: str, table: Mapping[str, Any], place: str) -> Variant:
+        """See `sealbench.converters.cards.watermark.watermark_card`; the networks must be possible, too.
+
+        Raises:
+            CardError: keys, values or their combination are none of a watermark model's.
+        """
+        from sealbench.converters.models.build import check_architecture
+
+        card = watermark_card(name, dict(table), place)
+        try:
+            check_architecture(card)
+        except ValueError as error:
+            raise CardError(f"{place}: {error}") from error
+        return card
 
     def default_size(self, card: Card) -> ImageSize:
         """A square."""

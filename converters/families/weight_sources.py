@@ -31,9 +31,14 @@ def find_weights(variant: Card, source: str | None = None) -> Weights:
             the user: bundled if the variant ships with weights, seeded otherwise.
 
     Raises:
-        WeightsError: the variant has no weights of that kind, or there is no such file, or it cannot be read.
+        WeightsError: the variant has no weights of that kind or brings its own, or there is no such file, or it cannot
+            be read.
         DownloadError: the publisher's checkpoint cannot be had, or is another than before.
     """
+    if variant.own_weights is not None:
+        if source is not None:
+            raise WeightsError(f"{variant.name}: brings its own values; found --weights {source}, leave it out")
+        return Weights("own", None, variant.own_weights)
     if source is None:
         source = "bundled" if variant.bundled_weights else "seeded"
     if source == "seeded":

@@ -6,6 +6,7 @@ Every function builds on PyTorch's current default device. Who fills the paramet
 map's constants are made on the CPU whatever the default.
 """
 
+import torch
 from torch import nn
 
 from sealbench.converters.cards.watermark import ConvNeXtCard, Variant, ViTCard
@@ -62,3 +63,16 @@ def build_watermarker(
         image_size=variant.image_size,
         scaling_w=blending.scaling_w,
     ).eval()
+
+
+def check_architecture(variant: Variant) -> None:
+    """Build a variant without values: takes no memory.
+
+    Raises:
+        ValueError: its card's numbers make no network.
+    """
+    try:
+        with torch.device("meta"):
+            build_watermarker(variant)
+    except (LookupError, TypeError, RuntimeError, ArithmeticError) as error:  # what PyTorch's layers raise
+        raise ValueError(f"no network can be built of it ({error})") from error

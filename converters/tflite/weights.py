@@ -44,10 +44,23 @@ def quantized_weights(path: Path) -> Iterator[QuantizedWeight]:
     Raises:
         ModelFileError: the file is no model, damaged, or stores weights in a way that is not known here.
     """
+    yield from _weights(path, most_bits=31)
+
+
+def file_weights(path: Path) -> dict[str, np.ndarray]:
+    """All constants of a model with two axes or more by the name of their tensor, float32 of the tensors' shapes.
+
+    Raises:
+        ModelFileError: see `quantized_weights`.
+    """
+    return {weight.tensor: weight.values for weight in _weights(path, most_bits=32)}
+
+
+def _weights(path: Path, most_bits: int) -> Iterator[QuantizedWeight]:
     with mapped(path) as content, damage_as_model_file_error(path):
         reader = ModelReader(path, content)
         for constant in reader.weights():
-            if WEIGHT_BITS[constant.dtype] < 32 and len(constant.shape) > 1:
+            if WEIGHT_BITS[constant.dtype] <= most_bits and len(constant.shape) > 1:
                 yield _dequantized(reader, content, constant)
 
 
@@ -73,7 +86,7 @@ def _dequantized(reader: ModelReader, content: mmap.mmap, constant: Constant) ->
     name = (constant.tensor.Name() or b"").decode("utf-8", errors="replace")
     values = _stored_values(reader.path, content, constant)
     axis = None
-    if constant.dtype not in {"FLOAT16", "BFLOAT16"}:
+    if constant.dtype not in {"FLOAT32", "FLOAT16", "BFLOAT16"}:
         if (blocks := reader.blocks(constant.tensor)) is not None:
             # A scale for every `BlockSize` values along the last axis, (O, I / BlockSize); symmetric.
             scales = reader.scales(constant)

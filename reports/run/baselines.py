@@ -12,11 +12,11 @@ from pathlib import Path
 from sealbench.reports.errors import ReportError
 from sealbench.reports.files import os_errors_as_report_errors, packed_name
 from sealbench.reports.run.reader import ENVIRONMENT, GATES, is_run, load_plan, load_results
-from sealbench.reports.schema.tables import BITS, IMAGES, LATENCY, PLAN, RESULTS, SCORES
+from sealbench.reports.schema.tables import BITS, IMAGES, LATENCY, OUTPUTS, PLAN, RESULTS, SCORES
 
 DEFAULT_BASELINES = Path("sealbench-baselines")
 """Below the current folder."""
-KEPT = tuple(map(str, (RESULTS, PLAN, ENVIRONMENT, GATES, BITS, SCORES, LATENCY, IMAGES)))
+KEPT = tuple(map(str, (RESULTS, PLAN, ENVIRONMENT, GATES, BITS, SCORES, OUTPUTS, LATENCY, IMAGES)))
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 
 

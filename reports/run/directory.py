@@ -29,6 +29,7 @@ from sealbench.reports.schema.tables import (
     DURATIONS,
     IMAGES,
     LATENCY,
+    OUTPUTS,
     PLAN,
     RESULTS,
     SCORES,
@@ -59,7 +60,7 @@ COMPARED = ("compare.csv", "compare.md", "compare.html", "plots/compare.png")
 RENDERED = ("summary.csv", "verdicts.csv", "summary.md", "report.html", *PLOTS, *COMPARED)
 # Up to here a table opens in an editor and is small enough to attach to a CI run; beyond, `finish` packs it.
 PLAIN_LIMIT_BYTES = 16 * 1024 * 1024
-_PACKED = (BITS, SCORES, LATENCY)
+_PACKED = (BITS, SCORES, OUTPUTS, LATENCY)
 _RUN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 
 
@@ -120,7 +121,7 @@ class RunDirectory:
         # First, because it is what makes the folder a run: whatever dies after this can be begun anew.
         RESULTS.write(path)
         with os_errors_as_report_errors(path):
-            for file in (PLAN, ENVIRONMENT, GATES, SCORES, IMAGES, WORST_IMAGES, *RENDERED):
+            for file in (PLAN, ENVIRONMENT, GATES, SCORES, OUTPUTS, IMAGES, WORST_IMAGES, *RENDERED):
                 remove(path / file)
             for table in _PACKED:
                 remove(packed_name(path / table))
@@ -148,7 +149,7 @@ class RunDirectory:
         path = Path(run_dir)
         rows = load_results(path)
         run = cls(path, rows[0].run_id if rows else new_run_id())
-        for table in (RESULTS, BITS, SCORES, LATENCY, DURATIONS):
+        for table in (RESULTS, BITS, SCORES, OUTPUTS, LATENCY, DURATIONS):
             if has_table(path / table):
                 table.write(path, (row for _, row in table.read(path)))  # an earlier version's with all columns
                 remove(packed_name(path / table))

@@ -5,6 +5,7 @@ from typing import Literal
 
 WATERMARK_TASK = "watermark"
 QUALITY_TASK = "quality"
+TENSOR_TASK = "tensor"
 ABSOLUTE_TIME = "An absolute time belongs to one machine and one moment; ratios within a run are judged."
 Better = Literal["higher", "lower", "neither"]
 
@@ -34,7 +35,7 @@ class Metric:
         name: The name in results.csv and in gates.
         unit: "bytes", "%", "fraction" (0 to 1), "points" (percentage points), "quality points" (of JPEG),
             "logit", "score", "correlation", "probability", "log10", "dB", "ms", "s", "MB" (10^6 bytes), "x" (ratio) or
-            "count".
+            "count", or "units" (those of a model's own outputs).
         better: Which direction is good news; "neither" for a value that only describes.
         description: The definition in one sentence.
         needs_trained: True when the value means nothing for seeded (untrained) weights.

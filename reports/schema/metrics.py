@@ -15,6 +15,7 @@ from sealbench.reports.schema.metric import Metric
 from sealbench.reports.schema.other_metrics import OTHER_METRICS
 from sealbench.reports.schema.quality_metrics import QUALITY_METRICS
 from sealbench.reports.schema.speed_metrics import SPEED_METRICS
+from sealbench.reports.schema.tensor_metrics import TENSOR_METRICS
 from sealbench.reports.schema.watermark_metrics import WATERMARK_METRICS
 
 SEEDED = "seeded"
@@ -72,7 +73,9 @@ def _origin(point: EntryPoint) -> str:
     return f"entry point {point.name!r}{owner} in the group {ENTRY_POINTS}"
 
 
-METRICS = MetricRegistry((*FILE_METRICS, *WATERMARK_METRICS, *QUALITY_METRICS, *SPEED_METRICS, *OTHER_METRICS))
+METRICS = MetricRegistry(
+    (*FILE_METRICS, *WATERMARK_METRICS, *QUALITY_METRICS, *TENSOR_METRICS, *SPEED_METRICS, *OTHER_METRICS)
+)
 """In the order of the columns of summary.csv."""
 
 
@@ -99,7 +102,7 @@ def reason_not_applicable(metric: str, weights: str) -> str | None:
 
     Args:
         metric: A known metric's name.
-        weights: "bundled", "official", "file" or "seeded".
+        weights: "bundled", "official", "file", "seeded" or "own".
 
     Returns:
         One sentence, or None when the metric means something.

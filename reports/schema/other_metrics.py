@@ -12,6 +12,13 @@ OTHER_METRICS = (
         no_gate=ABSOLUTE_TIME,
     ),
     Metric(
+        "reproducible",
+        "count",
+        "higher",
+        "1 where another process that converts everything anew makes the same bytes, 0 where it does not.",
+        no_gate="It converts everything once more: it is measured only where a gate of yours asks for it.",
+    ),
+    Metric(
         "psnr_db",
         "dB",
         "higher",

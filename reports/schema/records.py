@@ -25,7 +25,7 @@ class Case:
 
     Attributes:
         variant: Name of the model, e.g. "videoseal".
-        weights: "bundled", "official", "file" or "seeded" (untrained).
+        weights: "bundled", "official", "file", "seeded" (untrained) or "own" (the model of a user brings them).
         precision: Name from the registry of precisions, e.g. "int8".
         image_size: "256", or "480x640" (height x width) when not square.
         mode: "simple" (input at the image size) or "resize" (resized inside the model).

@@ -105,6 +105,30 @@ SCORES = Table(
         *_case("image_size", *_ADDED),
     ),
 )
+_OUTPUT_SUMS = _numbers(
+    values="how many values the output has",
+    nonfinite="how many of them are NaN or infinite",
+    error_abs="sum of the absolute differences to the reference's values",
+    error_max="largest absolute difference",
+    error_ss="sum of the squared differences",
+    reference_ss="sum of the squares of the reference's values",
+    found_ss="sum of the squares of this file's values",
+    product="sum of the products of the two",
+    top1_vectors="vectors along the last axis; 0 where it has one value",
+    top1_agreeing="of these, those whose largest value stands where the reference's does",
+)
+OUTPUT_SUMS = tuple(column.name for column in _OUTPUT_SUMS)
+"""The columns of samples/outputs.csv that are sums over the values of one output, and `error_max`, the largest."""
+OUTPUTS = Table(
+    "samples/outputs.csv",
+    (
+        *_case("variant", "precision", "backend"),
+        _SAMPLE,
+        Column("output", Kind.WHOLE, "its number, from 0, in the order of the model"),
+        *_OUTPUT_SUMS,
+        *_case("image_size", "rewrites"),
+    ),
+)
 LATENCY = Table(
     "samples/latency.csv",
     (

@@ -6,10 +6,10 @@ Cheap to import: plain Python only. A task is added by metrics that name it; wit
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sealbench.reports.schema.metric import QUALITY_TASK, WATERMARK_TASK, Headline
+from sealbench.reports.schema.metric import QUALITY_TASK, TENSOR_TASK, WATERMARK_TASK, Headline
 from sealbench.reports.schema.metrics import METRICS
 
-_TITLES = {WATERMARK_TASK: "Watermark detectors", QUALITY_TASK: "Quality models"}
+_TITLES = {WATERMARK_TASK: "Watermark detectors", QUALITY_TASK: "Quality models", TENSOR_TASK: "Other models"}
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def _task(name: str) -> TaskReport:
 
 
 TASKS = tuple(_task(name) for name in dict.fromkeys([*_TITLES, *(metric.task for metric in METRICS.values())]) if name)
-WATERMARK, QUALITY = TASKS[:2]
+WATERMARK, QUALITY, TENSOR = TASKS[:3]
 HEADLINES = tuple(dict.fromkeys(metric for task in TASKS for metric in task.headlines))
 
 

@@ -211,3 +211,22 @@ def quality_rows() -> list[Measurement]:
             rows.append(_row(replace(case, variant=f"uvq1p5_{part}"), "size_bytes", 1e6 * share * megabytes))
         rows.append(_row(replace(case, variant="uvq1p5_content"), "feature_error_pct", error, 24))
     return rows
+
+
+def tensor_rows() -> list[Measurement]:
+    """A user's network whose files give what PyTorch gives, as exactly as their numbers allow."""
+    network = Case("my_network", "own", "float32", "32", "simple", "litert", 2)
+    rows = []
+    for precision, kilobytes, cosine, top1 in (
+        ("float32", 27.0, 1.0, 1.0),
+        ("int8", 9.4, 0.9996, 0.985),
+        ("int4", 6.2, 0.991, 0.87),
+    ):
+        case = replace(network, precision=precision)
+        rows += [
+            _row(case, "size_bytes", 1e3 * kilobytes),
+            _row(case, "output_cosine", cosine, 24),
+            _row(case, "top1_agreement", top1, 24, 0.01),
+            _row(case, "nan_count", 0, 24),
+        ]
+    return rows

@@ -73,6 +73,10 @@ def the_error(output: str) -> str:
             "give one --rewrite",
         ),
         (("--gates", "nowhere.toml"), "nowhere.toml"),
+        (("--model", "nowhere.py:net"), "there is no file"),
+        (("--model", "nowhere.net"), "expected FILE.py:FACTORY"),
+        (("--card", "nowhere.toml"), "nowhere.toml: cannot be read"),
+        (("--card", "pyproject.toml"), "pyproject.toml: has no 'task'; expected one of"),
     ],
 )
 def test_options(tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], reason: str) -> None:

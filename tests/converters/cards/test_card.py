@@ -8,8 +8,9 @@ import pytest
 
 from sealbench.converters.cards import card as variants
 from sealbench.converters.cards.watermark import Blending, ConvNeXtCard, EmbedderCard, Variant, ViTCard, watermark_cards
-from sealbench.converters.errors import UnknownNameError
+from sealbench.converters.errors import CardError, UnknownNameError
 from sealbench.converters.export.precisions import PRECISIONS, get_precision
+from sealbench.converters.families import registry
 from sealbench.converters.families.registry import cards
 from sealbench.converters.families.watermark import get_variant, variant_names
 
@@ -94,7 +95,7 @@ def test_architecture_is_part_of_the_card() -> None:
 def test_unknown_architecture_lists_the_known_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "mixer.toml").write_text(CARD.format(architecture="mixer", detector="stem_stride = 4"))
     monkeypatch.setattr(variants, "CARDS", tmp_path)
-    with pytest.raises(UnknownNameError, match="unknown architecture 'mixer'; known: convnext, vit"):
+    with pytest.raises(CardError, match=r"mixer\.toml, detector: unknown architecture 'mixer'; known: convnext, vit"):
         watermark_cards()
 
 
@@ -132,8 +133,9 @@ def test_names_are_not_paths(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "line", "message"),
     [
-        ("lacking", "", "expected the keys .*stem_stride"),
-        ("typo", "stem_stride = 4\nstem = 4", "found .*'stem'"),
+        ("lacking", "", "lacking.toml, detector: has no 'stem_stride'; expected the keys depths, dims, stem_stride"),
+        ("typo", "stem_stride = 4\nstem = 4", "typo.toml, detector: has the unknown 'stem'; expected the keys"),
+        ("text", 'stem_stride = "4"', "text.toml, detector: stem_stride is '4'; expected a whole number"),
     ],
 )
 def test_card_with_wrong_keys_is_refused(
@@ -141,8 +143,90 @@ def test_card_with_wrong_keys_is_refused(
 ) -> None:
     (tmp_path / f"{name}.toml").write_text(CARD.format(architecture="convnext", detector=line))
     monkeypatch.setattr(variants, "CARDS", tmp_path)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(CardError, match=message):
         watermark_cards()
+
+
+def user_card(folder: Path, text: str, name: str = "mine") -> Path:
+    path = folder / f"{name}.toml"
+    path.write_text(text)
+    return path
+
+
+def test_a_users_card_is_a_variant_like_any_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_ADDED", {})
+    path = user_card(tmp_path, CARD.format(architecture="convnext", detector="stem_stride = 4"))
+    card = registry.add_card(registry.read_card(path))
+    assert isinstance(card, Variant)
+    assert (card.name, card.nbits, card.detector.smallest_side) == ("mine", 16, 64)
+    assert registry.get_card("mine") is card
+    assert "mine" in registry.card_names()
+    assert registry.add_card(dataclasses.replace(card)) == card  # the same again
+    with pytest.raises(CardError, match="a model is called mine already; give the card's file, or the factory, anoth"):
+        registry.add_card(dataclasses.replace(card, nbits=8))
+    taken = user_card(tmp_path, path.read_text(), "videoseal")
+    with pytest.raises(CardError, match="a model is called videoseal already"):
+        registry.add_card(registry.read_card(taken))
+
+
+def test_a_users_card_of_a_quality_model(tmp_path: Path) -> None:
+    path = user_card(tmp_path, 'task = "quality"\nimage_size = "256"\nparts = ["content"]\n')
+    assert registry.read_card(path) == dataclasses.replace(registry.get_card("uvq1p5_content"), name="mine")
+    path.write_text('task = "quality"\nimage_size = "256"\nparts = ["motion"]\n')
+    with pytest.raises(
+        CardError, match=r"mine.toml: parts are \['motion'\]; expected one of content, distortion, aggreg"
+    ):
+        registry.read_card(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('task = "watermark"', "", "mine.toml: has no 'task'; expected one of module, quality, watermark"),
+        (
+            'task = "watermark"',
+            'task = "seal"',
+            "mine.toml: task is 'seal'; expected one of module, quality, watermark",
+        ),
+        (
+            'task = "watermark"',
+            'task = "module"',
+            "mine.toml: a module of your own has no card; name its factory with --m",
+        ),
+        ("nbits = 16", "", "mine.toml: has no 'nbits'; expected the keys .*"),
+        ("nbits = 16", "nbits = 16.5", "mine.toml: nbits is 16.5; expected a whole number"),
+        ("nbits = 16", "nbits = true", "mine.toml: nbits is True; expected a whole number"),
+        (
+            "dims = [8, 8, 8, 8]",
+            "dims = [8, 8]",
+            "mine.toml, detector: depths of 4 stages and dims of 2; expected as many",
+        ),
+        (
+            "dims = [8, 8, 8, 8]",
+            'dims = [8, "8"]',
+            r"detector: dims is \[8, '8'\]; expected a list, each a whole number",
+        ),
+        ("dims = [8, 8, 8, 8]", "dims = 8", "detector: dims is 8; expected a list, each a whole number"),
+        ("[blending]", "[blend]", "mine.toml: found no blending; expected a table \\[blending\\]"),
+        (
+            'upsampling = "conv"',
+            'upsampling = "conv"\nactivation = "sine"',
+            "mine.toml: activation 'sine' is unknown; kno",
+        ),
+        ("channels = 1", "channels = -1", "mine.toml: no network can be built of it"),
+        ("scaling_w = 0.2", "scaling_w = ", "mine.toml: is not TOML"),
+    ],
+)
+def test_a_users_card_that_cannot_be_is_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
+    text = CARD.format(architecture="convnext", detector="stem_stride = 4")
+    assert old in text
+    with pytest.raises(CardError, match=message):
+        registry.read_card(user_card(tmp_path, text.replace(old, new, 1)))
+
+
+def test_a_card_that_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(CardError, match=r"none.toml: cannot be read \(No such file or directory\)"):
+        registry.read_card(tmp_path / "none.toml")
 
 
 def test_unknown_precision_lists_the_known_ones() -> None:

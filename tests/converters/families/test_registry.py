@@ -43,6 +43,7 @@ class EdgeCard:
     official_weights: str | None = None
     official_sha256: str | None = None
     bundled_weights: str | None = None
+    own_weights: str | None = None
 
 
 class EdgeModel:
@@ -75,6 +76,9 @@ class EdgeFamily:
 
     def cards(self) -> Mapping[str, EdgeCard]:
         return {"edges_64": EdgeCard("edges_64", 64)}
+
+    def read_card(self, name: str, table: Mapping[str, Any], place: str) -> EdgeCard:
+        return EdgeCard(name, **table)
 
     def default_size(self, card: Card) -> ImageSize:
         assert isinstance(card, EdgeCard)
@@ -120,7 +124,7 @@ from sealbench.converters.families.registry import card_names, families, family_
 from sealbench.converters.families.weight_sources import find_weights
 from sealbench.converters.rewrites import choose_rewrites
 from sealbench.converters.store import ArtifactSpec
-assert list(families()) == ["edges", "quality", "watermark"]
+assert list(families()) == ["edges", "module", "quality", "watermark"]
 card = get_card("edges_64")
 assert "edges_64" in card_names() and "videoseal_nano" in card_names()
 family, weights = family_of(card), find_weights(card)
@@ -162,7 +166,7 @@ def test_a_family_from_another_package_needs_no_change_here(tmp_path: Path) -> N
             "raise RuntimeError('no licence')",
             "the family 'broken' of the package edges_package 1.0 cannot be loaded (RuntimeError: no licence); install",
         ),
-        ("empty = edges_package:FAMILY", "FAMILY = object()", "has no image_scale, seeding, cards, default_size, "),
+        ("empty = edges_package:FAMILY", "FAMILY = object()", "has no image_scale, seeding, cards, read_card, "),
         (
             "quality = edges_package:FAMILY",
             PACKAGE,
@@ -192,19 +196,19 @@ def test_what_cannot_be_used_is_one_sentence(
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(registry, "_FAMILIES", Registry(registry.GROUP, "family", Family))
     families.cache_clear()
-    cards.cache_clear()
+    registry._installed.cache_clear()
     try:
         with pytest.raises(RegistryError) as caught:
             cards()
     finally:
         families.cache_clear()
-        cards.cache_clear()
+        registry._installed.cache_clear()
     assert "\n" not in str(caught.value)
     assert message.replace("edges_package", package) in str(caught.value)
 
 
 def test_the_bundled_families_are_entries_like_any_other() -> None:
-    assert set(families()) >= {"quality", "watermark"}
+    assert set(families()) >= {"module", "quality", "watermark"}
     assert set(card_names()) >= {path.stem for path in CARDS.glob("*.toml")}
     for name in card_names():
         card = get_card(name)

@@ -18,6 +18,7 @@ from tests.reports.synthetic import (
     other_rows,
     plan_of,
     quality_rows,
+    tensor_rows,
     torch_of,
     without,
 )
@@ -243,7 +244,7 @@ def failures(rows: list[Measurement]) -> list[tuple[str, str, str]]:
 
 
 def test_a_healthy_run_passes_the_default_gates() -> None:
-    rows = healthy_rows() + other_rows() + quality_rows() + attack_rows()
+    rows = healthy_rows() + other_rows() + quality_rows() + tensor_rows() + attack_rows()
     results = judged(rows, plan_of(rows))
     assert {r.verdict for r in results} == {Verdict.PASS, Verdict.NOT_APPLICABLE}
     assert exit_code(results, len(rows)) == 0
@@ -286,10 +287,19 @@ def test_a_healthy_run_passes_the_default_gates() -> None:
         ("videoseal_nano", "int8", "false_positive_rate_excess", 0.01),
         ("videoseal_nano", "int8_weight_only", "nan_count", 1),
         ("videoseal", "float32", "nan_count", math.nan),
+        ("my_network", "float32", "output_cosine", 0.9998),
+        ("my_network", "int8", "output_cosine", 0.989),
+        ("my_network", "int4", "output_cosine", math.nan),
+        ("my_network", "float32", "top1_agreement", 0.98),
+        ("my_network", "int8", "top1_agreement", 0.94),
+        ("my_network", "int4", "top1_agreement", 0.79),
+        ("my_network", "int4", "nan_count", 1),
     ],
 )
 def test_each_promise_fails_when_it_is_broken(variant: str, precision: str, metric: str, value: float) -> None:
-    rows = altered(healthy_rows() + other_rows() + quality_rows(), variant, precision, metric, value=value)
+    rows = altered(
+        healthy_rows() + other_rows() + quality_rows() + tensor_rows(), variant, precision, metric, value=value
+    )
     assert failures(rows) == [(metric, variant, precision)]
 
 

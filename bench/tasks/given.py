@@ -1,0 +1,71 @@
+"""Models that a command line names by files instead of by names: factories of users' modules, and cards in TOML."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from sealbench.bench.tasks.registry import add_task
+from sealbench.converters.cards.card import Card
+from sealbench.converters.cards.module import ModuleCard, module_card
+from sealbench.converters.families.registry import add_card, get_card, read_card
+
+# By a card's name the file that it was read from.
+_FILES: dict[str, str] = {}
+
+
+def add_given(models: Sequence[str], cards: Sequence[str]) -> tuple[Card, ...]:
+    """Make models known to this process by their names.
+
+    Args:
+        models: factories, each as `FILE.py:FACTORY`. They are called: the files are the user's own.
+        cards: paths of TOML files.
+
+    Returns:
+        Their cards, those in TOML first.
+
+    Raises:
+        CardError, FactoryError, RegistryError: a file or factory is not as it should be, or a name is taken.
+    """
+    return (*map(_add_card, cards), *map(_add_model, models))
+
+
+def origin_of(card: Card) -> dict[str, Any]:
+    """What `known_card` takes to know a card in another process, as JSON can hold it."""
+    if isinstance(card, ModuleCard):
+        return {"module": asdict(card)}
+    return {"file": _FILES[card.name]} if card.name in _FILES else {"name": card.name}
+
+
+def known_card(origin: Mapping[str, Any]) -> Card:
+    """The card of `origin_of`; no factory is called but for a task of the user's own.
+
+    Raises:
+        CardError, FactoryError, RegistryError, UnknownNameError: there is no such model any more.
+    """
+    match origin:
+        case {"module": values}:
+            card = module_card(values)
+            if card.task == card.name:  # no installed task
+                _add_model(card.source)
+            return card
+        case {"file": path}:
+            return read_card(Path(path))
+    return get_card(origin["name"])
+
+
+def _add_card(path: str) -> Card:
+    card = add_card(read_card(Path(path)))
+    _FILES[card.name] = str(Path(path).resolve())
+    return card
+
+
+def _add_model(text: str) -> Card:
+    from sealbench.converters.families.user_model import user_model
+
+    file, _, factory = text.rpartition(":")
+    model = user_model(f"{Path(file).resolve()}:{factory}" if file else text)
+    card = model.card()
+    if not isinstance(model.task, str):
+        add_task(card.task, model.task)
+    return add_card(card)
