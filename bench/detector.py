@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from scipy import special
 
-from sealbench.bench.backends.runners import FileRunner, in_process
+from sealbench.bench.backends.runners import FileRunner
 from sealbench.bench.errors import RunnerError
 from sealbench.converters.families.watermark import get_variant
 from sealbench.datasets.images import read_image
@@ -36,10 +36,11 @@ class VideoSealDetectorTFLite:
 
     Args:
         tflite_model_path: input float32 (1, H, W, 3) in [0, 1], output float32 (1, 1 + nbits).
-        model_name: the variant, which says how many bits to expect.
+        model_name: the variant, which says how many bits to expect; None takes the file's.
         nbits: bits to expect instead of the variant's.
         image_size: side in pixels, or (height, width), to expect; None takes the file's.
         num_threads: at least 1; None is one, LiteRT's own default.
+        runner: `FileRunner` runs the file in this process, `WorkerRunner` in one of its own.
 
     Raises:
         UnknownNameError: there is no such variant; the message lists the known ones.
@@ -49,17 +50,16 @@ class VideoSealDetectorTFLite:
     def __init__(
         self,
         tflite_model_path: str | Path,
-        model_name: str = "videoseal",
+        model_name: str | None = "videoseal",
         nbits: int | None = None,
         image_size: int | tuple[int, int] | None = None,
         num_threads: int | None = None,
+        runner: type[FileRunner] = FileRunner,
     ):
-        variant = get_variant(model_name)
-        self._runner = FileRunner(
+        self._runner = runner(
             tflite_model_path,
             threads=1 if num_threads is None else num_threads,
-            nbits=variant.nbits if nbits is None else nbits,
-            open_file=in_process,
+            nbits=get_variant(model_name).nbits if nbits is None and model_name is not None else nbits,
         )
         expected = (image_size, image_size) if isinstance(image_size, int) else image_size
         if expected is not None and tuple(expected) != self.image_size:

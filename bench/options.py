@@ -1,4 +1,4 @@
-"""The options of `pytest bench`: their help texts, and reading them into one frozen value.
+"""The options of `pytest bench`, read into one frozen value; `sealbench.bench.arguments` declares them.
 
 Everything here is checked before anything is measured; it imports no torch and no LiteRT.
 """
@@ -12,35 +12,26 @@ from pathlib import Path
 
 import pytest
 
-from sealbench.bench.backends.registry import DEFAULT_BACKEND, REFERENCE_BACKEND, backend_of, file_backends
+from sealbench.bench.arguments import DEFAULT_PRECISIONS, DEFAULT_SAMPLES, DEFAULT_THREADS, DEFAULT_VARIANTS
+from sealbench.bench.backends.names import DEFAULT_BACKEND, REFERENCE_BACKEND, file_backends
+from sealbench.bench.backends.registry import backend_of
 from sealbench.bench.errors import OptionError
 from sealbench.bench.targets import dataset_name
 from sealbench.bench.tasks.registry import task_of
 from sealbench.converters.cards.card import Card
 from sealbench.converters.cards.image_size import ImageSize
 from sealbench.converters.checkpoints.weights import Weights
-from sealbench.converters.export.precisions import PRECISIONS, Precision, get_precision
+from sealbench.converters.export.precisions import Precision
 from sealbench.converters.families import family_of
 from sealbench.converters.families.registry import card_names, get_card
-from sealbench.converters.families.weight_sources import SOURCES_HELP, find_weights
-from sealbench.converters.rewrites import REWRITES, choose_rewrites
-from sealbench.datasets.attacks import ATTACK_SETS, attacks_named, known_attacks
+from sealbench.converters.families.weight_sources import find_weights
+from sealbench.converters.rewrites import choose_rewrites
+from sealbench.converters.shared_options import listed, names_of, precisions_of, sources_of
+from sealbench.datasets.attacks import attacks_named
 from sealbench.datasets.errors import DatasetError
 from sealbench.datasets.preprocess import PREPROCESSES, UPSTREAM
 from sealbench.datasets.video import SUFFIXES
-from sealbench.reports.gates.judge import DEFAULT_GATES
 from sealbench.reports.run.baselines import check_name, find_run
-from sealbench.reports.run.directory import DEFAULT_ROOT
-
-DEFAULT_VARIANTS = ("videoseal_nano", "videoseal")
-# Those of at least 8 bits whose files need no calibration images.
-DEFAULT_PRECISIONS = tuple(
-    name for name, precision in PRECISIONS.items() if precision.weight_bits >= 8 and not precision.needs_calibration
-)
-ALL = "all"
-DEFAULT_SAMPLES = 24
-DEFAULT_THREADS = 2
-DEFAULT_RATE = 1.0
 
 
 @dataclass(frozen=True)
@@ -102,150 +93,15 @@ class Options:
         return self.datasets or task_of(variant).default_datasets
 
 
-def add_options(parser: pytest.Parser) -> None:
-    """Declare the options; a repeatable one may also be given as a list with commas."""
-    group = parser.getgroup("sealbench", "sealbench: what to measure (repeat an option, or separate by commas)")
-    group.addoption(
-        "--variant",
-        action="append",
-        metavar="NAME",
-        help=f"known: {', '.join(card_names())}; or {ALL} (default: {', '.join(DEFAULT_VARIANTS)})",
-    )
-    group.addoption(
-        "--precision",
-        action="append",
-        metavar="NAME",
-        help=f"known: {', '.join(PRECISIONS)}; or {ALL} (default: {', '.join(DEFAULT_PRECISIONS)})",
-    )
-    group.addoption(
-        "--image-size",
-        action="append",
-        metavar="SIZE",
-        help="side in pixels, or HEIGHTxWIDTH (default: what the variant was trained at)",
-    )
-    group.addoption(
-        "--no-simple",
-        "--no_simple",
-        action="store_true",
-        help="files that take images of --image-size and resize them inside to the size the variant was trained at",
-    )
-    described = "; ".join(f"{rewrite.name}: {rewrite.description}" for rewrite in REWRITES.values())
-    group.addoption(
-        "--rewrite",
-        action="append",
-        metavar="CHOICE",
-        help="exact rewrites before the export: auto (what was measured to pay for the architecture), "
-        f"none, or one by name; with none,auto both are measured side by side (default: auto). {described}",
-    )
-    group.addoption(
-        "--dataset",
-        action="append",
-        metavar="NAME|FOLDER|VIDEO",
-        help="photographs (bundled), dead-leaves (generated), or a folder of PNG, JPEG or WebP images; with a "
-        "manifest.csv of file,message its images are taken as watermarked already (default: photographs). For quality "
-        "models distorted-photographs (default), a folder, or a video file, which needs the extra of that name",
-    )
-    group.addoption(
-        "--attacks",
-        action="append",
-        metavar="SET|NAME:STRENGTH",
-        help="attacks on watermarked images, under which every precision is measured as well: a set "
-        f"({', '.join(ATTACK_SETS)}), or single ones (default: none). Known: {', '.join(known_attacks())}; joined by + "
-        "they follow each other: jpeg:60+resize:0.7",
-    )
-    group.addoption(
-        "--preprocess",
-        action="append",
-        metavar="NAME",
-        help=f"other ways to resize a picture to the model's input, measured beside upstream's: "
-        f"{', '.join(PREPROCESSES)} (default: {UPSTREAM} alone; opencv and tensorflow need the extras of these names)",
-    )
-    group.addoption(
-        "--rate",
-        type=float,
-        default=DEFAULT_RATE,
-        metavar="N",
-        help=f"frames that are taken of a second of a video (default: {DEFAULT_RATE:g})",
-    )
-    group.addoption(
-        "--weights",
-        action="append",
-        metavar="[VARIANT=]SOURCE",
-        help=SOURCES_HELP,
-    )
-    group.addoption(
-        "--artifact",
-        type=Path,
-        metavar="FILE",
-        help="measure this .tflite file, as the one --variant and --precision, instead of converting; --weights says "
-        "which weights it was made of, where none are bundled",
-    )
-    group.addoption(
-        "--backend",
-        action="append",
-        metavar="NAME",
-        help=f"where the files run: {', '.join(file_backends())} (default: {DEFAULT_BACKEND}; tensorflow needs the "
-        "extra of that name)",
-    )
-    group.addoption(
-        "--threads",
-        action="append",
-        metavar="N",
-        help="threads of every runner; of several the first is used, and latency is measured with each "
-        f"(default: {DEFAULT_THREADS})",
-    )
-    group.addoption(
-        "--samples",
-        action="append",
-        metavar="[VARIANT=]N",
-        help=f"images of each dataset, of one variant or of all (default: {DEFAULT_SAMPLES})",
-    )
-    group.addoption(
-        "--run-dir", type=Path, metavar="DIR", help="where the results go (default: a new folder in that of --runs)"
-    )
-    group.addoption(
-        "--runs",
-        type=Path,
-        default=DEFAULT_ROOT,
-        metavar="DIR",
-        help=f"the folder of all runs, in which `latest` is the last one (default: ./{DEFAULT_ROOT})",
-    )
-    group.addoption(
-        "--resume",
-        action="store_true",
-        help="resume the run in --run-dir if it was interrupted: what it has measured is not measured again",
-    )
-    group.addoption(
-        "--gates",
-        type=Path,
-        default=DEFAULT_GATES,
-        metavar="FILE",
-        help="gates in TOML (default: reports/gates/gates.toml)",
-    )
-    group.addoption("--no-gate", action="store_true", help="measure and report, judge nothing")
-    group.addoption(
-        "--save-baseline",
-        metavar="NAME",
-        help="keep the finished run in ./sealbench-baselines/NAME, replacing one of that name",
-    )
-    group.addoption(
-        "--against",
-        metavar="NAME|RUN_DIR",
-        help="say what changed against a baseline or another run; a value that a gate judges and that is worse than "
-        "there fails the run",
-    )
-
-
 def read_options(config: pytest.Config) -> Options:
     """Read and check the options.
 
     Raises:
         OptionError, ConverterError, ReportError: an option is wrong; the message says what is known or expected.
     """
-    names = _listed(config, "--variant") or DEFAULT_VARIANTS
-    variants = tuple(get_card(name) for name in (card_names() if names == (ALL,) else names))
-    names = _listed(config, "--precision") or DEFAULT_PRECISIONS
-    precisions = tuple(get_precision(name) for name in (PRECISIONS if names == (ALL,) else names))
+    names = names_of(config.getoption("--variant"), card_names()) or DEFAULT_VARIANTS
+    variants = tuple(get_card(name) for name in names)
+    precisions = precisions_of(config.getoption("--precision") or DEFAULT_PRECISIONS)
     sizes = tuple(ImageSize.parse(text) for text in _listed(config, "--image-size"))
     datasets = _datasets(variants, _listed(config, "--dataset"))
     options = Options(
@@ -263,7 +119,7 @@ def read_options(config: pytest.Config) -> Options:
         artifact=config.getoption("--artifact"),
         threads=_threads(_listed(config, "--threads")),
         samples=_samples(variants, _listed(config, "--samples")),
-        run_dir=config.getoption("--run-dir"),
+        run_dir=config.getoption("run_dir"),
         runs=config.getoption("--runs"),
         resume=config.getoption("--resume"),
         gates=None if config.getoption("--no-gate") else config.getoption("--gates"),
@@ -277,7 +133,7 @@ def read_options(config: pytest.Config) -> Options:
             choose_rewrites(choice, variant)  # refuses a choice that there is not
     if options.resume and options.run_dir is None:
         raise OptionError("--resume: say which run, with --run-dir DIR")
-    sources = _sources(variants, config.getoption("--weights") or ())
+    sources = sources_of(variants, config.getoption("--weights") or (), card_names())
     if options.artifact is not None:
         _check_artifact(config, options, sources)
     if config.option.help or config.option.collectonly:
@@ -295,9 +151,8 @@ def _uncaptured(config: pytest.Config) -> AbstractContextManager[None]:
 
 
 def _listed(config: pytest.Config, option: str) -> tuple[str, ...]:
-    """Values of a repeatable option, split at commas, without repetitions."""
-    values = [part.strip() for value in config.getoption(option) or () for part in value.split(",")]
-    return tuple(dict.fromkeys(value for value in values if value))
+    """Values of an option of which there may be several."""
+    return listed(config.getoption(option))
 
 
 def _datasets(variants: Sequence[Card], names: Sequence[str]) -> tuple[str, ...]:
@@ -379,24 +234,6 @@ def _backends(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _sources(variants: Sequence[Card], values: Sequence[str]) -> dict[str, str | None]:
-    """Sources by variant: `VARIANT=SOURCE` for one, `SOURCE` for all (a file only where there is just one)."""
-    sources: dict[str, str | None] = {variant.name: None for variant in variants}
-    for value in values:
-        name, equals, source = value.partition("=")
-        if equals and name in card_names():
-            if name not in sources:
-                raise OptionError(f"--weights {value}: {name} is not measured; measured: {', '.join(sources)}")
-            sources[name] = source
-        elif value in ("bundled", "official", "seeded") or len(variants) == 1:
-            sources = dict.fromkeys(sources, value)
-        else:
-            raise OptionError(
-                f"--weights {value}: say whose they are, as VARIANT={value}; measured: {', '.join(sources)}"
-            )
-    return sources
-
-
 def _samples(variants: Sequence[Card], values: Sequence[str]) -> dict[str, int]:
     """Numbers of images by variant: `VARIANT=N` for one, `N` for all."""
     counts = {variant.name: DEFAULT_SAMPLES for variant in variants}
@@ -429,7 +266,7 @@ def _against(config: pytest.Config) -> Path | None:
     if text is None:
         return None
     # Resolved now: sealbench-runs/latest will point at this run once it has begun.
-    found, run_dir = find_run(text).resolve(), config.getoption("--run-dir")
+    found, run_dir = find_run(text).resolve(), config.getoption("run_dir")
     if run_dir is not None and found == run_dir.resolve():
         raise OptionError(
             f"--against {text}: is the --run-dir of this run, which writes over it; give another --run-dir"

@@ -11,20 +11,16 @@ from pathlib import Path
 
 from sealbench.converters.errors import ConverterError, StoreError
 from sealbench.converters.families.watermark import variant_names
-from sealbench.converters.families.weight_sources import SOURCES_HELP
+from sealbench.converters.shared_options import add_weights
 from sealbench.datasets.errors import DatasetError
 
 USAGE_ERROR = 2
 
 
-def add_model_options(parser: argparse.ArgumentParser) -> None:
-    """The options that say which model is converted, and where the file goes."""
+def add_published_options(parser: argparse.ArgumentParser) -> None:
+    """The options of the published scripts that say which model is converted, and where the file goes."""
     parser.add_argument("--model_name", required=True, metavar="VARIANT", help=f"one of: {', '.join(variant_names())}")
-    parser.add_argument(
-        "--weights",
-        metavar="SOURCE",
-        help=SOURCES_HELP,
-    )
+    add_weights(parser.add_argument)
     parser.add_argument("--output_dir", type=Path, default=Path("models"), help="default: ./models")
 
 
@@ -39,7 +35,7 @@ def require_at_least(parser: argparse.ArgumentParser, options: argparse.Namespac
     for name, smallest in least.items():
         value = getattr(options, name)
         if value is not None and not value >= smallest:
-            parser.error(f"--{name} {value}: expected at least {smallest:g}")
+            parser.error(f"--{name.replace('_', '-')} {value}: expected at least {smallest:g}")
 
 
 def check_folder(folder: Path, option: str = "--output_dir") -> None:
@@ -99,7 +95,7 @@ def copy_whole(source: Path, target: Path) -> None:
 
 
 def exit_code(
-    convert: Callable[[argparse.Namespace], Path],
+    convert: Callable[[argparse.Namespace], None],
     parse: Callable[[Sequence[str] | None], argparse.Namespace],
     arguments: Sequence[str] | None,
 ) -> int:

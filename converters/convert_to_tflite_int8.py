@@ -1,23 +1,23 @@
-"""Convert the networks of UVQ 1.5 to int8 `.tflite` files.
+"""The published script that converts UVQ 1.5 to int8, under its published option names; see `sealbench convert`.
 
 Example: `python converters/convert_to_tflite_int8.py --model all --output_dir models`
 """
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from sealbench.converters.cards.quality import PARTS
-from sealbench.converters.command_line import copy_whole, exit_code, writable_folder
+from sealbench.converters.command_line import exit_code, writable_folder
 from sealbench.converters.errors import WeightsError
 from sealbench.converters.export.precisions import get_precision
-from sealbench.converters.export.quantize import quantize
-from sealbench.converters.families.quality import DEPTHWISE_IS_SMALL
+from sealbench.converters.families import family_of
+from sealbench.converters.families.registry import get_card
+from sealbench.converters.families.weight_sources import find_weights
 
 ALL = "all"
-PRECISION = "int8"
+PRECISION = get_precision("int8")
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -35,8 +35,8 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def convert(options: argparse.Namespace) -> Path:
-    """Convert as the options say, print what came out, and return the folder.
+def convert(options: argparse.Namespace) -> None:
+    """Convert as the options say, and print what came out.
 
     Raises:
         ConverterError: an option or a file is wrong.
@@ -48,30 +48,25 @@ def convert(options: argparse.Namespace) -> Path:
             raise WeightsError(f"--{name}_path {path}: {name} is not converted; converted: {', '.join(names)}")
         if path is not None and not path.is_file():
             raise WeightsError(f"--{name}_path {path}: no such file; expected a checkpoint like {name}_net.pth")
-    output_dir = writable_folder(options.output_dir)
+    out = writable_folder(options.output_dir)
+    from sealbench.converters.conversion import make_files
+    from sealbench.converters.store import ArtifactSpec
 
-    from sealbench.converters.checkpoints.uvq import load_network
-    from sealbench.converters.export.uvq import export_uvq_float32
-
-    networks = {name: load_network(name, checkpoints[name]) for name in names}  # all, before the first conversion
-
-    total = 0
-    for name, network in networks.items():
-        with tempfile.TemporaryDirectory() as folder:
-            float32, made = Path(folder) / "float32.tflite", Path(folder) / "int8.tflite"
-            export_uvq_float32(network, float32)
-            quantize(float32, get_precision(PRECISION).recipe_for(DEPTHWISE_IS_SMALL), made)
-            path = output_dir / f"{name}_net_{PRECISION}.tflite"
-            copy_whole(made, path)
-            size, saving = made.stat().st_size, 100 * (1 - made.stat().st_size / float32.stat().st_size)
-        total += size
-        weights = "seeded (untrained: its scores mean nothing)" if checkpoints[name] is None else checkpoints[name]
-        print(f"{path}")
-        print(f"weights:   {weights}")
-        print(f"size:      {size / 1e6:.2f} MB ({size} bytes), {saving:.1f} % smaller than float32")
-    if len(names) > 1:
+    cards = {name: get_card(f"uvq1p5_{name}") for name in names}
+    weights = {
+        name: find_weights(card, "seeded" if checkpoints[name] is None else str(checkpoints[name]))
+        for name, card in cards.items()
+    }
+    files = {
+        out / f"{name}_net{PRECISION.suffix}.tflite": ArtifactSpec(
+            card, weights[name], PRECISION, family_of(card).default_size(card)
+        )
+        for name, card in cards.items()
+    }
+    make_files(files)
+    if len(files) > 1:
+        total = sum(path.stat().st_size for path in files)
         print(f"together:  {total / 1e6:.2f} MB ({total / 2**20:.2f} MiB)")
-    return output_dir
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

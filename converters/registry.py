@@ -31,7 +31,7 @@ class Registry(Generic[Part]):
 
     def names(self) -> tuple[str, ...]:
         """Of every installed entry, in alphabetical order; imports none of them."""
-        return tuple(self._points)
+        return names_of_group(self._group)
 
     def get(self, name: str) -> Part:
         """The entry of that name, imported when it is first asked for.
@@ -72,13 +72,23 @@ class Registry(Generic[Part]):
             raise RegistryError(
                 f"the {self._kind} {name!r} of the package {package} cannot be loaded ({reason}); {remedy}"
             ) from error
-        missing = [member for member in self._members if not member.startswith("_") and not hasattr(part, member)]
+        missing = [member for member in self._members if not member.startswith("_") and not _has(part, member)]
         if missing:
             raise RegistryError(
                 f"the {self._kind} {name!r} of the package {package} has no {', '.join(missing)}; {remedy}"
             )
         loaded: Part = part
         return loaded
+
+
+def _has(part: object, member: str) -> bool:
+    """Whether it has that member; a property of its class is not asked for its value, which may take long."""
+    return hasattr(type(part), member) or hasattr(part, member)
+
+
+def names_of_group(group: str) -> tuple[str, ...]:
+    """Names of the installed entry points of a group, in alphabetical order; imports none of them."""
+    return tuple(sorted({point.name for point in entry_points(group=group)}))
 
 
 def _package(point: EntryPoint) -> str:

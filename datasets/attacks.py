@@ -1,23 +1,21 @@
 """What happens to a picture between the embedder and the detector.
 
 An attack is written `name:strength`, such as `jpeg:80`; one that has no strength is written `name`: `none`,
-`flip`. Several that follow each other are joined: `jpeg:60+resize:0.7`. Adding one is one function and one line of
-ATTACKS.
+`flip`. Several that follow each other are joined: `jpeg:60+resize:0.7`. Adding one is a line of ATTACKS and a function
+in `attack_functions.py`, which alone loads NumPy and Pillow: help lists the attacks, too.
 """
 
-import io
 import math
 import re
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-
-import numpy as np
-from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont
+from typing import TYPE_CHECKING
 
 from sealbench.datasets.errors import DatasetError
-from sealbench.datasets.images import resize
-from sealbench.datasets.sample import check_image
+
+if TYPE_CHECKING:  # for annotations alone
+    import numpy as np
 
 TRAINING_TABLE = (
     "none",
@@ -66,92 +64,7 @@ ATTACK_SETS: Mapping[str, tuple[str, ...]] = {"none": (), "quick": QUICK, "full"
 CURVE_POINTS = 3
 """So many qualities of JPEG make a curve: fewer say nothing of where between them it falls."""
 
-_OVERLAY_OPACITY = 0.6
-_OVERLAY_TEXT = "overlay"
 _NEXT_STEP = re.compile(r"\+(?=\s*[A-Za-z_])")  # a plus before a digit is a sign
-
-
-def _none(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """The same pixels, in an array of their own."""
-    return image.copy()
-
-
-def _jpeg(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """JPEG and back at Pillow's defaults otherwise: chroma at half resolution (4:2:0)."""
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, format="JPEG", quality=int(strength))
-    return np.array(Image.open(buffer).convert("RGB"))
-
-
-def _resize(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """To `strength` times the size of each side and back, antialiased bilinear both times."""
-    height, width = image.shape[:2]
-    changed = resize(image, max(1, round(height * strength)), max(1, round(width * strength)))
-    return resize(changed, height, width)
-
-
-def _crop(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """Keeps the fraction `strength` of each side, at a random place, resized back."""
-    height, width = image.shape[:2]
-    rows, columns = max(1, round(height * strength)), max(1, round(width * strength))
-    top, left = int(rng.integers(height - rows + 1)), int(rng.integers(width - columns + 1))
-    return resize(image[top : top + rows, left : left + columns], height, width)
-
-
-def _brightness(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """Every value times `strength`."""
-    return np.array(ImageEnhance.Brightness(Image.fromarray(image)).enhance(strength))
-
-
-def _contrast(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """Every distance to the mean gray level of the picture times `strength`."""
-    return np.array(ImageEnhance.Contrast(Image.fromarray(image)).enhance(strength))
-
-
-def _gaussian_noise(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """Adds independent normal noise of standard deviation `strength` levels to every value."""
-    noisy = image + strength * rng.standard_normal(image.shape)
-    return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
-
-
-def _gaussian_blur(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """A Gaussian of standard deviation `strength` pixels, as Pillow approximates it by three box blurs."""
-    return np.array(Image.fromarray(image).filter(ImageFilter.GaussianBlur(strength)))
-
-
-def _rotate(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """Turns by `strength` degrees counter-clockwise about the centre, bilinear; bare corners are black."""
-    return np.array(Image.fromarray(image).rotate(strength, Image.Resampling.BILINEAR))
-
-
-def _flip(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """Mirrors left and right."""
-    return image[:, ::-1].copy()
-
-
-def _hue(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """Turns every hue by `strength` of the colour circle; saturation and value stay."""
-    from skimage.color import hsv2rgb, rgb2hsv  # takes half a second to load
-
-    hsv = rgb2hsv(image)  # (H, W, 3) float64 in [0, 1]
-    hsv[..., 0] = (hsv[..., 0] + strength) % 1
-    return np.rint(255 * hsv2rgb(hsv)).astype(np.uint8)
-
-
-def _overlay(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """A half-transparent black box with a word in white, `strength` of each side large, at a random place."""
-    height, width = image.shape[:2]
-    rows, columns = round(height * strength), round(width * strength)
-    if not rows or not columns:
-        return image.copy()
-    box = Image.new("RGB", (columns, rows))
-    font = ImageFont.load_default(max(1.0, min(rows / 2, 1.5 * columns / len(_OVERLAY_TEXT))))
-    ImageDraw.Draw(box).text((columns / 2, rows / 2), _OVERLAY_TEXT, "white", font, anchor="mm")
-    top, left = int(rng.integers(height - rows + 1)), int(rng.integers(width - columns + 1))
-    covered = Image.fromarray(image[top : top + rows, left : left + columns])
-    changed = image.copy()
-    changed[top : top + rows, left : left + columns] = Image.blend(covered, box, _OVERLAY_OPACITY)
-    return changed
 
 
 @dataclass(frozen=True)
@@ -159,15 +72,12 @@ class AttackKind:
     """What a name of ATTACKS stands for.
 
     Attributes:
-        apply: function of an image (H, W, 3) uint8, a strength and a random generator; returns the same
-            shape and type in an array of its own.
         low: the smallest strength.
         high: the largest strength.
         unit: what the strength is; empty where there is none.
         whole: True when the strength must be a whole number.
     """
 
-    apply: Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
     low: float = 0.0
     high: float = 0.0
     unit: str = ""
@@ -175,18 +85,18 @@ class AttackKind:
 
 
 ATTACKS = {
-    "none": AttackKind(_none),
-    "jpeg": AttackKind(_jpeg, 1, 100, "quality", whole=True),
-    "resize": AttackKind(_resize, 0.1, 2, "factor of each side"),
-    "crop": AttackKind(_crop, 0.1, 1, "fraction kept of each side"),
-    "brightness": AttackKind(_brightness, 0, 4, "factor"),
-    "contrast": AttackKind(_contrast, 0, 4, "factor"),
-    "gaussian_noise": AttackKind(_gaussian_noise, 0, 128, "standard deviation in levels of 255"),
-    "gaussian_blur": AttackKind(_gaussian_blur, 0, 20, "standard deviation in pixels"),
-    "rotate": AttackKind(_rotate, -180, 180, "degrees counter-clockwise"),
-    "flip": AttackKind(_flip),
-    "hue": AttackKind(_hue, -0.5, 0.5, "turns of the colour circle"),
-    "overlay": AttackKind(_overlay, 0, 1, "fraction covered of each side"),
+    "none": AttackKind(),
+    "jpeg": AttackKind(1, 100, "quality", whole=True),
+    "resize": AttackKind(0.1, 2, "factor of each side"),
+    "crop": AttackKind(0.1, 1, "fraction kept of each side"),
+    "brightness": AttackKind(0, 4, "factor"),
+    "contrast": AttackKind(0, 4, "factor"),
+    "gaussian_noise": AttackKind(0, 128, "standard deviation in levels of 255"),
+    "gaussian_blur": AttackKind(0, 20, "standard deviation in pixels"),
+    "rotate": AttackKind(-180, 180, "degrees counter-clockwise"),
+    "flip": AttackKind(),
+    "hue": AttackKind(-0.5, 0.5, "turns of the colour circle"),
+    "overlay": AttackKind(0, 1, "fraction covered of each side"),
 }
 """Every known attack. The limits keep out typing errors such as `jpeg:0.8`, nothing that could be wanted."""
 
@@ -327,7 +237,9 @@ def attack_seed(sample_id: str) -> int:
     return zlib.crc32(sample_id.encode(errors="surrogateescape"))
 
 
-def apply_attack(image: np.ndarray, attack: str | Attack | Combination, seed: int | Sequence[int] = 0) -> np.ndarray:
+def apply_attack(
+    image: "np.ndarray", attack: str | Attack | Combination, seed: int | Sequence[int] = 0
+) -> "np.ndarray":
     """Attacks a picture.
 
     Args:
@@ -342,9 +254,14 @@ def apply_attack(image: np.ndarray, attack: str | Attack | Combination, seed: in
     Raises:
         DatasetError: no such image or attack.
     """
+    import numpy as np
+
+    from sealbench.datasets.attack_functions import FUNCTIONS
+    from sealbench.datasets.sample import check_image
+
     check_image(image)
     parsed = parse_attack(attack) if isinstance(attack, str) else attack
     rng = np.random.default_rng(seed)
     for step in (parsed,) if isinstance(parsed, Attack) else parsed.steps:
-        image = ATTACKS[step.name].apply(image, step.strength or 0.0, rng)
+        image = FUNCTIONS[step.name](image, step.strength or 0.0, rng)
     return image

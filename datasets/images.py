@@ -101,23 +101,25 @@ def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
     return np.array(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
 
 
-def write_png(path: str | Path, image: np.ndarray) -> None:
+def write_png(path: str | Path, image: np.ndarray, alpha: np.ndarray | None = None) -> None:
     """Writes a PNG in one step: readers see the old file or the whole new one. Missing folders are made.
 
     Args:
         path: where to.
         image: (H, W, 3) uint8, RGB.
+        alpha: (H, W) uint8, 255 where it is opaque, or None for a picture without an alpha channel.
 
     Raises:
         DatasetError: `image` is no such array, or the file cannot be written; nothing is left behind then.
     """
     check_image(image, str(path))
     path = Path(path)
+    pixels = image if alpha is None else np.dstack([image, alpha])
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with unfinished.open("xb") as file:
-            Image.fromarray(image).save(file, format="PNG")
+            Image.fromarray(pixels).save(file, format="PNG")
         unfinished.replace(path)  # atomic within one folder
     except OSError as error:
         reason = error.strerror or str(error)

@@ -38,18 +38,11 @@ def test_no_module_hides_one_of_python() -> None:
     assert not names & sys.stdlib_module_names
 
 
-# Packages that take a second or more to import, and those that only some models or commands need.
-HEAVY = {"torch", "litert_torch", "pandas", "scipy", "matplotlib", "skimage", "safetensors", "requests", "pooch"}
-# The modules of ours that load one of these. Only they are imported inside functions: where they are needed, so that
-# `--help`, the plugin and errors in options come at once.
-LATE = {
-    "bench": "tasks.bit_rows tasks.images tasks.score_rows timing.interim",
-    "converters": "checkpoints.checkpoint_file checkpoints.download checkpoints.loading checkpoints.uvq embedding "
-    "export.calibration export.detector export.embedder export.embedder_check export.uvq "
-    "families.uvq_model families.watermark_model rewrites.apply",
-    "reports": "compare.files compare.history compare.history_files compare.tables render.plots.layer_errors "
-    "render.plots.profile render.plots.style render.run render.tables run.samples run.worst_images",
-}
+# Packages that take a tenth of a second or more to import, and those that only some models or commands need.
+HEAVY = {
+    "torch", "litert_torch", "numpy", "pandas", "scipy", "matplotlib", "skimage", "safetensors", "requests", "pooch",
+    "pytest", "PIL",
+}  # fmt: skip
 
 
 def module_of(path: Path) -> str:
@@ -69,6 +62,7 @@ def imports_of(nodes: list[ast.stmt]) -> set[str]:
 
 
 def test_only_heavy_modules_are_imported_late() -> None:
+    """Where they are needed, so that help and errors in options come at once; all else stands at a file's head."""
     trees = {module_of(path): ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
     at_import = {name: imports_of(tree.body) for name, tree in trees.items()}
 
@@ -80,14 +74,13 @@ def test_only_heavy_modules_are_imported_late() -> None:
             loads(one, seen) for one in found if one in at_import and one not in seen
         )
 
-    late = {f"sealbench.{folder}.{name}" for folder, names in LATE.items() for name in names.split()}
-    used = set()
+    late = set()
     for tree in trees.values():
         functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
         inside = [node for function in functions for node in ast.walk(function) if isinstance(node, ast.stmt)]
-        used |= imports_of(inside) & set(trees)
-    assert used == late, f"not in LATE: {sorted(used - late)}; no longer late: {sorted(late - used)}"
-    assert not [name for name in late if not loads(name, set())]
+        late |= imports_of(inside) & set(trees)
+    assert len(late) > 20
+    assert sorted(name for name in late if not loads(name, set())) == []
 
 
 def test_plugin_starts_without_engines() -> None:

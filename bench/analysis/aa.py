@@ -6,7 +6,6 @@ interim analyses of `sealbench.bench.timing.interim`. Each comparison starts two
 begins with the fewest rounds that a suite takes.
 """
 
-import argparse
 import math
 import sys
 import time
@@ -20,14 +19,12 @@ import numpy as np
 
 from sealbench.bench.backends.registry import DEFAULT_BACKEND
 from sealbench.bench.backends.worker.session import WorkerSession, file_request
-from sealbench.bench.options import DEFAULT_THREADS
 from sealbench.bench.session.progress import duration_text
 from sealbench.bench.timing.interim import INTERIM_CONFIDENCE, measure_with_interim_analyses
 from sealbench.bench.timing.rounds import ROUNDS, LatencySample, Timed, plan_rounds, take_rounds, timed_calls
-from sealbench.converters.command_line import require_at_least, writable_folder
-from sealbench.converters.export.precisions import PRECISIONS, get_precision
+from sealbench.converters.cards.card import Card
+from sealbench.converters.export.precisions import Precision
 from sealbench.converters.families import family_of
-from sealbench.converters.families.registry import card_names, get_card
 from sealbench.converters.families.weight_sources import find_weights
 from sealbench.converters.rewrites import choose_rewrites
 from sealbench.converters.store import ArtifactSpec, ArtifactStore
@@ -168,13 +165,12 @@ def _several(compare_once: Callable[[], Comparison], count: int, what: str, out:
     return comparisons
 
 
-def find_file(name: str, precision_name: str, weights: str | None = None) -> Path:
+def find_file(card: Card, precision: Precision, weights: str | None = None) -> Path:
     """The converted file of a variant, as the main job would measure it.
 
     Raises:
-        ConverterError: there is no such variant, precision or source of weights.
+        ConverterError: there is no such source of weights, or the file cannot be made.
     """
-    card, precision = get_card(name), get_precision(precision_name)
     family, found = family_of(card), find_weights(card, weights)
     rewrites = choose_rewrites("auto", card)
     spec = ArtifactSpec(card, found, precision, family.default_size(card), rewrites=rewrites)
@@ -189,39 +185,22 @@ def append_csv(comparison: Comparison, path: Path) -> None:
         file.write(csv_text([row, row.values()] if begins else [row.values()]))
 
 
-def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="sealbench aa",
-        description="Compare a file with itself, and with a copy that is slowed down: noise, and what is found in it.",
-    )
-    parser.add_argument("variant", nargs="?", default="videoseal_nano", help=f"one of: {', '.join(card_names())}")
-    parser.add_argument("precision", nargs="?", default="int8", help=f"one of: {', '.join(PRECISIONS)} (%(default)s)")
-    parser.add_argument(
-        "--comparisons", type=int, default=300, metavar="N", help="of the file with itself (%(default)s)"
-    )
-    parser.add_argument("--trials", type=int, default=100, metavar="N", help="with the slow-down (%(default)s)")
-    parser.add_argument("--slowdown", type=float, default=10, metavar="PERCENT", help="that is planted (%(default)s)")
-    parser.add_argument("--threads", type=int, default=DEFAULT_THREADS, metavar="N", help="of both (%(default)s)")
-    parser.add_argument("--out", type=Path, metavar="CSV", help="file to which every comparison is added")
-    options = parser.parse_args(arguments)
-    require_at_least(parser, options, {"comparisons": 0, "trials": 0, "threads": 1})
-    if not options.comparisons and not options.trials:
-        parser.error("--comparisons 0 --trials 0: there is nothing to compare; ask for at least 1 of either")
-    if not 100 * MARGIN < options.slowdown < math.inf:
-        parser.error(f"--slowdown {options.slowdown:g}: expected more than the {100 * MARGIN:g} % that are let pass")
-    return options
+def run(path: Path, threads: int, comparisons: int, trials: int, slowdown: float, out: Path | None) -> int:
+    """Compare a file with itself and with a slowed copy, and print what came out.
 
+    Args:
+        path: of the `.tflite` file.
+        threads: of both processes.
+        comparisons: of the file with itself.
+        trials: with the slow-down.
+        slowdown: share of each call's time that is planted.
+        out: CSV file to which every comparison is added, or None.
 
-def main(arguments: Sequence[str]) -> int:
-    """Run the command; returns its exit code: 0, 1 where not all is well (see `report`)."""
-    options = parse_arguments(arguments)
-    if options.out is not None:
-        writable_folder(options.out.parent, "--out")
-    path, threads = find_file(options.variant, options.precision), options.threads
-    share, out = options.slowdown / 100, options.out
-    same = _several(lambda: compare(path, threads, 0.0), options.comparisons, "A/A", out)
-    slowed = _several(lambda: compare(path, threads, share), options.trials, "planted", out)
+    Returns:
+        0, or 1 where not all is well; see `report`.
+    """
+    same = _several(lambda: compare(path, threads, 0.0), comparisons, "A/A", out)
+    slowed = _several(lambda: compare(path, threads, slowdown), trials, "planted", out)
     lines, well = report(same, slowed)
     print(f"{path.name}, {threads} threads; slower is: the interval of the ratio above {1 + MARGIN:g}")
     print("\n".join(lines))

@@ -1,6 +1,5 @@
 """`sealbench candidates VARIANT`: every recipe that a precision's was chosen from, measured side by side."""
 
-import argparse
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -9,27 +8,25 @@ from pathlib import Path
 
 import numpy as np
 
-from sealbench.bench.backends.runners import FileRunner, Runner, TorchRunner
+from sealbench.bench.backends.runners import FileRunner, Runner, TorchRunner, WorkerRunner
 from sealbench.bench.targets import Group
 from sealbench.bench.tasks.images import prepare, read_samples
 from sealbench.bench.timing.rounds import interleaved, round_orders
-from sealbench.converters.cards.image_size import ImageSize, check_image_size
-from sealbench.converters.command_line import require_at_least, writable_folder
+from sealbench.converters.cards.image_size import ImageSize
+from sealbench.converters.cards.watermark import Variant
+from sealbench.converters.checkpoints.weights import Weights
 from sealbench.converters.export.calibration_inputs import CALIBRATION_SAMPLES
 from sealbench.converters.export.candidates import IN_USE, Candidate, candidates
-from sealbench.converters.export.precisions import PRECISIONS, get_precision, needs_calibration
+from sealbench.converters.export.precisions import Precision, get_precision, needs_calibration
 from sealbench.converters.export.quantize import quantize
-from sealbench.converters.families.watermark import as_variant, get_variant, variant_names
-from sealbench.converters.families.weight_sources import find_weights
+from sealbench.converters.families.watermark import as_variant
 from sealbench.converters.rewrites import choose_rewrites
 from sealbench.converters.tflite.model_file import read_model_file
 from sealbench.reports.files import write_rows_csv
 from sealbench.reports.statistics.bits import bit_accuracy, bit_agreement, logits_mae_rel_pct, split_outputs
 from sealbench.reports.statistics.latency import Speedup, speedup
 
-DEFAULT_SAMPLES = 24
 THREADS = 2
-ROUNDS = 24
 FLOAT32 = "float32"
 
 
@@ -116,7 +113,7 @@ class Workshop:
 
     def measure(self, candidate: Candidate, path: Path) -> Row:
         """Everything but the speed of a candidate's file."""
-        logits, plain = self._logits(FileRunner(path, THREADS, as_variant(self.group.variant).nbits))
+        logits, plain = self._logits(WorkerRunner(path, THREADS, as_variant(self.group.variant).nbits))
         reference, plain_reference = self.reference
         trained = self.group.weights.path is not None
         model = read_model_file(path)
@@ -242,44 +239,21 @@ def _cell(value: float | None, digits: int) -> str:
     return "" if value is None else f"{value:.{digits}f}"
 
 
-def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="sealbench candidates",
-        description="Measure the recipes that a precision's was chosen from, side by side.",
-    )
-    parser.add_argument("variant", metavar="VARIANT", help=f"one of: {', '.join(variant_names())}")
-    parser.add_argument(
-        "--precision", action="append", metavar="P", help=f"one of: {', '.join(PRECISIONS)}; may be repeated (all)"
-    )
-    parser.add_argument("--weights", metavar="SOURCE", help="bundled, seeded or a checkpoint (bundled, else seeded)")
-    parser.add_argument("--image-size", metavar="SIZE", help="side in pixels (as trained)")
-    parser.add_argument("--samples", type=int, default=DEFAULT_SAMPLES, metavar="N", help="images (%(default)s)")
-    parser.add_argument(
-        "--rounds", type=int, default=ROUNDS, metavar="N", help="rounds of latency; 0: none (%(default)s)"
-    )
-    parser.add_argument("--out", type=Path, metavar="CSV", help="file for all columns")
-    options = parser.parse_args(arguments)
-    require_at_least(parser, options, {"samples": 1, "rounds": 0})
-    return options
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Run the command; returns its exit code: 0."""
-    options = parse_arguments(arguments)
-    variant = get_variant(options.variant)
-    names = [get_precision(name).name for name in options.precision or PRECISIONS]
-    size = ImageSize.parse(options.image_size or str(variant.image_size))
-    check_image_size(variant, size, "simple")
-    if options.out is not None:
-        writable_folder(options.out.parent, "--out")
-    weights = find_weights(variant, options.weights)  # after the options, because it may download
+def run(
+    variant: Variant,
+    weights: Weights,
+    size: ImageSize,
+    precisions: Sequence[Precision],
+    samples: int,
+    rounds: int,
+    out: Path | None,
+) -> None:
+    """Measure every candidate of some precisions and print them; `out` is a CSV file that grows with them, or None."""
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="sealbench-") as folder:
-        workshop = Workshop(Group(variant, weights, size), options.samples, Path(folder))
-        for name in names:
-            rows += measure(workshop, name, options.rounds)
-            if options.out is not None:
-                write_rows_csv([asdict(row) for row in rows], options.out)
+        workshop = Workshop(Group(variant, weights, size), samples, Path(folder))
+        for precision in precisions:
+            rows += measure(workshop, precision.name, rounds)
+            if out is not None:
+                write_rows_csv([asdict(row) for row in rows], out)
     print_rows(rows)
-    return 0

@@ -10,7 +10,6 @@ The steps lead from PyTorch to the file as it is run, and each changes one thing
 The layers are compared on the reference kernels, so that they show what the quantization alone does.
 """
 
-import argparse
 import json
 import math
 from collections.abc import Sequence
@@ -25,11 +24,10 @@ from sealbench.bench.backends.runners import FileRunner, TorchRunner
 from sealbench.bench.targets import Group, Target
 from sealbench.bench.tasks.images import prepare, read_samples
 from sealbench.converters.cards.image_size import ImageSize
-from sealbench.converters.command_line import require_at_least, writable_folder
-from sealbench.converters.export.precisions import PRECISIONS, get_precision
-from sealbench.converters.families.watermark import as_variant, get_variant, variant_names
-from sealbench.converters.families.weight_sources import SOURCES_HELP, find_weights
-from sealbench.converters.rewrites import CHOICES, choose_rewrites
+from sealbench.converters.cards.watermark import Variant
+from sealbench.converters.checkpoints.weights import Weights
+from sealbench.converters.export.precisions import Precision, get_precision
+from sealbench.converters.families.watermark import as_variant
 from sealbench.converters.store import ArtifactStore
 from sealbench.reports.files import write_atomically, write_rows_csv
 from sealbench.reports.gates.judge import gates_of_run
@@ -38,8 +36,6 @@ from sealbench.reports.run.error_tables import check_holds, keep_errors, severit
 from sealbench.reports.schema.records import NO_REWRITES, Case
 from sealbench.reports.statistics.error_terms import TOTAL, Term, error_terms
 
-DEFAULT_SAMPLES = 4
-DEFAULT_THREADS = 2
 DATASET = "photographs"
 STAGES = ("PyTorch", "conversion", "quantization", "kernels", "threads")
 MOST_ROWS = 12  # of layers on the terminal; the CSV has all
@@ -198,46 +194,27 @@ def print_analysis(analysis: Analysis) -> None:
         console.print(table)
 
 
-def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="sealbench error",
-        description="Show where the error of a detector's file comes from, by step and by layer.",
-    )
-    parser.add_argument("variant", metavar="VARIANT", help=f"one of: {', '.join(variant_names())}")
-    parser.add_argument("precision", metavar="PRECISION", help=f"one of: {', '.join(PRECISIONS)}")
-    parser.add_argument(
-        "--rewrite", default="auto", metavar="CHOICE", help=f"one of: {', '.join(CHOICES)} (%(default)s)"
-    )
-    parser.add_argument("--weights", metavar="SOURCE", help=SOURCES_HELP)
-    parser.add_argument("--samples", type=int, default=DEFAULT_SAMPLES, metavar="N", help="images (%(default)s)")
-    parser.add_argument("--threads", type=int, default=DEFAULT_THREADS, metavar="N", help="(%(default)s)")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the tables, the picture and the node data")
-    parser.add_argument(
-        "--run-dir", type=Path, metavar="DIR", help="run that measured the file; its page gets the tables and a picture"
-    )
-    options = parser.parse_args(arguments)
-    require_at_least(parser, options, {"samples": 1, "threads": 1})
-    return options
+def files_of(
+    variant: Variant, weights: Weights, precisions: Sequence[Precision], rewrite: str, threads: int
+) -> list[Target]:
+    """The files of a variant at some precisions, at the size it was trained at, on so many threads."""
+    group = Group(variant, weights, ImageSize(variant.image_size, variant.image_size))
+    return [Target(group, precision, DEFAULT_BACKEND, threads, rewrite) for precision in precisions]
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run the command; returns its exit code: 0."""
-    options = parse_arguments(arguments)
-    variant = get_variant(options.variant)
-    precision = get_precision(options.precision)
-    choose_rewrites(options.rewrite, variant)  # an unknown one is refused before any folder is made
-    if options.out is not None:
-        writable_folder(options.out, "--out")
-    size = ImageSize(variant.image_size, variant.image_size)
-    group = Group(variant, find_weights(variant, options.weights), size)
-    target = Target(group, precision, DEFAULT_BACKEND, options.threads, options.rewrite)
-    if options.run_dir is not None:
-        check_holds(options.run_dir, target.case, group.weights.fingerprint)
-    analysis = analyse(target, options.samples)
-    print_analysis(analysis)
-    if options.out is not None:
-        write(analysis, options.out)
-    if options.run_dir is not None:
-        print(f"report: {add_to_run(analysis, options.run_dir)}")
-    return 0
+def run(files: Sequence[Target], samples: int, out: Path | None, run_dir: Path | None) -> None:
+    """Analyse files on so many images and print what is found; see `write` and `add_to_run` for the folders.
+
+    Raises:
+        ReportError: the run has not measured one of them, or a file cannot be written.
+    """
+    if run_dir is not None:
+        for target in files:
+            check_holds(run_dir, target.case, target.group.weights.fingerprint)
+    for target in files:
+        analysis = analyse(target, samples)
+        print_analysis(analysis)
+        if out is not None:
+            write(analysis, out)
+        if run_dir is not None:
+            print(f"report: {add_to_run(analysis, run_dir)}")

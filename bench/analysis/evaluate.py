@@ -4,7 +4,6 @@ Watermarked images are rounded to 8 bits before anything else, as a file would b
 photographs, not crops: crops of one photograph are not independent.
 """
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,11 +12,7 @@ import numpy as np
 import torch
 from scipy.stats import mannwhitneyu
 
-from sealbench.converters.checkpoints.loading import load_watermarker
-from sealbench.converters.command_line import require_at_least, writable_folder
 from sealbench.converters.embedding import embed_pictures
-from sealbench.converters.families.watermark import get_variant, variant_names
-from sealbench.converters.families.weight_sources import find_weights
 from sealbench.converters.models.watermarker import Watermarker
 from sealbench.datasets.attacks import TRAINING_TABLE, apply_attack
 from sealbench.datasets.dead_leaves import dead_leaves
@@ -273,32 +268,3 @@ def write(result: Evaluation, folder: Path) -> None:
     write_atomically(folder / "evaluation.md", as_markdown(result))
     for name, rows in (("attacks.csv", result.attacks), ("null.csv", result.nulls)):
         write_rows_csv([asdict(row) for row in rows], folder / name)
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Run the command; returns its exit code: 0."""
-    parser = argparse.ArgumentParser(prog="sealbench evaluate", description=__doc__)
-    parser.add_argument("--weights", help="`bundled`, `seeded` or the path of a checkpoint; default: the best there is")
-    parser.add_argument("--variant", default="videoseal_nano", help=f"one of: {', '.join(variant_names())}")
-    parser.add_argument("--scaling_w", type=float, help="blending strength; default: the card's")
-    parser.add_argument("--images", type=int, default=96, help="watermarked crops (default: %(default)s)")
-    parser.add_argument(
-        "--null_images", type=int, default=300, help="unmarked images of each kind (default: %(default)s)"
-    )
-    parser.add_argument("--seed", type=int, default=1, help="of crops, messages and attacks (default: %(default)s)")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="also write evaluation.md, attacks.csv and null.csv")
-    options = parser.parse_args(arguments)
-    require_at_least(parser, options, {"images": 2, "null_images": 2, "seed": 0, "scaling_w": 0})
-    if options.out:
-        writable_folder(options.out, "--out")
-    variant = get_variant(options.variant)
-    watermarker = load_watermarker(variant, find_weights(variant, options.weights))
-    if options.scaling_w is not None:
-        watermarker.scaling_w = options.scaling_w
-    result = evaluate(
-        watermarker, variant.nbits, images=options.images, null_images=options.null_images, seed=options.seed
-    )
-    if options.out:
-        write(result, options.out)
-    print(as_markdown(result), end="")
-    return 0

@@ -5,7 +5,6 @@ The two alternate every few seconds: a fresh process of ours, timed as a suite t
 it runs on LiteRT's compiled model and leaves its buffers as they are; our call hands over an image and takes logits.
 """
 
-import argparse
 import json
 import subprocess
 import sys
@@ -17,19 +16,13 @@ from statistics import median
 
 import numpy as np
 
-from sealbench.bench.analysis.aa import find_file
 from sealbench.bench.backends.registry import DEFAULT_BACKEND
 from sealbench.bench.backends.worker.session import WorkerSession, file_request
 from sealbench.bench.errors import RunnerError
-from sealbench.bench.options import DEFAULT_THREADS
 from sealbench.bench.timing.rounds import SETTLE_MS
-from sealbench.converters.command_line import require_at_least
-from sealbench.converters.export.precisions import PRECISIONS
-from sealbench.converters.families.registry import card_names
 from sealbench.reports.statistics.intervals import Interval, quantile_interval
 
 TOOL = "ai_edge_litert.tools.benchmark_litert_model"
-ROUNDS = 10
 CALLS = 50
 WITHIN = 0.03
 
@@ -75,35 +68,23 @@ def ratio_of(rounds: Sequence[Round]) -> tuple[float, Interval]:
     return float(np.median(ratios)), quantile_interval(ratios)
 
 
-def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="sealbench litert-check", description="Compare our latency of a file with LiteRT's own benchmark."
-    )
-    parser.add_argument("variant", nargs="?", default="videoseal_nano", help=f"one of: {', '.join(card_names())}")
-    parser.add_argument("precision", nargs="?", default="int8", help=f"one of: {', '.join(PRECISIONS)} (%(default)s)")
-    parser.add_argument("--threads", type=int, default=DEFAULT_THREADS, metavar="N", help="of both (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=ROUNDS, metavar="N", help="of each (%(default)s)")
-    options = parser.parse_args(arguments)
-    require_at_least(parser, options, {"threads": 1, "rounds": 1})
-    return options
+def run(path: Path, threads: int, count: int) -> int:
+    """Measure a file `count` rounds on so many threads and print both medians of each.
 
-
-def main(arguments: Sequence[str]) -> int:
-    """Run the command; returns its exit code: 0, 1 where the medians differ by more than 3 %."""
-    options = parse_arguments(arguments)
-    path = find_file(options.variant, options.precision)
+    Returns:
+        0, or 1 where the medians differ by more than 3 %.
+    """
     rounds = []
-    for number in range(options.rounds):
+    for number in range(count):
         both = {
-            "ours": lambda: our_median_ms(path, options.threads, CALLS),
-            "tools": lambda: tools_median_ms(path, options.threads, CALLS),
+            "ours": lambda: our_median_ms(path, threads, CALLS),
+            "tools": lambda: tools_median_ms(path, threads, CALLS),
         }
         order = ("ours", "tools") if number % 2 == 0 else ("tools", "ours")
         found = {name: both[name]() for name in order}
         rounds.append(Round(found["ours"], found["tools"]))
     ratio, interval = ratio_of(rounds)
-    print(f"{path.name}, {options.threads} threads, {len(rounds)} rounds of {CALLS} calls, medians in ms")
+    print(f"{path.name}, {threads} threads, {len(rounds)} rounds of {CALLS} calls, medians in ms")
     print("  ours       " + " ".join(f"{one.ours_ms:7.2f}" for one in rounds))
     print("  LiteRT's   " + " ".join(f"{one.tools_ms:7.2f}" for one in rounds))
     print(f"  ours / LiteRT's: {ratio:.3f}, interval [{interval.low:.3f}, {interval.high:.3f}]")

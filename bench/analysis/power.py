@@ -6,27 +6,21 @@ loss in the mean. Then a loss is planted: each bit that is read right is turned 
 A trial finds the loss where the p-value is below 0.05; without a planted loss that is a false alarm.
 """
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from sealbench.converters.command_line import require_at_least
 from sealbench.reports.errors import ReportError
-from sealbench.reports.run.directory import DEFAULT_ROOT
 from sealbench.reports.run.samples import load_samples, of_files
 from sealbench.reports.schema.formatting import precision_name
-from sealbench.reports.schema.records import NO_ATTACK
 from sealbench.reports.schema.tables import BITS
 from sealbench.reports.statistics.bits import agreeing_bits, correct_bits
 from sealbench.reports.statistics.flips import mcnemar_pvalue, negative_flips, positive_flips
 from sealbench.reports.statistics.intervals import Interval, proportion_interval
 
 ALPHA = 0.05
-LOSSES_PCT = (0.0, 0.1, 0.2, 0.5)
-IMAGES, TRIALS = 200, 400
 SEED = 0
 _FILE = ["variant", "precision", "rewrites", "image_size"]
 
@@ -150,43 +144,3 @@ def print_powers(powers: Sequence[Power]) -> None:
         table.add_row(name, f"{found[0].flips_pct:.3f}", *cells)
     console = Console()
     (console if console.is_terminal else Console(width=160)).print(table)
-
-
-def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="sealbench power",
-        description="How small a loss of bits McNemar's test finds, simulated on the logits that a run has recorded.",
-    )
-    parser.add_argument(
-        "run_dir",
-        type=Path,
-        nargs="?",
-        default=DEFAULT_ROOT / "latest",
-        metavar="RUN_DIR",
-        help="(default: %(default)s)",
-    )
-    parser.add_argument("--attack", default=NO_ATTACK, metavar="NAME:STRENGTH", help="whose images (%(default)s)")
-    parser.add_argument(
-        "--loss",
-        type=float,
-        action="append",
-        metavar="PCT",
-        help=f"may be repeated ({', '.join(map(str, LOSSES_PCT))})",
-    )
-    parser.add_argument("--images", type=int, default=IMAGES, metavar="N", help="that a trial draws (%(default)s)")
-    parser.add_argument("--trials", type=int, default=TRIALS, metavar="N", help="of each file and loss (%(default)s)")
-    options = parser.parse_args(arguments)
-    require_at_least(parser, options, {"images": 1, "trials": 1})
-    for loss in options.loss or ():
-        if not 0 <= loss <= 100:
-            parser.error(f"--loss {loss}: expected a percentage from 0 to 100")
-    return options
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Run the command; returns its exit code: 0."""
-    options = parse_arguments(arguments)
-    powers = study(options.run_dir, options.attack, options.loss or LOSSES_PCT, options.images, options.trials)
-    print_powers(powers)
-    return 0

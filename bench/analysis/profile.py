@@ -1,25 +1,19 @@
 """`sealbench profile VARIANT PRECISION`: where the time of a `.tflite` file goes, by kind of operation."""
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from sealbench.bench.analysis.graph_operations import read_operations
 from sealbench.bench.analysis.operation_times import LITERT, File, Row, measure, summarize
-from sealbench.bench.options import DEFAULT_THREADS
 from sealbench.converters.cards.image_size import ImageSize
-from sealbench.converters.command_line import require_at_least, writable_folder
-from sealbench.converters.export.precisions import PRECISIONS, get_precision
-from sealbench.converters.families.watermark import get_variant, variant_names
-from sealbench.converters.families.weight_sources import SOURCES_HELP, find_weights
-from sealbench.converters.rewrites import CHOICES, choose_rewrites
+from sealbench.converters.cards.watermark import Variant
+from sealbench.converters.checkpoints.weights import Weights
+from sealbench.converters.export.precisions import Precision
 from sealbench.converters.store import ArtifactSpec, ArtifactStore
 from sealbench.reports.files import write_atomically, write_rows_csv
 from sealbench.reports.render.labels import Model
 from sealbench.reports.schema.records import NO_REWRITES
-
-ROUNDS = 20
 
 
 def print_rows(rows: Sequence[Row]) -> None:
@@ -80,21 +74,17 @@ def draw(rows: Sequence[Row], path: Path) -> None:
     write_atomically(path, png(draw_profile(model, bars)))
 
 
-def prepare(options: argparse.Namespace) -> list[File]:
-    """The files that the options name, converted where the store does not have them; each once.
+def files_of(
+    variant: Variant, weights: Weights, precisions: Sequence[Precision], rewrites: Sequence[tuple[str, ...]]
+) -> list[File]:
+    """The files of a variant, converted where the store does not have them.
 
     Raises:
-        ConverterError: an option is wrong, or a file cannot be made.
+        ConverterError: a file cannot be made.
     """
-    variant = get_variant(options.variant)
-    precisions = [get_precision(name) for name in options.precision.split(",")]
-    rewrites = dict.fromkeys(choose_rewrites(choice, variant) for choice in options.rewrite.split(","))
-    if options.out is not None:
-        writable_folder(options.out, "--out")
-    weights = find_weights(variant, options.weights)
-    size = ImageSize(variant.image_size, variant.image_size)
     from sealbench.converters.families.watermark_model import LazyModel
 
+    size = ImageSize(variant.image_size, variant.image_size)
     model, store = LazyModel(variant, weights), ArtifactStore()
     return [
         File(
@@ -110,43 +100,33 @@ def prepare(options: argparse.Namespace) -> list[File]:
     ]
 
 
-def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="sealbench profile",
-        description="Show where the time of a detector's file goes, by kind of operation.",
-    )
-    parser.add_argument("variant", metavar="VARIANT", help=f"one of: {', '.join(variant_names())}")
-    parser.add_argument("precision", metavar="PRECISION", help=f"of: {', '.join(PRECISIONS)}; several with commas")
-    parser.add_argument(
-        "--rewrite",
-        default="auto",
-        metavar="CHOICE",
-        help=f"of: {', '.join(CHOICES)}; with none,auto both are measured in interleaved rounds (%(default)s)",
-    )
-    parser.add_argument("--weights", metavar="SOURCE", help=SOURCES_HELP)
-    parser.add_argument("--threads", type=int, default=DEFAULT_THREADS, metavar="N", help="(%(default)s)")
-    parser.add_argument("--rounds", type=int, default=ROUNDS, metavar="N", help="runs of each file (%(default)s)")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for profile-VARIANT-PRECISION .csv and .png")
-    options = parser.parse_args(arguments)
-    require_at_least(parser, options, {"threads": 1, "rounds": 1})
-    return options
+def run(
+    variant: Variant,
+    weights: Weights,
+    precisions: Sequence[Precision],
+    rewrites: Sequence[tuple[str, ...]],
+    threads: int,
+    rounds: int,
+    out: Path | None,
+) -> None:
+    """Measure the files of a variant in interleaved rounds and print where their time goes.
 
-
-def main(arguments: Sequence[str]) -> int:
-    """Run the command; returns its exit code: 0."""
-    options = parse_arguments(arguments)
-    files = prepare(options)
-    measured = measure([file.path for file in files], options.threads, options.rounds)
+    Args:
+        variant, weights: the model.
+        precisions, rewrites: its files; every precision with every choice of rewrites.
+        threads: of the runs.
+        rounds: runs of each file.
+        out: folder for profile-VARIANT-PRECISION .csv and .png, or None.
+    """
+    files = files_of(variant, weights, precisions, rewrites)
+    measured = measure([file.path for file in files], threads, rounds)
     tables = [
-        summarize(file, read_operations(file.path), rounds, options.threads)
-        for file, rounds in zip(files, measured, strict=True)
+        summarize(file, read_operations(file.path), found, threads) for file, found in zip(files, measured, strict=True)
     ]
     for table in tables:
         print_rows(table)
-    if options.out is not None:
+    if out is not None:
         rows = [row for table in tables for row in table]
-        name = f"profile-{options.variant}-{'-'.join(dict.fromkeys(row.precision for row in rows))}"
-        write_rows_csv([asdict(row) for row in rows], options.out / f"{name}.csv")
-        draw(rows, options.out / f"{name}.png")
-    return 0
+        name = f"profile-{variant.name}-{'-'.join(dict.fromkeys(row.precision for row in rows))}"
+        write_rows_csv([asdict(row) for row in rows], out / f"{name}.csv")
+        draw(rows, out / f"{name}.png")

@@ -2,20 +2,13 @@
 
 from collections.abc import Callable
 
+from sealbench.bench.backends.names import DEFAULT_BACKEND, GROUP, REFERENCE_BACKEND, file_backends
 from sealbench.bench.backends.protocol import Backend, Session
 from sealbench.converters.registry import Registry
 
-GROUP = "sealbench.backends"
-REFERENCE_BACKEND = "torch"
-"""Runs the PyTorch modules that all files are compared with; every run measures it."""
-DEFAULT_BACKEND = "litert"
-"""Runs files where the user names no backend; other backends are compared with it."""
+__all__ = ["DEFAULT_BACKEND", "REFERENCE_BACKEND", "backend_of", "file_backends"]
+
 _BACKENDS: Registry[Backend] = Registry(GROUP, "backend", Backend)
-
-
-def file_backends() -> tuple[str, ...]:
-    """Names of the installed backends that run files, in alphabetical order; imports none of them."""
-    return tuple(name for name in _BACKENDS.names() if name != REFERENCE_BACKEND)
 
 
 def backend_of(name: str) -> Backend:

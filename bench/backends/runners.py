@@ -3,7 +3,7 @@
 A runner only runs: it neither judges nor times. This module imports no torch, no LiteRT and no TensorFlow.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -45,29 +45,14 @@ class Runner(Protocol):
         """
 
 
-OpenFile = Callable[[str, Path, int], Session]
-"""Opens a file: the backend's name, the path and the number of threads."""
-
-
-def in_worker(backend: str, path: Path, threads: int) -> Session:
-    """Open a file in a process of its own, as all that is measured is; see `WorkerSession`."""
-    return WorkerSession(file_request(backend, path, threads))
-
-
-def in_process(backend: str, path: Path, threads: int) -> Session:
-    """Open a file in this process, as an application does that trusts its own file; see `Backend.open`."""
-    return backend_of(backend).open(path, threads)
-
-
 class FileRunner:
-    """A detector's file on a backend.
+    """A detector's file on a backend, in this process: for files that are trusted, as an application trusts its own.
 
     Args:
         path: input float32 (1, H, W, 3), output float32 (1, 1 + nbits).
         threads: at least 1.
         nbits: what is expected, or None to take what the file has.
         backend: name of an installed one.
-        open_file: `in_worker` or `in_process`.
 
     Raises:
         RegistryError: there is no such backend.
@@ -75,25 +60,34 @@ class FileRunner:
             not installed.
     """
 
-    def __init__(
-        self,
-        path: str | Path,
-        threads: int,
-        nbits: int | None = None,
-        backend: str = DEFAULT_BACKEND,
-        open_file: OpenFile = in_worker,
-    ):
-        self._session = open_file(backend, Path(path), threads)
+    def __init__(self, path: str | Path, threads: int, nbits: int | None = None, backend: str = DEFAULT_BACKEND):
+        self.session: Session = self._open(backend, Path(path), threads)
         self.backend = backend
         self.threads = threads
-        height, width, self.nbits = read_signature(Path(path), self._session.inputs, self._session.outputs, nbits)
+        height, width, self.nbits = read_signature(Path(path), self.session.inputs, self.session.outputs, nbits)
         self.input_size = (height, width)
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """See `Runner`: image (H, W, 3) to logits (1 + nbits,)."""
         _check_image(image, self.input_size)
-        logits: np.ndarray = self._session(image[np.newaxis])[0][0]
+        logits: np.ndarray = self.session(image[np.newaxis])[0][0]
         return logits
+
+    def _open(self, backend: str, path: Path, threads: int) -> Session:
+        return backend_of(backend).open(path, threads)
+
+
+class WorkerRunner(FileRunner):
+    """A detector's file on a backend, in a process of its own: for any file; see `FileRunner`.
+
+    Attributes:
+        session: the file in its process.
+    """
+
+    session: WorkerSession
+
+    def _open(self, backend: str, path: Path, threads: int) -> WorkerSession:
+        return WorkerSession(file_request(backend, path, threads))
 
 
 class TorchRunner:

@@ -6,8 +6,9 @@ command. Nothing heavy is imported before a command is known.
 """
 
 import ast
+import difflib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if name not in known:
         print(_usage(known), file=sys.stderr)
-        print(f"error: {f'unknown command {name!r}' if name else 'no command'}", file=sys.stderr)
+        print(f"error: {_unknown(name, known)}", file=sys.stderr)
         return USAGE_ERROR
     command = import_module(f"{__name__}.{name.replace('-', '_')}").main
     try:
@@ -53,6 +54,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _usage(known: dict[str, str]) -> str:
     width = max(map(len, known))
     return "\n".join([_USAGE, "", *(f"{name:{width}}  {line}" for name, line in known.items())])
+
+
+def _unknown(name: str, known: Iterable[str]) -> str:
+    if not name:
+        return "no command"
+    close = difflib.get_close_matches(name, known, n=3)
+    return f"unknown command {name!r}" + (f"; did you mean {' or '.join(close)}?" if close else "")
 
 
 def _first_line(path: Path) -> str:

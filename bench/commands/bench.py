@@ -1,32 +1,15 @@
 """Convert, measure and judge: the main job, `pytest bench` in any folder."""
 
-import os
+import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
-import pytest
+from sealbench.bench.arguments import TITLE, add_options
 
-from sealbench.bench.session.suite_modules import FOLDER, ONE_PROCESS
-
-PLUGIN = "sealbench.bench.session.plugin"
-
-
-class SuitesByDefault:
-    """Collects all suites where the command line names no file."""
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_configure(self, config: pytest.Config) -> None:
-        """Choose what is collected; refuse the processes of pytest-xdist, which would not collect the same."""
-        if config.getoption("numprocesses", None) or config.getoption("tx", None):
-            raise pytest.UsageError(ONE_PROCESS)
-        if config.args_source is not pytest.Config.ArgsSource.ARGS:
-            config.args = [str(FOLDER)]
+_HELP = {"-h", "--help"}
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the suites with pytest; its own options, and paths of single suites, are accepted as well.
-
-    No configuration and no conftest.py of the current folder is read, and nothing but the run's folder is left there.
 
     Args:
         arguments: what follows the command's name.
@@ -34,9 +17,23 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         pytest's exit code, or the run's: see `sealbench.bench.session.plugin`.
     """
-    # As pyproject.toml of the checkout has it: the plugin of anyio warns.
-    options = ["--strict-markers", "-p", "no:anyio", "-p", "no:cacheprovider", "--benchmark-columns=median,iqr,rounds"]
-    # pytest-benchmark makes the folder of its storage at once, unless its path is taken.
-    place = ["--noconftest", "-c", os.devnull, f"--rootdir={Path.cwd()}", f"--benchmark-storage={os.devnull}"]
-    # Ours comes after the user's plugins (`-p`), as it does where a conftest.py loads it.
-    return int(pytest.main([*options, *place, *arguments, "-p", PLUGIN], plugins=[SuitesByDefault()]))
+    if _HELP & set(arguments):
+        print_help()
+        return 0
+    from sealbench.bench.session.main_job import run
+
+    return run(arguments)
+
+
+def print_help() -> None:
+    """Print our options alone, at once: pytest, which has two hundred of its own, takes a second to start."""
+    parser = argparse.ArgumentParser(
+        prog="sealbench bench",
+        usage="sealbench bench [options] [pytest options]",
+        description="Convert, measure and judge: every variant at every precision against its PyTorch reference.",
+        epilog="pytest's own options are accepted as well, such as -k size (the suites of that name), -x, --junitxml "
+        "FILE and --benchmark-json FILE; `pytest --help` lists them. Exit code: 0 all gates pass or do not apply, 1 a "
+        "gate or a test failed, 2 to 5 pytest's own, 10 inconclusive, 11 nothing was measured.",
+    )
+    add_options(parser.add_argument_group(TITLE).add_argument)
+    parser.print_help()

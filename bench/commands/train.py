@@ -2,148 +2,52 @@
 
 import argparse
 import math
-import signal
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from types import FrameType
+from collections.abc import Sequence
 
-import torch
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-from sealbench.converters.checkpoints.loading import load_watermarker
-from sealbench.converters.command_line import require_at_least, writable_folder
+from sealbench.converters.command_line import require_at_least
 from sealbench.converters.families.watermark import get_variant, variant_names
-from sealbench.converters.families.weight_sources import find_weights
-from sealbench.converters.models.build import build_watermarker
-from sealbench.converters.training.checkpoint import TrainingError, load_checkpoint
-from sealbench.converters.training.data import CoverImages
-from sealbench.converters.training.loop import train
+from sealbench.converters.shared_options import add_out, add_variant
 from sealbench.converters.training.recipe import RECIPES
-from sealbench.converters.training.trainer import CHECKPOINT, WEIGHTS, StepResult, Trainer, check_recipe
-
-_LINE_EVERY = 50
-_STOPPED = 130
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the command; returns 0, or 130 where it was stopped by a signal before the checkpoint was written."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    require_at_least(parser, options, {"minutes": 0, "threads": 1})
-    try:
-        return _run(options)
-    except KeyboardInterrupt:
-        print("stopped before the checkpoint was written; --resume continues from the last one", file=sys.stderr)
-        return _STOPPED
+    """Run the command; returns 0, or 130 where it was stopped by a signal."""
+    options = parse_arguments(arguments)
+    variant = get_variant(options.variant)
+    from sealbench.converters.training.command import run
+
+    return run(
+        variant,
+        recipe_name=options.recipe,
+        init=options.init,
+        out=options.out,
+        resume=options.resume,
+        minutes=options.minutes,
+        threads=options.threads,
+    )
 
 
-def _parser() -> argparse.ArgumentParser:
+def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(
         prog="sealbench train",
         description="Trains a watermark model on the calibration photographs and generated images.",
-        epilog=f"DIR receives {CHECKPOINT} (to resume), {WEIGHTS} (to use or ship) and curves.csv.",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for everything that is written")
-    parser.add_argument("--variant", default="videoseal_nano", help=f"one of: {', '.join(variant_names())}")
+    add_out(
+        parser.add_argument,
+        "folder for checkpoint.pt (to resume), weights.safetensors (to use or ship) and curves.csv",
+        required=True,
+    )
+    add_variant(parser.add_argument, variant_names(), "videoseal_nano")
     parser.add_argument(
         "--recipe",
         choices=sorted(RECIPES),
         help="default: fine-tune with --init, else from-nothing-long on a GPU and from-nothing on a CPU",
     )
     parser.add_argument("--init", metavar="WEIGHTS", help="start from these: `bundled` or the path of a checkpoint")
-    parser.add_argument("--resume", action="store_true", help=f"go on from DIR/{CHECKPOINT}")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
     parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so long; --resume continues")
-    parser.add_argument("--threads", type=int, help="CPU threads; default: PyTorch's choice")
-    return parser
-
-
-def _run(options: argparse.Namespace) -> int:
-    if options.threads:
-        torch.set_num_threads(options.threads)
-    variant = get_variant(options.variant)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    recipe = RECIPES[options.recipe or _default_recipe(options.init, device)]
-    check_recipe(recipe, variant)
-    writable_folder(options.out, "--out")
-    if options.resume:
-        load_checkpoint(options.out / CHECKPOINT, variant.name, recipe.fingerprint())  # refused now, not in a minute
-    elif (options.out / CHECKPOINT).exists():
-        raise TrainingError(f"{options.out / CHECKPOINT} exists; continue with --resume, or choose another folder")
-    if options.init:
-        watermarker = load_watermarker(variant, find_weights(variant, options.init))
-    else:
-        torch.manual_seed(recipe.seed)  # of the initial values; everything after draws from the trainer's generator
-        watermarker = build_watermarker(variant)
-    if device.type == "cuda":
-        torch.set_float32_matmul_precision("high")  # on its matrix units, with 10 bits of fraction
-    print(f"{variant.name} on {device}, recipe {recipe.fingerprint()}, {recipe.steps} steps", flush=True)
-    covers = CoverImages(recipe.generated_images, recipe.generated_share, recipe.crops, recipe.seed, device)
-    trainer = Trainer(watermarker, variant, recipe, covers, device)
-    if options.resume:
-        trainer.restore(options.out / CHECKPOINT)
-    with _signals() as stop:
-        _train_with_progress(trainer, options.out, options.minutes, stop)
-        stopped = stop() and not trainer.finished
-    ended = "stopped" if stopped else "time is up"
-    done = "done" if trainer.finished else f"{ended}; --resume continues"
-    print(f"{done} at step {trainer.step}: {options.out / WEIGHTS}; blending.scaling_w = {trainer.scaling:.4f}")
-    return _STOPPED if stopped else 0
-
-
-@contextmanager
-def _signals() -> Iterator[Callable[[], bool]]:
-    """Within, SIGINT and SIGTERM let the step end and the checkpoint be written; a second one ends at once."""
-    caught: list[int] = []
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        if caught:
-            raise KeyboardInterrupt
-        caught.append(number)
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: bool(caught)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _default_recipe(init: str | None, device: torch.device) -> str:
-    if init:
-        return "fine-tune"
-    return "from-nothing-long" if device.type == "cuda" else "from-nothing"
-
-
-def _train_with_progress(trainer: Trainer, folder: Path, minutes: float, stop: Callable[[], bool]) -> None:
-    """A progress bar on a terminal, plain lines elsewhere."""
-    if not sys.stdout.isatty():
-        train(trainer, folder, minutes=minutes, stop=stop, report=_print_line)
-        return
-    columns = (
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total} {task.description}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns) as progress:
-        task = progress.add_task("", total=trainer.recipe.steps, completed=trainer.step)
-
-        def advance(trainer: Trainer, result: StepResult) -> None:
-            progress.update(task, completed=trainer.step, description=_summary(trainer, result))
-
-        report: Callable[[Trainer, StepResult], None] = advance
-        train(trainer, folder, minutes=minutes, stop=stop, report=report)
-
-
-def _print_line(trainer: Trainer, result: StepResult) -> None:
-    if trainer.step % _LINE_EVERY == 0 or trainer.finished:
-        print(f"step {trainer.step}/{trainer.recipe.steps} {_summary(trainer, result)}", flush=True)
-
-
-def _summary(trainer: Trainer, result: StepResult) -> str:
-    return (
-        f"loss {result.loss:.3f} right {trainer.accuracy:.4f} of {trainer.bits_shown} bits "
-        f"PSNR {result.psnr_db:.1f} dB scaling {trainer.scaling:.3f}"
-    )
+    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: PyTorch's choice)")
+    options = parser.parse_args(arguments)
+    require_at_least(parser, options, {"minutes": 0, "threads": 1})
+    return options

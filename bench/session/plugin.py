@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from sealbench.bench.arguments import TITLE, add_options
 from sealbench.bench.errors import INPUT_ERRORS
 from sealbench.bench.matrix import (
     attacked_targets,
@@ -25,7 +26,7 @@ from sealbench.bench.matrix import (
     second_targets,
     upstream_targets,
 )
-from sealbench.bench.options import add_options, read_options
+from sealbench.bench.options import read_options
 from sealbench.bench.session.baseline import conclude
 from sealbench.bench.session.bench_tests import (
     DATASETS,
@@ -68,7 +69,7 @@ SPIN_COUNT = "20000"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the options of `pytest bench`."""
-    add_options(parser)
+    add_options(parser.getgroup("sealbench", TITLE).addoption)
 
 
 def pytest_configure(config: pytest.Config) -> None:

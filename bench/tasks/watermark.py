@@ -84,7 +84,7 @@ class WatermarkTask:
         return backend_of(REFERENCE_BACKEND).open(ChannelsLast(module), threads)
 
     def check_signature(self, path: Path, session: Session, group: Group) -> None:
-        """One image of the group's size, and the variant's number of bits."""
+        """RunnerError for all but one image of the group's size, and the variant's number of bits."""
         height, width, _ = read_signature(path, session.inputs, session.outputs, as_variant(group.variant).nbits)
         if (height, width) != (group.size.height, group.size.width):
             raise RunnerError(f"{path}: takes images of {height} x {width}; expected {group.size}")

@@ -1,8 +1,6 @@
 """Loads the PyTorch model of a group in a worker process, to be timed there."""
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Mapping
 
 from sealbench.bench.backends.protocol import Session
 from sealbench.bench.backends.worker.session import OpenRequest
@@ -16,14 +14,9 @@ from sealbench.converters.families.registry import get_card
 
 def reference_request(group: Group, threads: int) -> OpenRequest:
     """The PyTorch model of a group on so many threads; see `OpenRequest`."""
-    weights = group.weights
     arguments = {
         "variant": group.variant.name,
-        "weights": {
-            "kind": weights.kind,
-            "path": None if weights.path is None else str(weights.path.resolve()),
-            "fingerprint": weights.fingerprint,
-        },
+        "weights": group.weights.as_json(),
         "size": str(group.size),
         "mode": group.mode,
         "threads": threads,
@@ -32,7 +25,7 @@ def reference_request(group: Group, threads: int) -> OpenRequest:
 
 
 def reference_loader(
-    variant: str, weights: dict[str, Any], size: str, mode: str, threads: int
+    variant: str, weights: Mapping[str, str | None], size: str, mode: str, threads: int
 ) -> Callable[[], Session]:
     """What loads the model of a group; the arguments are those of `reference_request`.
 
@@ -42,8 +35,7 @@ def reference_loader(
     import torch  # noqa: F401 - the time to load the model does not include it
 
     card = get_card(variant)
-    path = None if weights["path"] is None else Path(weights["path"])
-    found = Weights(weights["kind"], path, weights["fingerprint"])
+    found = Weights.from_json(weights)
     group = Group(card, found, ImageSize.parse(size), mode)
     task = task_of(card)
     return lambda: task.reference(group, family_of(card).model(card, found), threads)

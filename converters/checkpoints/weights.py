@@ -1,7 +1,9 @@
 """A model's weights by reference. Imports no torch."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 SEED = 0
 # Raise this when `models/seeding.py` gives other values for the same seed: stored artifacts are then made anew.
@@ -22,3 +24,16 @@ class Weights:
     kind: str
     path: Path | None
     fingerprint: str
+
+    def as_json(self) -> dict[str, str | None]:
+        """As JSON can hold it, for another process in another folder; `from_json` reads it back."""
+        path = None if self.path is None else str(self.path.resolve())
+        return {"kind": self.kind, "path": path, "fingerprint": self.fingerprint}
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, str | None]) -> Self:
+        """What `as_json` made."""
+        kind, path, fingerprint = found["kind"], found["path"], found["fingerprint"]
+        assert kind is not None
+        assert fingerprint is not None
+        return cls(kind, None if path is None else Path(path), fingerprint)

@@ -215,6 +215,9 @@ _PRECISIONS = (
 )
 PRECISIONS = {precision.name: precision for precision in _PRECISIONS}
 
+# Of fewer bits an embedder's watermark is too far off; the error that names them has the differences.
+EMBEDDER_PRECISIONS = tuple(precision.name for precision in _PRECISIONS if precision.weight_bits >= 16)
+
 
 def get_precision(name: str) -> Precision:
     """The precision called `name`.

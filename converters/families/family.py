@@ -1,21 +1,23 @@
 """What a family of models must have: the protocol of an entry point of the group `sealbench.families`.
 
-Imports no torch: a family is asked for its cards and sizes while the command line is read. Its `Model` may import all
-that it needs, and is asked for when a model is to be loaded, exported or run.
+Imports neither torch nor NumPy: a family is asked for its cards and sizes while the command line is read, and for help.
+Its `Model` may import all that it needs, and is asked for when a model is to be loaded, exported or run.
 """
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sealbench.converters.cards.card import Card
 from sealbench.converters.cards.image_size import ImageSize
 from sealbench.converters.checkpoints.weights import Weights
-from sealbench.converters.export.calibration_inputs import CalibrationInputs
 from sealbench.converters.export.precisions import Precision, Rule
 from sealbench.converters.tflite.model_file import ModelFile
+
+if TYPE_CHECKING:  # for annotations alone: help lists the models, and NumPy takes longer than all the rest
+    import numpy as np
+
+    from sealbench.converters.export.calibration_inputs import CalibrationInputs
 
 Shapes = tuple[tuple[int, ...], ...]
 
@@ -36,10 +38,10 @@ class Model(Protocol):
     def export(self, rewrites: Sequence[str], size: ImageSize, mode: str, path: Path) -> None:
         """Write the network as a float32 `.tflite` file, after the rewrites that are named."""
 
-    def calibration(self, size: ImageSize) -> CalibrationInputs:
+    def calibration(self, size: ImageSize) -> "CalibrationInputs":
         """What static quantization takes ranges from; nothing that is evaluated on."""
 
-    def source_state(self) -> Mapping[str, np.ndarray]:
+    def source_state(self) -> "Mapping[str, np.ndarray]":
         """The weights that a file made of the network may hold, float32, by name, in PyTorch's shapes.
 
         See `sealbench.converters.tflite.weight_slopes`.

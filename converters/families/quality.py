@@ -1,4 +1,4 @@
-"""UVQ 1.5, a video quality model: a frame in, features or a score out. Imports no torch."""
+"""UVQ 1.5, a video quality model: a frame in, features or a score out. Imports no torch, no NumPy."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -13,13 +13,10 @@ from sealbench.converters.cards.quality import QualityVariant, quality_cards
 from sealbench.converters.checkpoints.uvq_files import checkpoint_files
 from sealbench.converters.checkpoints.weights import Weights
 from sealbench.converters.errors import ImageSizeError
-from sealbench.converters.export.calibration_inputs import calibration_frames
 from sealbench.converters.export.precisions import SPLIT_DEPTHWISE, Precision, Rule
 from sealbench.converters.families.family import Model, Shapes
-from sealbench.converters.models.uvq import settling
 from sealbench.converters.models.uvq.shapes import CHAIN, FRAME, INPUT_SHAPES, OUTPUT_SHAPES
 from sealbench.converters.tflite.model_file import ModelFile, check_signature
-from sealbench.datasets.sample import fingerprint
 
 # No depthwise convolution here has more than 25 taps, so the rules are those for graphs in which they have been split:
 # XNNPACK runs the file in one part. By the others it is 17, and the error of the features is 1.26 times as large.
@@ -119,13 +116,18 @@ def _kind(card: QualityVariant) -> str:
 
 @cache
 def _frames_fingerprint() -> str:
+    from sealbench.converters.export.calibration_inputs import calibration_frames
+    from sealbench.datasets.sample import fingerprint
+
     return fingerprint(calibration_frames())
 
 
 @cache
 def _settling_fingerprint() -> str:
     """Of the pictures that seeded batch norms are settled on: with others the seeded values are others."""
-    return hashlib.sha256(b"".join(picture.tobytes() for picture in settling.settling_pictures())).hexdigest()
+    from sealbench.converters.models.uvq.settling import settling_pictures
+
+    return hashlib.sha256(b"".join(picture.tobytes() for picture in settling_pictures())).hexdigest()
 
 
 FAMILY = QualityFamily()

@@ -1,4 +1,4 @@
-"""Watermark detectors of the VideoSeal family: images in, detection confidence and bit logits out. Imports no torch."""
+"""Watermark detectors of the VideoSeal family: images in, confidence and bit logits out. Imports no torch, no NumPy."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,6 @@ from sealbench.converters.cards.image_size import ImageSize, check_image_size
 from sealbench.converters.cards.watermark import Variant, watermark_cards
 from sealbench.converters.checkpoints.weights import Weights
 from sealbench.converters.errors import UnknownNameError, WeightsError, WrongTaskError
-from sealbench.converters.export.calibration_inputs import calibration_fingerprint
 from sealbench.converters.export.precisions import Precision, Rule
 from sealbench.converters.families.family import Model, Shapes
 from sealbench.converters.families.registry import card_names, cards, get_card
@@ -69,6 +68,8 @@ class WatermarkFamily:
 
     def calibration_fingerprint(self, card: Card, size: ImageSize) -> str:
         """See `sealbench.converters.export.calibration_inputs.calibration_fingerprint`."""
+        from sealbench.converters.export.calibration_inputs import calibration_fingerprint
+
         return calibration_fingerprint(as_variant(card).nbits, size)
 
     def model(self, card: Card, weights: Weights) -> Model:

@@ -16,10 +16,6 @@ from sealbench.converters.checkpoints.weights import SEED, SEEDING_VERSION, Weig
 from sealbench.converters.errors import WeightsError
 from sealbench.converters.families.registry import family_of
 
-SOURCES_HELP = (
-    "bundled, official (the publisher's checkpoint, downloaded once and kept), seeded (untrained, deterministic), "
-    "or a .safetensors or .pth file (default: bundled where there are any, else seeded)"
-)
 BUNDLED = Path(__file__).parents[1] / "weights"
 
 

@@ -83,7 +83,13 @@ def weight_slopes(
 
 
 def slopes_as_json(path: str, state: str, image_scale: float) -> list[dict[str, Any]]:
-    """`weight_slopes` for a worker process: `state` is the path of an .npz file; the fields of each `WeightSlope`."""
+    """`weight_slopes` for a worker process; the fields of each `WeightSlope`.
+
+    Args:
+        path: the `.tflite` file.
+        state: path of an .npz file that holds the arrays.
+        image_scale: factor, see there.
+    """
     with np.load(state) as arrays:
         return [asdict(one) for one in weight_slopes(Path(path), dict(arrays), image_scale)]
 

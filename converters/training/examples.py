@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from pathlib import Path
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from sealbench.converters.embedding import embed_pictures
 from sealbench.converters.errors import ConverterError
 from sealbench.converters.families.watermark import get_variant, variant_names
 from sealbench.converters.families.weight_sources import find_weights
+from sealbench.converters.shared_options import add_out, add_samples, add_variant, add_weights
 from sealbench.datasets.errors import DatasetError
 from sealbench.datasets.images import write_png
 from sealbench.datasets.messages import random_messages
@@ -45,16 +45,16 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m sealbench.converters.training.examples",
         description=f"Draws held-out photographs: original, watermarked, difference x {GAIN}.",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the picture, .png")
-    parser.add_argument("--weights", help="`bundled`, `seeded` or the path of a checkpoint; default: the best there is")
-    parser.add_argument("--variant", default="videoseal_nano", help=f"one of: {', '.join(variant_names())}")
-    parser.add_argument("--count", type=int, default=2, help="photographs (default: %(default)s)")
+    add_out(parser.add_argument, "the picture, .png", "FILE", required=True)
+    add_weights(parser.add_argument)
+    add_variant(parser.add_argument, variant_names(), "videoseal_nano")
+    add_samples(parser.add_argument, 2, "photographs")
     options = parser.parse_args(arguments)
     try:
         variant = get_variant(options.variant)
         watermarker = load_watermarker(variant, find_weights(variant, options.weights))
         size = (variant.image_size, variant.image_size)
-        originals = [sample.image for sample in photo_samples("evaluation", size, options.count)]
+        originals = [sample.image for sample in photo_samples("evaluation", size, options.samples)]
         messages = random_messages(len(originals), variant.nbits, seed=0)
         marked = np.stack(embed_pictures(watermarker, originals, messages))
         write_png(options.out, example_sheet(np.stack(originals), marked))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from sealbench.bench import compare_pytorch_tflite
+from sealbench.bench.analysis import pytorch_check
 from sealbench.bench.compare_pytorch_tflite import main
 from sealbench.datasets.images import read_image, write_png
 from tests.bench.tiny import NBITS, TINY, tiny_tflite
@@ -30,7 +31,7 @@ def photo(tmp_path: Path) -> Path:
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """The command for the tiny model; returns its exit code."""
     monkeypatch.setattr(compare_pytorch_tflite, "get_variant", {"tiny": TINY}.__getitem__)
-    monkeypatch.setattr(compare_pytorch_tflite, "ROUNDS", 2)
+    monkeypatch.setattr(pytorch_check, "ROUNDS", 2)
 
     def call(*arguments: str | Path, model: bytes | None = None) -> int:
         path = tmp_path / "tiny.tflite"

@@ -104,8 +104,8 @@ def test_unwritable_folder_is_reported_before_weights_are_downloaded(
 ) -> None:
     (tmp_path / "file").touch()
     for module, run in (
-        ("sealbench.converters.convert_detector_to_tflite", main),
-        ("sealbench.converters.convert_embedder_to_tflite", convert_embedder),
+        ("sealbench.converters.conversion", main),
+        ("sealbench.converters.embedder_conversion", convert_embedder),
     ):
         monkeypatch.setattr(f"{module}.find_weights", lambda *arguments: pytest.fail("downloaded"))
         for folder in (tmp_path / "file", tmp_path / "file" / "models" / "deep"):
@@ -130,7 +130,7 @@ def test_calibration_without_an_embedder_is_reported_before_converting(
 
 
 def test_a_photograph_that_is_not_installed_is_reported_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    def convert(options: argparse.Namespace) -> Path:
+    def convert(options: argparse.Namespace) -> None:
         raise DatasetError("astronaut: the package that brings it is not installed")
 
     assert exit_code(convert, lambda _: argparse.Namespace(), None) == 2

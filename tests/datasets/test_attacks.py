@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
+from sealbench.datasets.attack_functions import FUNCTIONS
 from sealbench.datasets.attacks import (
     ATTACK_SETS,
     ATTACKS,
@@ -45,6 +46,7 @@ def test_same_size_new_array_input_untouched_and_reproducible(text: str) -> None
 
 def test_every_attack_has_an_example_here() -> None:
     assert {attack.name for attack in map(parse_attack, EXAMPLES) if isinstance(attack, Attack)} == set(ATTACKS)
+    assert FUNCTIONS.keys() == ATTACKS.keys()
 
 
 @pytest.mark.parametrize(

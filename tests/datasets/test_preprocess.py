@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from sealbench.datasets.errors import DatasetError
-from sealbench.datasets.preprocess import PREPROCESSES, UPSTREAM, Preprocess, to_unit_range
+from sealbench.datasets.preprocess import PREPROCESSES, UPSTREAM, Preprocess
+from sealbench.datasets.preprocess_functions import FUNCTIONS, to_unit_range
 from tests.documents import ROOT
 
 RNG = np.random.default_rng(0)
@@ -134,6 +135,10 @@ def test_a_wrong_picture_or_size_is_refused() -> None:
         way(np.zeros((4, 4, 3), np.float32), 2, 2)
     with pytest.raises(DatasetError, match="0x2"):
         way(picture((4, 4)), 0, 2)
+
+
+def test_every_way_has_a_function() -> None:
+    assert list(FUNCTIONS) == list(PREPROCESSES)
 
 
 def test_a_missing_library_is_named_with_the_command_that_brings_it() -> None:

@@ -57,7 +57,8 @@ def receive(stream: Stream) -> tuple[dict[str, Any], list[np.ndarray]]:
     """Receive one frame.
 
     Returns:
-        The header without its key `arrays`, and the arrays, writable and the caller's own.
+        The header without its key `arrays`, and the arrays, of the shapes that were sent; they can be written, and
+        are the caller's own.
 
     Raises:
         EOFError: the other side has closed, between two frames or within one.

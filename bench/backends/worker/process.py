@@ -64,7 +64,7 @@ class WorkerProcess:
 
         Args:
             what: one of the protocol's requests.
-            arrays: what goes with it.
+            arrays: what goes with it, of any shapes.
             request: its entries, as JSON can hold them.
 
         Raises:

@@ -39,7 +39,7 @@ class OpenRequest:
 
 
 def file_request(backend: str, path: Path, threads: int, slowdown: float = 0.0) -> OpenRequest:
-    """A `.tflite` file on a backend; see `OpenRequest`."""
+    """A `.tflite` file on a backend; `slowdown` is a share of its time, see `OpenRequest`."""
     arguments = {"backend": backend, "path": str(path.resolve()), "threads": threads}
     return OpenRequest(str(path), "sealbench.bench.backends.registry:file_loader", arguments, slowdown)
 
@@ -105,7 +105,7 @@ class WorkerSession:
         self.start = Start(**opened)
 
     def __call__(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
-        """See `Session`."""
+        """The model's outputs for one picture; shapes are those of `inputs` and `outputs`. See `Session`."""
         number = self.put(*arrays)
         try:
             return self.infer([number])[0]
@@ -113,7 +113,7 @@ class WorkerSession:
             self.forget(number)
 
     def put(self, *arrays: np.ndarray) -> int:
-        """Send the arrays of one call; they stay in the process under the number that is returned.
+        """Send the arrays of one call, of the shapes of `inputs`; they stay under the number that is returned.
 
         It does not wait for the process: an error is raised by the next call that does.
         """
@@ -137,13 +137,16 @@ class WorkerSession:
             self._shared.forget(number)  # the process reads a later picture there after this request
 
     def infer(self, numbers: Sequence[int]) -> list[tuple[np.ndarray, ...]]:
-        """The model's outputs for each picture that was put, in one request."""
+        """The model's outputs, of the shapes of `outputs`, for each picture that was put; in one request."""
         outputs = self._process.ask("infer", numbers=list(numbers))[1]
         each = len(outputs) // max(1, len(numbers))
         return [tuple(outputs[start : start + each]) for start in range(0, len(outputs), each or 1)]
 
     def run(self, pictures: Iterable[Sequence[np.ndarray]]) -> list[tuple[np.ndarray, ...]]:
-        """The model's outputs for each picture, several in one request: a request costs the wake-up of a process."""
+        """The model's outputs for each picture, of the shapes of `inputs` and `outputs`.
+
+        Several go in one request, since a request costs the wake-up of a process.
+        """
         found: list[tuple[np.ndarray, ...]] = []
         batch: list[int] = []
         batch_bytes = 0

@@ -39,7 +39,7 @@ class SharedPictures:
 
         Args:
             number: of the picture.
-            arrays: of booleans, integers or floating point.
+            arrays: of booleans, integers or floating point, any shapes.
 
         Returns:
             The place of each array; None where there is no place, or the picture is larger than the first one.
@@ -83,5 +83,5 @@ class SharedView:
         self._memory = mmap.mmap(handle, 0, access=mmap.ACCESS_READ)
 
     def arrays(self, places: Sequence[Place]) -> list[np.ndarray]:
-        """The arrays at their places: views that cannot be written, valid until their picture is forgotten."""
+        """The arrays at their places, of the shapes there: read-only views, valid until their picture is forgotten."""
         return [np.ndarray(shape, dtype, self._memory, offset) for offset, dtype, shape in places]  # type: ignore[arg-type]

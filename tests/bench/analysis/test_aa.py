@@ -120,7 +120,7 @@ def test_two_processes_are_compared(tmp_path: Path) -> None:
 
 
 def test_wrong_input_is_reported(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert main(["videoseal9"]) == 2
+    assert main(["--variant", "videoseal9"]) == 2
     assert "videoseal9" in capsys.readouterr().err
     (tmp_path / "file").touch()
     assert main(["--out", str(tmp_path / "file" / "aa.csv")]) == 2

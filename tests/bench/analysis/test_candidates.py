@@ -60,7 +60,7 @@ def test_table(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_wrong_input_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert main(["nothing"]) == 2
-    assert main(["videoseal_nano", "--precision", "int9"]) == 2
-    assert main(["videoseal_nano", "--out", str(tmp_path / "file" / "a.csv")]) == 2
+    assert main(["--variant", "nothing"]) == 2
+    assert main(["--variant", "videoseal_nano", "--precision", "int9"]) == 2
+    assert main(["--variant", "videoseal_nano", "--out", str(tmp_path / "file" / "a.csv")]) == 2
     assert [line[:6] for line in capsys.readouterr().err.splitlines()] == ["error:"] * 3

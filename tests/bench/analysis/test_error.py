@@ -93,11 +93,11 @@ def test_a_layer_that_is_not_finite_is_black_and_the_json_strict() -> None:
 
 def test_wrong_input_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert sealbench(["error", "nothing", "int8"]) == 2
-    assert main(["videoseal_nano", "int9"]) == 2
-    assert main(["videoseal_nano", "int8", "--rewrite", "all"]) == 2
-    assert main(["videoseal_nano", "int8", "--out", str(tmp_path / "file" / "folder")]) == 2
-    assert main(["videoseal_nano", "int8", "--run-dir", str(tmp_path)]) == 2
+    assert sealbench(["error", "--variant", "nothing", "--precision", "int8"]) == 2
+    assert main(["--variant", "videoseal_nano", "--precision", "int9"]) == 2
+    assert main(["--variant", "videoseal_nano", "--precision", "int8", "--rewrite", "all"]) == 2
+    assert main(["--variant", "videoseal_nano", "--precision", "int8", "--out", str(tmp_path / "file" / "folder")]) == 2
+    assert main(["--variant", "videoseal_nano", "--precision", "int8", "--run-dir", str(tmp_path)]) == 2
     assert [line[:6] for line in capsys.readouterr().err.splitlines()] == ["error:"] * 5
     with pytest.raises(SystemExit):
-        main(["videoseal_nano", "int8", "--samples", "0"])
+        main(["--variant", "videoseal_nano", "--precision", "int8", "--samples", "0"])

@@ -102,5 +102,5 @@ def test_the_command_reports_what_it_cannot_do_before_it_measures(
     assert main(["--out", str(tmp_path / "file")]) == 2
     assert f"{tmp_path / 'file'}: cannot be written" in capsys.readouterr().err
     with pytest.raises(SystemExit):
-        main(["--images", "0"])
-    assert "--images 0: expected at least 2" in capsys.readouterr().err
+        main(["--samples", "0"])
+    assert "--samples 0: expected at least 2" in capsys.readouterr().err

@@ -34,5 +34,5 @@ def test_both_give_the_time_of_a_call(tmp_path: Path) -> None:
 
 
 def test_wrong_input_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["videoseal_nano", "int9"]) == 2
+    assert main(["--variant", "videoseal_nano", "--precision", "int9"]) == 2
     assert "int9" in capsys.readouterr().err

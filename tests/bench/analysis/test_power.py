@@ -56,7 +56,7 @@ def test_the_command_shows_every_file_of_a_run(tmp_path: Path, capsys: pytest.Ca
     assert len(powers) == 16
     assert [power.found for power in powers[:2]] == [0, 20]
     assert powers[1].interval == pytest.approx((0.025 ** (1 / 20), 1.0))
-    assert main([str(run.path), "--loss", "5", "--images", "40", "--trials", "20"]) == 0
+    assert main([str(run.path), "--loss", "5", "--samples", "40", "--trials", "20"]) == 0
     assert "100.0 [83.2, 100.0]" in capsys.readouterr().out
 
 

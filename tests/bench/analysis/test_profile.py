@@ -113,11 +113,11 @@ def test_a_real_file_from_its_runs_to_table_and_picture(tmp_path: Path, capsys: 
 
 def test_wrong_input_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert main(["nothing", "int8"]) == 2
-    assert main(["videoseal_nano", "int9"]) == 2
-    assert main(["videoseal_nano", "int8,int9"]) == 2
-    assert main(["videoseal_nano", "int8", "--rewrite", "none,all"]) == 2
-    assert main(["videoseal_nano", "int8", "--out", str(tmp_path / "file" / "folder")]) == 2
+    assert main(["--variant", "nothing", "--precision", "int8"]) == 2
+    assert main(["--variant", "videoseal_nano", "--precision", "int9"]) == 2
+    assert main(["--variant", "videoseal_nano", "--precision", "int8,int9"]) == 2
+    assert main(["--variant", "videoseal_nano", "--precision", "int8", "--rewrite", "none,all"]) == 2
+    assert main(["--variant", "videoseal_nano", "--precision", "int8", "--out", str(tmp_path / "file" / "folder")]) == 2
     assert [line[:6] for line in capsys.readouterr().err.splitlines()] == ["error:"] * 5
     with pytest.raises(SystemExit):
-        main(["videoseal_nano", "int8", "--threads", "0"])
+        main(["--variant", "videoseal_nano", "--precision", "int8", "--threads", "0"])

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from sealbench.bench.commands import main as sealbench
-from sealbench.bench.commands import train as command
+from sealbench.bench.commands import train
 from sealbench.converters.cards.watermark import Variant
+from sealbench.converters.training import command
 from sealbench.converters.training.data import CoverImages
 from sealbench.converters.training.trainer import CHECKPOINT, StepResult, Trainer
 from tests.converters.training.small_training import SMALL
@@ -52,7 +53,7 @@ def test_a_signal_lets_the_step_end_and_nothing_is_lost(
         if trainer.step == 3:
             signal.raise_signal(number)
 
-    monkeypatch.setattr(command, "get_variant", lambda name: nano_tiny)
+    monkeypatch.setattr(train, "get_variant", lambda name: nano_tiny)
     monkeypatch.setattr(command, "CoverImages", lambda *arguments: covers)
     monkeypatch.setitem(command.RECIPES, "from-nothing", SMALL)
     monkeypatch.setattr(command, "_print_line", killed_at_3)
