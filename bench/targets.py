@@ -4,15 +4,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from sealbench.bench.backends.registry import REFERENCE_BACKEND
+from sealbench.bench.backends.names import REFERENCE_BACKEND, REFERENCE_FILE
 from sealbench.converters.cards.card import Card
+from sealbench.converters.cards.file import FileCard
 from sealbench.converters.cards.image_size import ImageSize
 from sealbench.converters.checkpoints.weights import Weights
 from sealbench.converters.export.precisions import Precision, get_precision
 from sealbench.converters.rewrites import choose_rewrites
 from sealbench.converters.store import ArtifactSpec
 from sealbench.reports.schema.formatting import file_label, threads_text
-from sealbench.reports.schema.records import NO_REWRITES, Case
+from sealbench.reports.schema.records import NO_REWRITES, REFERENCES, Case
 
 
 @dataclass(frozen=True)
@@ -94,14 +95,21 @@ class Target:
 
     @property
     def is_reference(self) -> bool:
-        """Whether this is the PyTorch model that all files of its group are compared with."""
-        return self.backend == REFERENCE_BACKEND
+        """Whether this is what all files of its group are compared with: the PyTorch model, or a file."""
+        return self.backend in REFERENCES
 
     def __str__(self) -> str:
         case = self.case
         rewrites = "" if case.rewrites == NO_REWRITES else f"-{case.rewrites}"
         resize = "-resize" if case.mode == "resize" else ""
         return f"{case.variant}-{case.image_size}{resize}-{case.precision}{rewrites}-{case.backend}-t{case.threads}"
+
+
+def reference_of(group: Group, threads: int) -> Target:
+    """What all files of a group are compared with: the PyTorch model, or a file."""
+    if isinstance(group.variant, FileCard):
+        return Target(group, get_precision(group.variant.precision), REFERENCE_FILE, threads)
+    return Target(group, get_precision("float32"), REFERENCE_BACKEND, threads)
 
 
 def dataset_name(dataset: str) -> str:
@@ -112,5 +120,5 @@ def dataset_name(dataset: str) -> str:
 def short_name(target: Target) -> str:
     """For people: `videoseal_nano 256 int8*`, starred where rewritten, with what is unusual about it."""
     case = target.case
-    file = "PyTorch" if target.is_reference else file_label(case.precision, case.rewrites, case.backend)
+    file = REFERENCES.get(case.backend) or file_label(case.precision, case.rewrites, case.backend)
     return f"{target.group} {file}{threads_text(case.threads)}"

@@ -1,10 +1,15 @@
 """What stands in examples/ runs, is short, and gives what its text says."""
 
 import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from tests.bench.main_job import ROOT, MainJob, main_job
+from tests.bench.session.test_main_job import with_largest_weight_zeroed
 
 EXAMPLES = ROOT / "examples"
 
@@ -26,7 +31,7 @@ def rows(job: MainJob, variant: str, name: str = "results.csv") -> list[dict[str
 
 def test_they_are_short() -> None:
     lengths = {path.name: len(path.read_text().splitlines()) for path in EXAMPLES.iterdir() if path.is_file()}
-    assert len(lengths) >= 2
+    assert len(lengths) == 3
     assert max(lengths.values()) <= 40
 
 
@@ -55,3 +60,44 @@ def test_a_card(job: MainJob) -> None:
     assert float(found["float32", "bit_agreement"]["value"]) == 1
     assert float(found["int8", "size_bytes"]["value"]) < 0.5 * float(found["float32", "size_bytes"]["value"])
     assert "tiny_seal 32 (seeded)" in job.output
+
+
+def compared(run_dir: Path, new: Path, old: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run the script as it stands, with the command of this environment."""
+    script = [str(EXAMPLES / "compare_files.sh"), str(new), str(old), "--run-dir", str(run_dir), *arguments]
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    return subprocess.run(script, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.convert
+@pytest.mark.main_job
+def test_a_file_against_a_file(job: MainJob, tmp_path: Path) -> None:
+    files = {path.name: path for path in job.files}
+    new, old = files["small_classifier_32_int8.tflite"], files["small_classifier_32.tflite"]
+    done = compared(tmp_path / "run", new, old, "--samples", "3")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    table = MainJob(tmp_path / "run", 0, done.stdout)
+    found = {row["metric"]: row for row in rows(table, "small_classifier_32_int8")}
+    assert {(row["precision"], row["weights"], row["backend"]) for row in found.values()} == {("int8", "own", "litert")}
+    assert found["output_cosine"]["dataset"] == "random"
+    assert 0.99 < float(found["output_cosine"]["value"]) < 1
+    assert float(found["unmatched_weight_pct"]["value"]) == 0
+    ratio = 1 - new.stat().st_size / old.stat().st_size
+    assert float(found["size_reduction_pct"]["value"]) == pytest.approx(100 * ratio)
+
+
+@pytest.mark.convert
+@pytest.mark.main_job
+@pytest.mark.long
+def test_a_broken_file_against_a_file(job: MainJob, tmp_path: Path) -> None:
+    files = {path.name: path for path in job.files}
+    broken = tmp_path / "broken.tflite"
+    broken.write_bytes(with_largest_weight_zeroed(files["small_classifier_32_int8.tflite"].read_bytes()))
+    done = compared(tmp_path / "run", broken, files["small_classifier_32.tflite"])
+    assert done.returncode == 1, done.stdout[-3000:]
+    failed = {
+        row["metric"]
+        for row in rows(MainJob(tmp_path / "run", 1, ""), "broken", "verdicts.csv")
+        if row["verdict"] == "FAIL"
+    }
+    assert "unmatched_weight_pct" in failed

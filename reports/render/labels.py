@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sealbench.reports.schema.formatting import REWRITTEN_MARK, file_label, plain_text, threads_text
-from sealbench.reports.schema.records import Case
+from sealbench.reports.schema.records import REFERENCES, Case
 
 PYTORCH = "PyTorch"
 WEIGHT_ONLY = "weight_only"
@@ -69,7 +69,7 @@ def bar_label(case: Case) -> str:
         "PyTorch", or what `file_label` gives.
     """
     if case.is_reference:
-        return PYTORCH
+        return REFERENCES[case.backend]
     return file_label(case.precision, case.rewrites, case.backend)
 
 
@@ -87,7 +87,7 @@ def in_order(labels: Iterable[str]) -> list[str]:
 
 
 def _place(label: str) -> tuple[int, int, int, str]:
-    if label == PYTORCH:
+    if label in REFERENCES.values():
         return (0, 0, 0, "")
     name = _NAME.fullmatch(precision_of(label))
     if name is None:

@@ -32,7 +32,7 @@ from sealbench.reports.schema.formatting import (
 )
 from sealbench.reports.schema.metric import Headline
 from sealbench.reports.schema.metrics import METRICS, SEEDED, reason_not_applicable
-from sealbench.reports.schema.records import CASE_COLUMNS, Case, Measurement
+from sealbench.reports.schema.records import CASE_COLUMNS, REFERENCES, Case, Measurement
 from sealbench.reports.schema.tasks import TaskReport, task_of
 
 VERDICT_COLUMNS = (
@@ -250,10 +250,11 @@ def precision_label(row: dict) -> str:
         row: A row of the summary frame.
 
     Returns:
-        "PyTorch" for the reference, else the precision, starred where rewritten, with the backend when not litert.
+        "PyTorch" or "reference" for the reference, else the precision, starred where rewritten, with the backend when
+        not litert.
     """
-    if row["backend"] == "torch":
-        return "PyTorch"
+    if row["backend"] in REFERENCES:
+        return REFERENCES[row["backend"]]
     return precision_name(row["precision"], row["rewrites"]) + (
         "" if row["backend"] == "litert" else f" {row['backend']}"
     )

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 
 from sealbench.reports.schema.metrics import METRICS
-from sealbench.reports.schema.records import NO_REWRITES, Case, Measurement
+from sealbench.reports.schema.records import NO_REWRITES, REFERENCES, Case, Measurement
 
 NOT_APPLICABLE_TEXT = "n/a"
 REWRITTEN_MARK = "*"
@@ -99,8 +99,8 @@ def case_label(case: Case) -> str:
     """
     seeded = f" ({case.weights})" if case.weights != "bundled" else ""
     resize = " resize" if case.mode != "simple" else ""
-    name = "PyTorch" if case.is_reference else precision_name(case.precision, case.rewrites)
-    other = f" on {case.backend}" if case.backend not in {"torch", "litert"} else ""
+    name = REFERENCES.get(case.backend) or precision_name(case.precision, case.rewrites)
+    other = f" on {case.backend}" if case.backend not in {*REFERENCES, "litert"} else ""
     return f"{case.variant}{seeded} {case.image_size}{resize} {name}{other}{threads_text(case.threads)}"
 
 

@@ -11,6 +11,8 @@ from sealbench.reports.schema.metrics import metric_named
 
 NO_REWRITES = "none"
 NO_ATTACK = "none"
+REFERENCES = {"torch": "PyTorch", "reference": "reference"}
+"""Backends of what files are compared with, PyTorch or a file, and what people read of each."""
 UNATTACKED = (NO_ATTACK, "")
 """Values of `attack` where no image was attacked, or there are no images."""
 
@@ -19,7 +21,8 @@ UNATTACKED = (NO_ATTACK, "")
 class Case:
     """What is run: one model at one precision on one backend.
 
-    The PyTorch reference is precision "float32" on backend "torch".
+    The PyTorch reference is precision "float32" on backend "torch"; a reference that is a file is of its own precision,
+    on the backend "reference".
 
     Attributes:
         variant: Name of the model, e.g. "videoseal".
@@ -27,7 +30,7 @@ class Case:
         precision: Name from the registry of precisions, e.g. "int8".
         image_size: "256", or "480x640" (height x width) when not square.
         mode: "simple" (input at the image size) or "resize" (resized inside the model).
-        backend: "torch" for the reference, else the name of the backend that runs the file, e.g. "litert".
+        backend: "torch" or "reference" for the reference, else the name of the backend that runs the file.
         threads: Threads of the runtime, at least 1.
         rewrites: Exact rewrites of the network before its export, joined by "+"; "none" where it was exported as it is.
     """
@@ -43,8 +46,8 @@ class Case:
 
     @property
     def is_reference(self) -> bool:
-        """Whether this is the PyTorch reference, which no gate on files concerns."""
-        return self.backend == "torch"
+        """Whether this is the reference, which no gate on files concerns."""
+        return self.backend in REFERENCES
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ from sealbench.reports.render.tables import (
 )
 from sealbench.reports.schema.formatting import file_label, images_label
 from sealbench.reports.schema.metrics import METRICS, SEEDED
-from sealbench.reports.schema.records import UNATTACKED, Case, Measurement
+from sealbench.reports.schema.records import REFERENCES, UNATTACKED, Case, Measurement
 from sealbench.reports.schema.tasks import TASKS
 
 _MOST_FLIPS = 8
@@ -51,12 +51,14 @@ def matrix(rows: Sequence[Row], standings: Mapping[Case, Standing]) -> Table:
     Returns:
         A row for each model, a column for each precision that one of them has.
     """
-    labels = in_order(file_label(row["precision"], "none", row["backend"]) for row in rows if row["backend"] != "torch")
+    labels = in_order(
+        file_label(row["precision"], "none", row["backend"]) for row in rows if row["backend"] not in REFERENCES
+    )
     body = []
     for model, own in by_model(rows).items():
         cells: dict[str, list[Row]] = {}
         for row in own:
-            if row["backend"] != "torch":
+            if row["backend"] not in REFERENCES:
                 cells.setdefault(file_label(row["precision"], "none", row["backend"]), []).append(row)
         body.append((name_cell(model), *(_matrix_cell(cells.get(label, []), standings) for label in labels)))
     return limited("Verdict by model and precision", [Column("model"), *map(Column, labels)], body, "verdicts.csv")
