@@ -17,6 +17,7 @@ from sealbench.converters.shared_options import (
     add_weights_of_several,
 )
 from sealbench.datasets.attacks import ATTACK_SETS, known_attacks
+from sealbench.datasets.preprocess import PREPROCESSES, UPSTREAM
 from sealbench.reports.gates.judge import DEFAULT_GATES
 from sealbench.reports.run.directory import DEFAULT_ROOT
 
@@ -81,6 +82,13 @@ def add_options(add: Add) -> None:
         help="attacks on watermarked images, under which every precision is measured as well: a set "
         f"({', '.join(ATTACK_SETS)}), or single ones (default: none). Known: {', '.join(known_attacks())}; joined by + "
         "they follow each other: jpeg:60+resize:0.7",
+    )
+    add(
+        "--preprocess",
+        action="append",
+        metavar="NAME",
+        help="other ways to resize a picture to the model's input, measured beside upstream's: "
+        f"{', '.join(PREPROCESSES)} (default: {UPSTREAM} alone; opencv and tensorflow need the extras of these names)",
     )
     add(
         "--rate",

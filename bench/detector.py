@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 from scipy import special
 
-from sealbench.bench.backends.runners import FileRunner, to_unit_range
+from sealbench.bench.backends.runners import FileRunner
 from sealbench.bench.errors import RunnerError
 from sealbench.converters.families.watermark import get_variant
-from sealbench.datasets.images import read_image, resize
+from sealbench.datasets.images import read_image
+from sealbench.datasets.preprocess import PREPROCESSES, UPSTREAM
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +69,7 @@ class VideoSealDetectorTFLite:
 
     @property
     def image_size(self) -> tuple[int, int]:
-        """(height, width) in pixels to which images are resized."""
+        """(height, width) in pixels to which images are resized, as upstream does it."""
         return self._runner.input_size
 
     @property
@@ -100,7 +101,7 @@ class VideoSealDetectorTFLite:
     def _prepare(self, pixels: np.ndarray) -> np.ndarray:
         """(H, W, 3) float32 in [0, 1] of the model's size."""
         if pixels.dtype == np.uint8:
-            return to_unit_range(resize(pixels, *self.image_size))
+            return PREPROCESSES[UPSTREAM](pixels, *self.image_size)
         found = f"found an array of shape {pixels.shape} and type {pixels.dtype}"
         if not np.issubdtype(pixels.dtype, np.floating):
             raise RunnerError(f"{found}; expected uint8, or floating point in [0, 1]")

@@ -33,6 +33,7 @@ from sealbench.converters.rewrites import choose_rewrites
 from sealbench.converters.shared_options import listed, names_of, precisions_of, sources_of
 from sealbench.datasets.attacks import attacks_named
 from sealbench.datasets.errors import DatasetError
+from sealbench.datasets.preprocess import PREPROCESSES, UPSTREAM
 from sealbench.datasets.video import SUFFIXES
 from sealbench.reports.run.baselines import check_name, find_run
 
@@ -47,6 +48,8 @@ class Options:
         mode: `simple`, or `resize` if the files resize images inside to the size their variant was trained at.
         rewrites: choices of exact rewrites before the export, as `sealbench.converters.rewrites.choose_rewrites` takes
             them.
+        preprocesses: how pictures are brought to the model's input, upstream's resize first, as
+            `sealbench.datasets.preprocess` names them.
         datasets: names that the tasks know, or paths of folders and videos; empty for what each task has by default.
         attacks: what is done to watermarked images, as `sealbench.datasets.attacks` spells it; they are measured
             without as well.
@@ -69,6 +72,7 @@ class Options:
     image_sizes: tuple[ImageSize, ...]
     mode: str
     rewrites: tuple[str, ...]
+    preprocesses: tuple[str, ...]
     datasets: tuple[str, ...]
     attacks: tuple[str, ...]
     rate: float
@@ -101,13 +105,15 @@ def read_options(config: pytest.Config) -> Options:
     """
     variants, precisions = _file_pair(config) or _matrix(config)
     sizes = tuple(ImageSize.parse(text) for text in _listed(config, "--image-size"))
+    datasets = _datasets(variants, _listed(config, "--dataset"))
     options = Options(
         variants=variants,
         precisions=precisions,
         image_sizes=sizes,
         mode="resize" if config.getoption("--no-simple") else "simple",
         rewrites=_listed(config, "--rewrite") or ("auto",),
-        datasets=_datasets(variants, _listed(config, "--dataset")),
+        preprocesses=_preprocesses(variants, _listed(config, "--preprocess"), datasets),
+        datasets=datasets,
         attacks=_attacks(variants, _listed(config, "--attacks")),
         rate=_rate(config),
         backends=_backends(_listed(config, "--backend") or (DEFAULT_BACKEND,)),
@@ -189,6 +195,29 @@ def _datasets(variants: Sequence[Card], names: Sequence[str]) -> tuple[str, ...]
                 f"--dataset {other},{name}: both are called {dataset_name(name)} in the tables; rename one of the two"
             )
     return tuple(names)
+
+
+def _preprocesses(variants: Sequence[Card], names: Sequence[str], datasets: Sequence[str]) -> tuple[str, ...]:
+    """Upstream's resize, and what is measured beside it."""
+    others = [name for name in names if name != UPSTREAM]
+    for name in others:
+        if name not in PREPROCESSES:
+            raise OptionError(f"--preprocess {name}: unknown; known: {', '.join(PREPROCESSES)}")
+        if install := PREPROCESSES[name].missing():
+            raise OptionError(f"--preprocess {name}: its library is not installed; {install}")
+        for variant in variants:
+            if not task_of(variant).takes_preprocess:
+                raise OptionError(
+                    f"--preprocess {name}: cannot be used for {variant.name}, which takes {UPSTREAM} alone: its frames "
+                    "have one size before anything is measured; measure it without --preprocess"
+                )
+    if others and not any(Path(dataset).is_dir() for dataset in datasets):
+        raise OptionError(
+            f"--preprocess {','.join(others)}: would change nothing, as the pictures of "
+            f"{', '.join(datasets) or 'the default dataset'} have the model's size already; give --dataset FOLDER of "
+            "larger ones"
+        )
+    return (UPSTREAM, *others)
 
 
 def _attacks(variants: Sequence[Card], names: Sequence[str]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from sealbench.converters.export.precisions import Precision, get_precision
 from sealbench.converters.rewrites import choose_rewrites
 from sealbench.converters.store import ArtifactSpec
 from sealbench.reports.schema.formatting import file_label, threads_text
-from sealbench.reports.schema.records import NO_REWRITES, REFERENCES, Case
+from sealbench.reports.schema.records import NO_REWRITES, REFERENCES, UPSTREAM, Case
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,17 @@ class Group:
 
 @dataclass(frozen=True)
 class Target:
-    """One thing to measure: a file of a group on a backend, or the group's reference (float32 on `torch`).
+    """One thing to measure: a file of a group on a backend, or PyTorch, each on one picture path.
+
+    PyTorch (float32 on `torch`) with upstream's resize is the group's reference.
 
     Attributes:
         group: see `Group`.
         precision: of the file.
         backend: name of the backend that runs it.
         threads: of the runner.
-        rewrite: the choice of rewrites that the file was asked for with; `none` for the reference.
+        rewrite: the choice of rewrites that the file was asked for with; `none` for PyTorch.
+        preprocess: how pictures are brought to the model's input, as `sealbench.datasets.preprocess` names it.
     """
 
     group: Group
@@ -52,6 +55,7 @@ class Target:
     backend: str
     threads: int
     rewrite: str = "none"
+    preprocess: str = UPSTREAM
 
     @property
     def variant(self) -> Card:
@@ -80,6 +84,11 @@ class Target:
         return replace(self, rewrite="none")
 
     @property
+    def upstream(self) -> Self:
+        """The same with upstream's resize: what is measured of the file where no picture is resized."""
+        return replace(self, preprocess=UPSTREAM)
+
+    @property
     def case(self) -> Case:
         """Its coordinates in every table."""
         return Case(
@@ -91,18 +100,20 @@ class Target:
             backend=self.backend,
             threads=self.threads,
             rewrites="+".join(self.rewrites) or NO_REWRITES,
+            preprocess=self.preprocess,
         )
 
     @property
     def is_reference(self) -> bool:
-        """Whether this is what all files of its group are compared with: the PyTorch model, or a file."""
-        return self.backend in REFERENCES
+        """Whether this is what all others of its group are compared with: PyTorch with upstream's resize, or a file."""
+        return self.backend in REFERENCES and self.preprocess == UPSTREAM
 
     def __str__(self) -> str:
         case = self.case
         rewrites = "" if case.rewrites == NO_REWRITES else f"-{case.rewrites}"
         resize = "-resize" if case.mode == "resize" else ""
-        return f"{case.variant}-{case.image_size}{resize}-{case.precision}{rewrites}-{case.backend}-t{case.threads}"
+        name = f"{case.variant}-{case.image_size}{resize}-{case.precision}{rewrites}-{case.backend}-t{case.threads}"
+        return name if self.preprocess == UPSTREAM else f"{name}-{self.preprocess}"
 
 
 def reference_of(group: Group, threads: int) -> Target:
@@ -120,5 +131,5 @@ def dataset_name(dataset: str) -> str:
 def short_name(target: Target) -> str:
     """For people: `videoseal_nano 256 int8*`, starred where rewritten, with what is unusual about it."""
     case = target.case
-    file = REFERENCES.get(case.backend) or file_label(case.precision, case.rewrites, case.backend)
+    file = file_label(case.precision, case.rewrites, case.backend, case.preprocess)
     return f"{target.group} {file}{threads_text(case.threads)}"

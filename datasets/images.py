@@ -82,8 +82,8 @@ def _unreadable(path: Path, error: Exception) -> str:
 def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
     """Resizes with the antialiased bilinear (triangle) filter.
 
-    It is the filter of `torch.nn.functional.interpolate(mode="bilinear", antialias=True)`, which upstream
-    applies before the detector; Pillow rounds to 8 bits after each axis.
+    Pillow rounds to 8 bits after each axis: what a picture of 8 bits becomes. A model's input is made by
+    `sealbench.datasets.preprocess`.
 
     Args:
         image: (H, W, 3) uint8.

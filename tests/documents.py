@@ -19,7 +19,18 @@ PAGES = sorted(
     if path.name != "CHANGELOG.md"
 )
 # A line of code that begins with one of these is a command; so is every line of a block that calls itself a shell's.
-WORDS = ("make", "python", "python3", ".venv/bin/python", ".venv/bin/pip", "pip", "pytest", ".ci/run", "git")
+WORDS = (
+    "sealbench",
+    "make",
+    "python",
+    "python3",
+    ".venv/bin/python",
+    ".venv/bin/pip",
+    "pip",
+    "pytest",
+    ".ci/run",
+    "git",
+)
 SHELLS = ("sh", "bash", "console")
 _BRACKETS = re.compile(r"\[(--[^\]]*)\]")
 _VARIABLES = re.compile(r"^(?:[A-Z_]+=\S+\s+)+")

@@ -27,11 +27,11 @@ from sealbench.bench.commands import commands
 from sealbench.converters.cards import card as variants
 from sealbench.converters.cards.quality import PARTS
 from sealbench.converters.cards.watermark import watermark_cards
-from sealbench.converters.export.precisions import get_precision
 from sealbench.converters.families import registry
-from sealbench.converters.families.registry import get_card
+from sealbench.converters.families.registry import card_names, get_card
 from sealbench.converters.families.weight_sources import find_weights
 from sealbench.converters.rewrites import choose_rewrites
+from sealbench.converters.shared_options import listed, names_of, precisions_of, sources_of
 from sealbench.datasets.images import write_png
 from sealbench.datasets.photographs import photo_samples
 from sealbench.reports.gates.judge import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS, load_gates
@@ -42,13 +42,13 @@ from tests.reports.synthetic import RUN_ID, bit_rows, healthy_rows, plan_of
 
 CONVERT = "sealbench.converters.convert_detector_to_tflite"
 # At the sizes and in the mode that the fixture `nano` converts as well: it takes seconds once.
-CONVERTS_NANO = "python converters/convert_detector_to_tflite.py --model_name videoseal_nano --quantize"
+CONVERTS_NANO = "sealbench convert --variant videoseal_nano --precision"
 # Commands that take seconds and are run as they stand, by what they begin with: the function behind each.
 RUN = {
     "sealbench report": "sealbench.bench.commands.report",
     "python -m sealbench.reports.render.metric_table": "sealbench.reports.render.metric_table",
     "python -m sealbench.converters.training.examples": "sealbench.converters.training.examples",
-    CONVERTS_NANO: CONVERT,
+    CONVERTS_NANO: "sealbench.bench.commands.convert",
     "sealbench inspect": "sealbench.bench.commands.inspect",
     "python bench/compare_pytorch_tflite.py": "sealbench.bench.compare_pytorch_tflite",
 }
@@ -58,13 +58,22 @@ PARSED = {
     "python converters/convert_embedder_to_tflite.py": "sealbench.converters.convert_embedder_to_tflite",
     "python converters/convert_to_tflite_int8.py": "sealbench.converters.convert_to_tflite_int8",
     "python -m venv": "venv",
+    "python -m sealbench": "sealbench.bench.commands",
+    "sealbench --help": "sealbench.bench.commands",
     **{f"sealbench {name}": f"sealbench.bench.commands.{name.replace('-', '_')}" for name in commands()},
     "python -m sealbench.converters.training.curves": "sealbench.converters.training.curves",
 }
 # Words that stand for something of the reader's, and what stands for them here.
-PLACEHOLDERS = {"VARIANT": "videoseal_nano", "PRECISION": "int8", "SOURCE": "seeded", "N": "2", "FILE": "model.tflite"}
+PLACEHOLDERS = {
+    "COMMAND": "convert",
+    "VARIANT": "videoseal_nano",
+    "PRECISION": "int8",
+    "SOURCE": "seeded",
+    "N": "2",
+    "FILE": "model.tflite",
+}
 # What a word that names nothing else may be: a program that is spoken of, without what it takes.
-PROGRAMS = {"make", "git", "python", "pip"}
+PROGRAMS = {"sealbench", "make", "git", "python", "pip"}
 # Messages of other projects, and words that are no messages.
 OTHERS = {
     "import ai_edge_torch",
@@ -79,7 +88,7 @@ READS_A_FILE = ("model.tflite", "mine.tflite", "old.tflite", " FILE ", "models/v
 
 def mark_of(text: str) -> str:
     """Of a command or code: it converts the bundled model or reads its file, is the main job, is long, or nothing."""
-    if any(word in text for word in READS_A_FILE) and "--artifact" not in text:
+    if any(word in f"{text} " for word in READS_A_FILE) and "--artifact" not in text:
         return "convert"
     if " make bench" in text or " make test" in text:
         return "main_job"
@@ -205,6 +214,8 @@ def perform(words: tuple[str, ...], folder: Path, monkeypatch: pytest.MonkeyPatc
     if program == "make":
         for line in made(words):
             perform(line, folder, monkeypatch)
+    elif words[:2] == ("sealbench", "bench"):
+        collect(("bench", *words[2:]))
     elif program == "pytest" or words[:3] == ("python", "-m", "pytest"):
         collect(words[1:] if program == "pytest" else words[3:])
     elif program == "pip":
@@ -301,16 +312,16 @@ def check_script(path: Path) -> None:
 def check_names(options: argparse.Namespace) -> None:
     """Look up what the options name: variants, precisions, rewrites, weights."""
     values = vars(options)
-    name = values.get("model_name") or values.get("variant")
-    card = get_card(name or "videoseal_nano")
-    precisions = values.get("quantize") or values.get("precision") or "float32"
-    for precision in [precisions] if isinstance(precisions, str) else precisions:
-        for part in precision.split(","):
-            get_precision(part)
-    for choice in str(values.get("rewrite") or "auto").split(","):
-        choose_rewrites(choice, card)
-    if values.get("weights") not in {None, "official"}:
-        find_weights(card, values["weights"])
+    several = {name: [value] if isinstance(value, str) else value for name, value in values.items() if value}
+    names = names_of(several.get("variant", several.get("model_name", ["videoseal_nano"])), card_names())
+    cards = [get_card(name) for name in names]
+    precisions_of(several.get("precision", several.get("quantize", [])))
+    for choice in listed(several.get("rewrite", ["auto"])):
+        for card in cards:
+            choose_rewrites(choice, card)
+    for name, source in sources_of(cards, several.get("weights", []), card_names()).items():
+        if source != "official":
+            find_weights(get_card(name), source)
 
 
 def test_all_kinds_of_commands_are_found() -> None:
@@ -326,8 +337,8 @@ def test_all_kinds_of_commands_are_found() -> None:
         ("make bench BENCH='--no-such-option'", "assert <ExitCode.USAGE_ERROR"),
         ("make bench BENCH='-k nothing_is_called_so'", "assert <ExitCode.NO_TESTS"),
         ("make bnech", "No rule to make target"),
-        ("sealbench profile videoseal", "the options are not understood"),
-        ("sealbench proflie videoseal int8", "no test knows sealbench proflie"),
+        ("sealbench profile --variant videoseal", "the options are not understood"),
+        ("sealbench proflie --variant videoseal", "no test knows sealbench proflie"),
         ("sealbench train --outt DIR", "the options are not understood"),
         (
             "python -m sealbench.converters.checkpoints.weights",
@@ -347,7 +358,7 @@ def test_wrong_names_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     from sealbench.converters.errors import UnknownNameError
 
     with pytest.raises(UnknownNameError, match="unknown precision 'int9'"):
-        perform(("sealbench", "profile", "videoseal", "int9"), ROOT, monkeypatch)
+        perform(("sealbench", "profile", "--variant", "videoseal", "--precision", "int9"), ROOT, monkeypatch)
 
 
 def test_links_lead_somewhere() -> None:

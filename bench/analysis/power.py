@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from sealbench.reports.errors import ReportError
-from sealbench.reports.run.samples import load_samples
+from sealbench.reports.run.samples import load_samples, of_files
 from sealbench.reports.schema.formatting import precision_name
 from sealbench.reports.schema.tables import BITS
 from sealbench.reports.statistics.bits import agreeing_bits, correct_bits
@@ -101,7 +101,7 @@ def study(run_dir: Path, attack: str, losses_pct: Sequence[float], images: int, 
         ReportError: the run has no bits of watermarked images under this attack, or cannot be read.
     """
     bits = load_samples(run_dir, BITS)
-    rows = bits[(bits["backend"] != "torch") & bits["message"].notna()]
+    rows = of_files(bits[bits["message"].notna()])
     if attack not in set(rows["attack"]):
         known = ", ".join(dict.fromkeys(rows["attack"])) or "none was measured"
         raise ReportError(f"{run_dir}: no bits of watermarked images under attack {attack!r}; found: {known}")

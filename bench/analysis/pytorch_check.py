@@ -10,15 +10,16 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from sealbench.bench.backends.runners import Runner, TorchRunner, WorkerRunner, to_unit_range
+from sealbench.bench.backends.runners import Runner, TorchRunner, WorkerRunner
 from sealbench.bench.backends.worker.timed_call import time_call
 from sealbench.bench.timing.rounds import SETTLE_MS, take_rounds
 from sealbench.converters.cards.image_size import ImageSize, check_image_size
 from sealbench.converters.cards.watermark import Variant
 from sealbench.converters.command_line import check_folder, writable_folder
 from sealbench.converters.families.weight_sources import find_weights
-from sealbench.datasets.images import read_image, resize, write_png
+from sealbench.datasets.images import read_image, write_png
 from sealbench.datasets.messages import format_bits, message_from_argument, random_messages
+from sealbench.datasets.preprocess import PREPROCESSES, UPSTREAM
 from sealbench.reports.errors import ReportError
 from sealbench.reports.files import write_atomically
 from sealbench.reports.statistics import bits as metrics
@@ -145,7 +146,7 @@ def compare(
     # The whole Watermarker resizes its images before its detector, as a file of that mode does.
     module = watermarker if mode == "resize" else watermarker.detector
     pytorch = TorchRunner(module, tflite.input_size, variant.nbits, threads)
-    outputs, latencies, ratio = run(pytorch, tflite, to_unit_range(resize(pixels, *tflite.input_size)))
+    outputs, latencies, ratio = run(pytorch, tflite, PREPROCESSES[UPSTREAM](pixels, *tflite.input_size))
 
     logits, reference = outputs["tflite"][:, 1:], outputs["pytorch"][:, 1:]  # (1, nbits) each
     results = {name: read(outputs[name], bits, latencies[name]) for name in NAMES}

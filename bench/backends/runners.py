@@ -45,11 +45,6 @@ class Runner(Protocol):
         """
 
 
-def to_unit_range(image: np.ndarray) -> np.ndarray:
-    """From 8-bit pixels, any shape of uint8, to the float32 in [0, 1] that runners take; the same shape."""
-    return np.divide(image, np.float32(255), dtype=np.float32)
-
-
 class FileRunner:
     """A detector's file on a backend, in this process: for files that are trusted, as an application trusts its own.
 

@@ -18,6 +18,7 @@ PACKAGES = (
     "litert-torch",
     "matplotlib",
     "numpy",
+    "opencv-python-headless",
     "pandas",
     "pillow",
     "pytest",

@@ -9,13 +9,12 @@ from dataclasses import asdict
 
 import numpy as np
 
-from sealbench.bench.backends import runners
 from sealbench.bench.tasks import image_set
 from sealbench.converters.cards.card import Card
 from sealbench.converters.cards.watermark import Variant
 from sealbench.converters.store import ArtifactSpec
-from sealbench.datasets.images import resize
 from sealbench.datasets.messages import random_messages
+from sealbench.datasets.preprocess import PREPROCESSES, UPSTREAM
 
 _PROBE_SIZES = ((48, 64), (200, 150))
 _SHAPING = ("recipe", "calibration", "rewrites", "export_version")
@@ -37,6 +36,8 @@ def recipe_fingerprint(spec: ArtifactSpec) -> str:
 def preprocessing_fingerprint(variant: Card) -> str:
     """SHA-256 of what happens to images and messages on their way to a model, found by doing it to a made-up image.
 
+    Of picture paths upstream's alone: the others are the libraries', whose versions are recorded.
+
     No version number can be forgotten so: another filter of the resize, another scale of the pixels or another seed of
     the messages gives other digits, and so does another way to lay the watermark on the image.
 
@@ -47,11 +48,9 @@ def preprocessing_fingerprint(variant: Card) -> str:
         64 hexadecimal digits.
     """
     probe = np.random.default_rng(0).integers(0, 256, (96, 120, 3), dtype=np.uint8)  # (H, W, 3)
+    way = PREPROCESSES[UPSTREAM if isinstance(variant, Variant) else "pillow"]  # frames are resized by Pillow
     facts: dict[str, object] = {
-        "pixels": [
-            hashlib.sha256(runners.to_unit_range(resize(probe, height, width)).tobytes()).hexdigest()
-            for height, width in _PROBE_SIZES
-        ]
+        "pixels": [hashlib.sha256(way(probe, height, width).tobytes()).hexdigest() for height, width in _PROBE_SIZES]
     }
     if isinstance(variant, Variant):
         facts["messages"] = random_messages(2, variant.nbits, image_set.MESSAGE_SEED).tolist()

@@ -14,7 +14,7 @@ from sealbench.bench.targets import Group, Target
 from sealbench.bench.tasks.join import joined
 from sealbench.bench.tasks.protocol import Arrays, Inputs, Task
 from sealbench.converters.families import Model
-from sealbench.reports.schema.records import NO_ATTACK
+from sealbench.reports.schema.records import NO_ATTACK, UPSTREAM
 
 PART = 24
 """Pictures are prepared so many at a time, or fewer where that would take more than `PART_BYTES`."""
@@ -92,7 +92,8 @@ class PicturePass:
         wanted = self._wanted(dataset)
         count = self._context.samples[self._group.variant.name]
         samples = self._task.read(dataset, self._group, count, self._context.rate)
-        size = self._part_size(len(wanted[self._reference]))
+        size = self._part_size(wanted)
+        run = [target.upstream for target in wanted]  # files that several picture paths share are opened once
         labels: list[Any] = []
         outputs: dict[tuple[Target, str], list[Any]] = {}
         failures: dict[Target, Exception] = {}
@@ -101,12 +102,12 @@ class PicturePass:
                 inputs = self._task.prepare(dataset, samples[first : first + size], self._group, self._model, first)
                 part = _Part(inputs, self._task, self._group, lambda: self._open_reference)
                 labels.append(inputs.labels)
-                for target, attacks in wanted.items():
+                for place, (target, attacks) in enumerate(wanted.items()):
                     for attack in attacks:
                         if target not in failures:
                             self._show_part(part, target, attack, files, outputs, failures)
-                    if first + size >= len(samples):
-                        files.close(target)
+                    if first + size >= len(samples) and target.upstream not in run[place + 1 :]:
+                        files.close(target.upstream)
         if isinstance(self._open_reference, WorkerSession):
             self._open_reference.close()
             del self._open_reference  # a process of its own, which the next dataset starts again
@@ -114,7 +115,7 @@ class PicturePass:
         return Seen(joined(labels), complete, failures)
 
     def _wanted(self, dataset: str) -> dict[Target, list[str]]:
-        """The attacks under which each target is run, PyTorch first and under all of them."""
+        """The attacks under which each target is run, the reference first and under all of them."""
         mine = [one for one in self._context.shown if one.dataset == dataset and one.target.group == self._group]
         wanted: dict[Target, list[str]] = {self._reference: list(dict.fromkeys(one.attack for one in mine))}
         for one in dict.fromkeys(mine):
@@ -122,10 +123,12 @@ class PicturePass:
                 wanted.setdefault(one.target, []).append(one.attack)
         return wanted
 
-    def _part_size(self, attacks: int) -> int:
+    def _part_size(self, wanted: Mapping[Target, list[str]]) -> int:
         picture_bytes = sum(array.nbytes for array in self._task.random_inputs(self._group))
-        # Without a watermark, with one, and under each attack.
-        return max(1, min(PART, PART_BYTES // (picture_bytes * (2 + attacks))))
+        paths = {target.preprocess for target in wanted}
+        # Without a watermark, with one, and under each attack; on each picture path.
+        kinds = (2 + len(wanted[self._reference])) * len(paths)
+        return max(1, min(PART, PART_BYTES // (picture_bytes * kinds)))
 
     def _show_part(
         self,
@@ -137,19 +140,22 @@ class PicturePass:
         failures: dict[Target, Exception],
     ) -> None:
         """Run a target on a part of the pictures, or take what an interrupted run has recorded of it."""
-        labels, case = part.labels, target.case
+        labels, case, path = part.labels, target.case, target.preprocess
         kept = None if self._recorded is None else self._task.recorded(self._recorded, case, labels, attack)
         if kept is None and self._reference in failures:
             failures[target] = failures[self._reference]
             return
         if kept is None:
             try:
-                reference = part.reference(attack)
-                found = reference if target == self._reference else files[target].run(part.pictures(attack))
+                reference = part.pytorch(attack)
+                if target.backend == self._reference.backend:
+                    found = part.pytorch(attack, path)
+                else:
+                    found = files[target.upstream].run(part.pictures(attack, path))
             except Exception as error:  # a converter or an engine may raise anything; it costs this target's rows
                 failures[target] = error
                 return
-            kept = self._task.outputs(part.inputs(attack), found, reference)
+            kept = self._task.outputs(part.inputs(attack, path), found, reference)
             self._task.append(self._context.run, case, labels, attack, kept, part.reference_outputs(attack))
         outputs.setdefault((target, attack), []).append(kept)
 
@@ -169,7 +175,7 @@ class PicturePass:
 
 
 class _Part:
-    """Pictures that are prepared together: what models take of them under each attack, and what PyTorch gives.
+    """Pictures that are prepared together: what models take of them by attack and picture path, and what PyTorch gives.
 
     Each is made once, when it is first asked for.
     """
@@ -178,32 +184,36 @@ class _Part:
         self._task = task
         self._group = group
         self._open_reference = open_reference
-        self._inputs = {NO_ATTACK: inputs}
-        self._reference: dict[str, list[Arrays]] = {}
+        self._inputs = {(NO_ATTACK, UPSTREAM): inputs}
+        self._pytorch: dict[tuple[str, str], list[Arrays]] = {}
         self._outputs: dict[str, Any] = {}
 
     @property
     def labels(self) -> Any:
-        return self._inputs[NO_ATTACK].labels
+        return self._inputs[NO_ATTACK, UPSTREAM].labels
 
-    def inputs(self, attack: str) -> Inputs:
-        if attack not in self._inputs:
-            self._inputs[attack] = self._task.attacked(self._inputs[NO_ATTACK], attack, self._group)
-        return self._inputs[attack]
+    def inputs(self, attack: str, path: str = UPSTREAM) -> Inputs:
+        if (attack, path) not in self._inputs:
+            if attack == NO_ATTACK:
+                made = self._task.resized(self.inputs(NO_ATTACK), path, self._group)
+            else:
+                made = self._task.attacked(self.inputs(NO_ATTACK, path), attack, self._group)
+            self._inputs[attack, path] = made
+        return self._inputs[attack, path]
 
-    def pictures(self, attack: str) -> Iterator[Arrays]:
-        inputs = self.inputs(attack)
+    def pictures(self, attack: str, path: str = UPSTREAM) -> Iterator[Arrays]:
+        inputs = self.inputs(attack, path)
         return (inputs.arrays(index) for index in range(len(inputs)))
 
-    def reference(self, attack: str) -> list[Arrays]:
-        if attack not in self._reference:
+    def pytorch(self, attack: str, path: str = UPSTREAM) -> list[Arrays]:
+        if (attack, path) not in self._pytorch:
             session = self._open_reference()
-            self._reference[attack] = [session(*arrays) for arrays in self.pictures(attack)]
-        return self._reference[attack]
+            self._pytorch[attack, path] = [session(*arrays) for arrays in self.pictures(attack, path)]
+        return self._pytorch[attack, path]
 
     def reference_outputs(self, attack: str) -> Any:
         if attack not in self._outputs:
-            reference = self.reference(attack)
+            reference = self.pytorch(attack)
             self._outputs[attack] = self._task.outputs(self.inputs(attack), reference, reference)
         return self._outputs[attack]
 

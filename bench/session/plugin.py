@@ -24,6 +24,7 @@ from sealbench.bench.matrix import (
     expand,
     rewritten_targets,
     second_targets,
+    upstream_targets,
 )
 from sealbench.bench.options import read_options
 from sealbench.bench.session.baseline import conclude
@@ -124,6 +125,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     targets = [t for t in state.targets if not suite.outputs or task_of(t.variant).gives(t.variant) in suite.outputs]
     if not suite.timed:  # the outputs of a model do not depend on its threads
         targets = [t for t in targets if t.threads == state.options.threads[0]]
+    if not {*DATASETS, "attack"} & set(metafunc.fixturenames):  # no picture is resized
+        targets = upstream_targets(targets)
     files = [t for t in targets if not t.is_reference]
     choices = {
         "target": lambda: targets,

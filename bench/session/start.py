@@ -3,6 +3,7 @@
 import os
 
 from sealbench.bench.backends.names import REFERENCE_BACKEND, REFERENCE_FILE
+from sealbench.bench.matrix import upstream_targets
 from sealbench.bench.session.baseline import check_baseline
 from sealbench.bench.session.context import RunContext
 from sealbench.bench.session.environment import describe_environment
@@ -49,12 +50,11 @@ def open_run(state: BenchRun) -> None:
             data[f"{dataset_name(dataset)} for {group.variant.name} at {group.size}"] = fingerprint(read)
             pictures |= {(dataset_name(dataset), sample.id): sample.source for sample in read}
     store = ArtifactStore()
-    files = [target for target in state.targets if not target.is_reference]
+    files = [target for target in upstream_targets(state.targets) if not target.is_reference]
     first = options.variants[0]
     references = {REFERENCE_FILE: described(first)} if isinstance(first, FileCard) else {}
-    environment = describe_environment(
-        (*(() if references else (REFERENCE_BACKEND,)), *options.backends), references
-    ) | {
+    backends = options.backends if references else (REFERENCE_BACKEND, *options.backends)
+    environment = describe_environment(backends, references) | {
         "threads": options.threads,
         "GOMP_SPINCOUNT": os.environ["GOMP_SPINCOUNT"],
         "samples": dict(options.samples),

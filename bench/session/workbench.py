@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from sealbench.bench.backends.worker.session import WorkerSession
+from sealbench.bench.matrix import upstream_targets
 from sealbench.bench.session.context import RunContext
 from sealbench.bench.session.files import GroupFiles
 from sealbench.bench.session.pictures import PicturePass
@@ -40,7 +41,7 @@ class GroupBench:
         self.files = GroupFiles(context.store, self._model, context.artifact)
         self._pictures = PicturePass(group, self._task, self._model, self.reference, self.files, context)
         inputs = self._task.random_inputs(group)
-        self._timings = GroupTimings(group, self._targets, self.files, inputs, context)
+        self._timings = GroupTimings(group, upstream_targets(self._targets), self.files, inputs, context)
 
     @property
     def reference(self) -> Target:

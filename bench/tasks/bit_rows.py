@@ -15,6 +15,7 @@ def bit_rows(
 ) -> list[tuple[object, ...]]:
     """Rows of bits.csv: watermarked images with their message, then plain ones, which have none."""
     head = (case.variant, case.precision, case.backend, attack)
+    tail = (case.image_size, case.rewrites, case.preprocess)
     rows: list[tuple[object, ...]] = []
 
     def add(suffix: str, messages: np.ndarray | None, logits: np.ndarray, reference_logits: np.ndarray) -> None:
@@ -22,7 +23,7 @@ def bit_rows(
             for channel, (expected, found) in enumerate(zip(reference_logits[index], logits[index], strict=True)):
                 bit = channel - 1
                 message = None if messages is None or bit == CONFIDENCE_BIT else int(messages[index, bit])
-                rows.append((*head, sample, bit, message, expected, found, case.image_size, case.rewrites))
+                rows.append((*head, sample, bit, message, expected, found, *tail))
 
     add("", images.messages, outputs.watermarked, reference.watermarked)
     if outputs.plain is not None and reference.plain is not None:

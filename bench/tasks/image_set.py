@@ -34,6 +34,8 @@ class ImageSet:
     Attributes:
         labels: what is known of them.
         pictures: the watermarked images at their own size, (height, width, 3) uint8 each: what attacks are made on.
+        originals: the same without a watermark, or None where they came watermarked.
+        preprocess: how they were resized, as `sealbench.datasets.preprocess` names it.
         attack: what was done to the watermarked images, as `sealbench.datasets.attacks` spells it.
         watermarked: (n, H, W, 3) float32 in [0, 1].
         plain: the same images without a watermark, or None where they came watermarked, or were attacked.
@@ -41,6 +43,8 @@ class ImageSet:
 
     labels: ImageLabels
     pictures: tuple[np.ndarray, ...]
+    originals: tuple[np.ndarray, ...] | None
+    preprocess: str
     attack: str
     watermarked: np.ndarray
     plain: np.ndarray | None

@@ -1,4 +1,4 @@
-"""The images of a run: read or generated, watermarked once, attacked, and brought to the detector's input once."""
+"""The images of a run: read or generated, watermarked once, attacked, and brought to the detector's input."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from sealbench.bench.backends.runners import to_unit_range
 from sealbench.bench.targets import Group, dataset_name
 from sealbench.bench.tasks.image_set import MESSAGE_SEED, ImageLabels, ImageSet
 from sealbench.converters.embedding import embed_pictures
@@ -14,9 +13,9 @@ from sealbench.converters.families.watermark import as_variant
 from sealbench.datasets.attacks import apply_attack, attack_seed
 from sealbench.datasets.dead_leaves import dead_leaves_samples
 from sealbench.datasets.folder import check_message_length, folder_samples
-from sealbench.datasets.images import resize
 from sealbench.datasets.messages import random_messages
 from sealbench.datasets.photographs import photo_samples
+from sealbench.datasets.preprocess import PREPROCESSES, UPSTREAM
 from sealbench.datasets.sample import Sample
 from sealbench.reports.schema.records import NO_ATTACK
 from sealbench.reports.statistics.bits import psnr_db
@@ -42,7 +41,7 @@ def read_samples(dataset: str, group: Group, count: int) -> list[Sample]:
 def prepare(
     dataset: str, samples: Sequence[Sample], group: Group, watermarker: Callable[[], Any], first: int = 0
 ) -> ImageSet:
-    """Watermark what is not watermarked yet and bring everything to the detector's input size.
+    """Watermark what is not watermarked yet and bring everything to the detector's input size as upstream does it.
 
     Watermarked images are rounded to 8 bits, as a file would hold them, before they are resized.
 
@@ -56,10 +55,10 @@ def prepare(
     originals = [sample.image for sample in samples]
     if samples[0].watermarked:
         messages = np.stack([sample.message for sample in samples if sample.message is not None])
-        marked, plain, psnr = originals, None, []
+        marked, psnr = originals, []
     else:
         messages = random_messages(first + len(samples), as_variant(group.variant).nbits, MESSAGE_SEED)[first:]
-        marked, plain = embed_pictures(watermarker(), originals, messages), _inputs(originals, group)
+        marked = embed_pictures(watermarker(), originals, messages)
         psnr = [psnr_db(image, original) for image, original in zip(marked, originals, strict=True)]
     labels = ImageLabels(
         name=dataset_name(dataset),
@@ -68,14 +67,25 @@ def prepare(
         messages=messages,
         psnr_db=np.array(psnr),
     )
-    return ImageSet(labels, pictures=tuple(marked), attack=NO_ATTACK, watermarked=_inputs(marked, group), plain=plain)
+    return _image_set(labels, tuple(marked), tuple(originals) if psnr else None, UPSTREAM, group)
+
+
+def resized(images: ImageSet, preprocess: str, group: Group) -> ImageSet:
+    """Bring images to the detector's input size on another picture path.
+
+    Args:
+        images: as `prepare` made them.
+        preprocess: as `sealbench.datasets.preprocess` names it.
+        group: whose input they become.
+    """
+    return _image_set(images.labels, images.pictures, images.originals, preprocess, group)
 
 
 def attacked(images: ImageSet, attack: str, group: Group) -> ImageSet:
     """Attack the watermarked images at their own size, each with a seed of its own, and bring them to the input size.
 
     Args:
-        images: as `prepare` made them.
+        images: as `prepare` or `resized` made them; the picture path stays theirs.
         attack: as `sealbench.datasets.attacks` spells it.
         group: whose input they become.
 
@@ -86,10 +96,28 @@ def attacked(images: ImageSet, attack: str, group: Group) -> ImageSet:
         apply_attack(picture, attack, attack_seed(name))
         for name, picture in zip(images.labels.ids, images.pictures, strict=True)
     )
-    return replace(images, attack=attack, watermarked=_inputs(pictures, group), plain=None)
+    return replace(images, attack=attack, watermarked=_inputs(pictures, images.preprocess, group), plain=None)
 
 
-def _inputs(images: Iterable[np.ndarray], group: Group) -> np.ndarray:
+def _image_set(
+    labels: ImageLabels,
+    pictures: tuple[np.ndarray, ...],
+    originals: tuple[np.ndarray, ...] | None,
+    preprocess: str,
+    group: Group,
+) -> ImageSet:
+    return ImageSet(
+        labels=labels,
+        pictures=pictures,
+        originals=originals,
+        preprocess=preprocess,
+        attack=NO_ATTACK,
+        watermarked=_inputs(pictures, preprocess, group),
+        plain=None if originals is None else _inputs(originals, preprocess, group),
+    )
+
+
+def _inputs(images: Iterable[np.ndarray], preprocess: str, group: Group) -> np.ndarray:
     """(n, H, W, 3) float32 in [0, 1] at the detector's size."""
-    resized = [resize(image, group.size.height, group.size.width) for image in images]
-    return to_unit_range(np.stack(resized))
+    path = PREPROCESSES[preprocess]
+    return np.stack([path(image, group.size.height, group.size.width) for image in images])

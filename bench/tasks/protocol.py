@@ -58,6 +58,10 @@ class Task(Protocol):
     def takes_attacks(self) -> bool:
         """Whether there is anything to measure on attacked images."""
 
+    @property
+    def takes_preprocess(self) -> bool:
+        """Whether pictures are brought to the model's input in the ways of `sealbench.datasets.preprocess`."""
+
     def gives(self, card: Card) -> str:
         """What a model's outputs are; a suite whose marker `suite` names `outputs` runs on models of these alone."""
 
@@ -74,7 +78,10 @@ class Task(Protocol):
         """A part of the images as the files take them; `first` is the number of its first image in the dataset."""
 
     def attacked(self, inputs: Any, attack: str, group: Group) -> Inputs:
-        """Those of `prepare` after an attack; asked for only where `takes_attacks`."""
+        """Those of `prepare` or `resized` after an attack; asked for only where `takes_attacks`."""
+
+    def resized(self, inputs: Any, preprocess: str, group: Group) -> Inputs:
+        """Those of `prepare`, which resizes as upstream does, on another picture path; where `takes_preprocess`."""
 
     def reference(self, group: Group, model: Model, threads: int) -> Session:
         """The PyTorch model; it takes and gives what a file does."""

@@ -30,6 +30,7 @@ class QualityTask:
 
     suites: tuple[str, ...] = ()
     takes_attacks: bool = False
+    takes_preprocess: bool = False
 
     def default_datasets(self, card: Card) -> tuple[str, ...]:
         """Photographs, distorted in steps."""
@@ -63,6 +64,10 @@ class QualityTask:
 
     def attacked(self, inputs: FrameSet, attack: str, group: Group) -> FrameSet:
         """Never asked for: the frames are distorted already."""
+        raise NotImplementedError
+
+    def resized(self, inputs: FrameSet, preprocess: str, group: Group) -> FrameSet:
+        """Never asked for: the frames have one size before anything is measured."""
         raise NotImplementedError
 
     def reference(self, group: Group, model: Model, threads: int) -> Session:

@@ -10,9 +10,9 @@ from sealbench.reports.schema.tables import SAMPLE_CASE_COLUMNS, SCORE_SUMS
 
 def score_rows(case: Case, frames: FrameLabels, outputs: Outputs) -> list[tuple[object, ...]]:
     """Rows of samples/scores.csv, one a frame."""
-    head = (case.variant, case.precision, case.backend)
+    head, tail = (case.variant, case.precision, case.backend), (case.image_size, case.rewrites, case.preprocess)
     return [
-        (*head, attack, f"{frames.name}/{name}", score, reference, *sums, case.image_size, case.rewrites)
+        (*head, attack, f"{frames.name}/{name}", score, reference, *sums, *tail)
         for attack, name, score, reference, sums in zip(
             frames.attacks,
             frames.ids,

@@ -9,7 +9,6 @@ import numpy as np
 
 from sealbench.bench.backends.protocol import Session
 from sealbench.bench.backends.registry import REFERENCE_BACKEND, backend_of
-from sealbench.bench.backends.runners import to_unit_range
 from sealbench.bench.backends.worker.session import WorkerSession
 from sealbench.bench.targets import Group, dataset_name
 from sealbench.bench.tasks.protocol import Arrays
@@ -23,7 +22,7 @@ from sealbench.converters.families.shapes import picture_size
 from sealbench.datasets.arrays import ArraySample, npz_arrays, random_arrays
 from sealbench.datasets.errors import DatasetError
 from sealbench.datasets.folder import folder_samples
-from sealbench.datasets.images import resize
+from sealbench.datasets.preprocess import PREPROCESSES, UPSTREAM
 from sealbench.reports.run.directory import RunDirectory
 from sealbench.reports.schema.records import Case
 from sealbench.reports.schema.tables import OUTPUTS
@@ -87,6 +86,7 @@ class TensorTask:
 
     suites: tuple[str, ...] = ()
     takes_attacks: bool = False
+    takes_preprocess: bool = False
 
     def default_datasets(self, card: Card) -> tuple[str, ...]:
         """The factory's own, or random values."""
@@ -135,6 +135,10 @@ class TensorTask:
         return InputSet(InputLabels(dataset_name(dataset), ids, sources), tuple(samples))
 
     def attacked(self, inputs: InputSet, attack: str, group: Group) -> InputSet:
+        """Never asked for."""
+        raise NotImplementedError
+
+    def resized(self, inputs: InputSet, preprocess: str, group: Group) -> InputSet:
         """Never asked for."""
         raise NotImplementedError
 
@@ -196,7 +200,7 @@ def _pictures(folder: str, group: Group, shapes: tuple[tuple[int, ...], ...], co
     channels_first = shapes[0][1] == _CHANNELS
 
     def arrays(image: np.ndarray) -> tuple[np.ndarray]:
-        pixels = to_unit_range(resize(image, size.height, size.width))
+        pixels = PREPROCESSES[UPSTREAM](image, size.height, size.width)
         return (np.ascontiguousarray(pixels.transpose(2, 0, 1) if channels_first else pixels)[np.newaxis],)
 
     return [ArraySample(s.id, arrays(s.image), s.source) for s in folder_samples(folder, limit=count)]

@@ -32,6 +32,7 @@ class WatermarkTask:
 
     suites: tuple[str, ...] = ()
     takes_attacks: bool = True
+    takes_preprocess: bool = True
 
     def default_datasets(self, card: Card) -> tuple[str, ...]:
         """Bundled photographs."""
@@ -69,6 +70,12 @@ class WatermarkTask:
         from sealbench.bench.tasks.images import attacked
 
         return attacked(inputs, attack, group)
+
+    def resized(self, inputs: ImageSet, preprocess: str, group: Group) -> ImageSet:
+        """See `sealbench.bench.tasks.images.resized`."""
+        from sealbench.bench.tasks.images import resized
+
+        return resized(inputs, preprocess, group)
 
     def reference(self, group: Group, model: Model, threads: int) -> Session:
         """The detector; the whole Watermarker resizes its images before it, as a file of that mode does."""

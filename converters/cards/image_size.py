@@ -58,5 +58,5 @@ def check_image_size(variant: Variant, size: ImageSize, mode: str) -> None:
     if not fits:
         raise ImageSizeError(
             f"{variant.name} cannot take images of {size}: {reason}; "
-            f"--no_simple resizes inside the model to the {variant.image_size} it was trained at"
+            f"--no-simple resizes inside the model to the {variant.image_size} it was trained at"
         )

@@ -41,7 +41,7 @@ REFERENCE_TOLERANCE = 0.01
 """Of the mean magnitude of PyTorch's logits: where two runs differ by more, they read other images or weights."""
 _QUANTILES = {"latency_ms": 0.5, "latency_p90_ms": 0.9, "latency_p99_ms": 0.99}
 _COUNTED = ("nan_count", "tied_bits")
-_LATENCY_FILE = (*SAMPLE_CASE_COLUMNS, "threads")
+_LATENCY_FILE = ("variant", "precision", "backend", "image_size", "rewrites", "threads")
 
 
 @dataclass(frozen=True)

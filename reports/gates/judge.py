@@ -18,7 +18,7 @@ from sealbench.reports.run.reader import GATES
 from sealbench.reports.schema.formatting import exact_enough, interval_text
 from sealbench.reports.schema.metrics import METRICS, reason_not_applicable
 from sealbench.reports.schema.old_names import current_metric
-from sealbench.reports.schema.records import Case, Expectation, Measurement
+from sealbench.reports.schema.records import UPSTREAM, Case, Expectation, Measurement
 
 DEFAULT_GATES = Path(__file__).with_name("gates.toml")
 
@@ -34,7 +34,7 @@ OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
 }
 JUDGE_BY = ("value", "interval")
-CASE_KEYS = ("variant", "weights", "precision", "image_size", "mode", "backend", "rewrites")
+CASE_KEYS = ("variant", "weights", "precision", "image_size", "mode", "backend", "rewrites", "preprocess")
 IMAGE_KEYS = ("dataset", "attack")
 WHERE_KEYS = (*CASE_KEYS, *IMAGE_KEYS)
 GATE_KEYS = ("metric", "where", "op", "limit", "reason", "judge_by")
@@ -55,7 +55,8 @@ class Gate:
 
     Attributes:
         metric: A known metric's name.
-        where: For any of WHERE_KEYS a shell pattern or several (one must match); a key left out matches all.
+        where: For any of WHERE_KEYS a shell pattern or several (one must match); a key left out matches all, but
+            `preprocess` upstream's alone: what another resize changes is not the file's doing.
         op: ">=", ">", "<=" or "<": how the value must stand to the limit.
         limit: In the metric's unit; finite.
         reason: Why this limit; shown with the verdict.
@@ -108,7 +109,8 @@ class Gate:
         )
 
     def _matches(self, key: str, found: str) -> bool:
-        return any(fnmatchcase(found, pattern) for pattern in self.where.get(key, ("*",)))
+        unsaid = (UPSTREAM,) if key == "preprocess" else ("*",)
+        return any(fnmatchcase(found, pattern) for pattern in self.where.get(key, unsaid))
 
 
 @dataclass(frozen=True)

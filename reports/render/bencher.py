@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from sealbench.reports.schema.formatting import images_label
 from sealbench.reports.schema.metrics import reason_not_applicable
-from sealbench.reports.schema.records import NO_REWRITES, Measurement
+from sealbench.reports.schema.records import NO_REWRITES, UPSTREAM, Measurement
 
 LONGEST_BENCHMARK = 1024
 """Characters of a benchmark's name that Bencher takes."""
@@ -52,5 +52,6 @@ def benchmark_name(row: Measurement) -> str:
     case = row.case
     rewrites = "" if case.rewrites == NO_REWRITES else f" {case.rewrites}"
     name = f"{case.variant} {case.weights} {case.image_size} {case.mode} {case.precision}{rewrites} {case.backend}"
+    name += "" if case.preprocess == UPSTREAM else f" {case.preprocess}"
     images = images_label(row.dataset, row.attack)
     return f"{name} threads={case.threads}{f', {images}' if images else ''}"[:LONGEST_BENCHMARK]

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from sealbench.reports.schema.formatting import REWRITTEN_MARK, file_label, plain_text, threads_text
 from sealbench.reports.schema.records import REFERENCES, Case
 
-PYTORCH = "PyTorch"
 WEIGHT_ONLY = "weight_only"
 """Suffix of a precision that stores its weights in few bits and computes in float32."""
 _NAME = re.compile(r"([a-z]+)(\d+)_?(.*)")
+_AFTER_NAME = re.compile(r"[ ,]")
 _LONGEST_NAME = 24
 
 
 @dataclass(frozen=True)
 class Model:
-    """What a facet shows: everything of a case but precision and backend.
+    """What a facet shows: everything of a case but precision, rewrites, backend and preprocess.
 
     Attributes:
         variant: See Case, as the four fields after it.
@@ -66,11 +66,9 @@ def bar_label(case: Case) -> str:
         case: Any case.
 
     Returns:
-        "PyTorch", or what `file_label` gives.
+        What `file_label` gives.
     """
-    if case.is_reference:
-        return REFERENCES[case.backend]
-    return file_label(case.precision, case.rewrites, case.backend)
+    return file_label(case.precision, case.rewrites, case.backend, case.preprocess)
 
 
 def in_order(labels: Iterable[str]) -> list[str]:
@@ -87,8 +85,8 @@ def in_order(labels: Iterable[str]) -> list[str]:
 
 
 def _place(label: str) -> tuple[int, int, int, str]:
-    if label in REFERENCES.values():
-        return (0, 0, 0, "")
+    if precision_of(label) in REFERENCES.values():
+        return (0, 0, 0, label)
     name = _NAME.fullmatch(precision_of(label))
     if name is None:
         return (2, 0, 0, label)
@@ -98,7 +96,7 @@ def _place(label: str) -> tuple[int, int, int, str]:
 
 def precision_of(label: str) -> str:
     """The precision of a file, e.g. "int8" of "int8*": what `bar_label` gives, without what follows the name."""
-    return label.partition(" ")[0].removesuffix(REWRITTEN_MARK)
+    return _AFTER_NAME.split(label, maxsplit=1)[0].removesuffix(REWRITTEN_MARK)
 
 
 def picture_text(text: str) -> str:

@@ -21,7 +21,11 @@ Record = dict  # one row of the summary frame
 
 
 def summary_markdown(
-    frame: pd.DataFrame, results: Sequence[GateResult], measured: int, notes: Sequence[str] = (), robustness: str = ""
+    frame: pd.DataFrame,
+    results: Sequence[GateResult],
+    measured: int,
+    notes: Sequence[str] = (),
+    sections: Sequence[str] = (),
 ) -> str:
     """Write the page: first the conclusion, then the table, then each gate that did not pass.
 
@@ -30,7 +34,7 @@ def summary_markdown(
         results: The verdicts.
         measured: How many measurements the run made.
         notes: What the reader must know about the run itself, e.g. that it died half way.
-        robustness: What `robustness_markdown` gives.
+        sections: Markdown that stands after the table, such as what `robustness_markdown` gives.
 
     Returns:
         Markdown, every name in it escaped.
@@ -43,7 +47,7 @@ def summary_markdown(
         *(f"> **Note:** {markdown_text(note)}" for note in notes),
         *(markdown_table(summary_table("", task, of_task)) for task, of_task in by_task.items()),
         markdown_text(rewrites_note(row["rewrites"] for row in rows)),
-        robustness,
+        *sections,
         _SEEDED_NOTE if any(row["weights"] == "seeded" for row in rows) else "",
         *(
             markdown_table(

@@ -14,7 +14,7 @@ from sealbench.reports.render.labels import Model, model_of
 from sealbench.reports.run.samples import load_samples, no_samples
 from sealbench.reports.schema.columns import Table
 from sealbench.reports.schema.records import Case, Measurement
-from sealbench.reports.schema.tables import BITS, ERROR_TERMS, LATENCY, LAYER_ERRORS, SCORES
+from sealbench.reports.schema.tables import BITS, ERROR_TERMS, IMAGES, LATENCY, LAYER_ERRORS, SCORES
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +29,7 @@ class RunRecord:
         latency: What `load_samples` gives of LATENCY.
         error_terms: What `load_samples` gives of ERROR_TERMS.
         layer_errors: What `load_samples` gives of LAYER_ERRORS.
+        pictures: The picture that each image, "dataset/name", was cut from.
     """
 
     measurements: Sequence[Measurement]
@@ -38,6 +39,7 @@ class RunRecord:
     latency: pd.DataFrame = field(default_factory=partial(no_samples, LATENCY))
     error_terms: pd.DataFrame = field(default_factory=partial(no_samples, ERROR_TERMS))
     layer_errors: pd.DataFrame = field(default_factory=partial(no_samples, LAYER_ERRORS))
+    pictures: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def models(self) -> list[Model]:
@@ -72,5 +74,8 @@ def load_record(
             problems.append(f"the samples cannot be read: {error}")
             return no_samples(table)
 
-    record = RunRecord(measurements, results, *map(read, (BITS, SCORES, LATENCY, ERROR_TERMS, LAYER_ERRORS)))
+    bits, scores, latency, error_terms, layer_errors = map(read, (BITS, SCORES, LATENCY, ERROR_TERMS, LAYER_ERRORS))
+    names = read(IMAGES)
+    pictures = dict(zip(names["dataset"] + "/" + names["image"], names["picture"], strict=True))
+    record = RunRecord(measurements, results, bits, scores, latency, error_terms, layer_errors, pictures)
     return record, problems

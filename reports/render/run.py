@@ -11,9 +11,11 @@ from sealbench.reports.files import write_atomically
 from sealbench.reports.gates.judge import EXIT_INCONCLUSIVE, EXIT_PASS, Gate, GateResult, exit_code, judge
 from sealbench.reports.render.markdown import summary_markdown
 from sealbench.reports.render.page.run import PAGE, page_html
+from sealbench.reports.render.picture_path import picture_path_table
 from sealbench.reports.render.plots.figures import FIGURES, Draw, compose, write_plots
 from sealbench.reports.render.plots.robustness import robustness_markdown
 from sealbench.reports.render.record import load_record
+from sealbench.reports.render.table import Table, markdown_table
 from sealbench.reports.render.tables import summary_frame, write_summary_csv, write_verdicts_csv
 from sealbench.reports.run.reader import load_plan, load_results
 from sealbench.reports.schema.records import Expectation, Measurement
@@ -73,13 +75,14 @@ def render(run_dir: Path | str, gates: Sequence[Gate], figures: Mapping[str, Dra
         _write_summary(folder, frame, results, measurements, notes),
     ]
     record, problems = load_record(folder, measurements, results)
+    paths = picture_path_table(record)
     pictures, uncomposed = compose(record, figures)
     plots, unwritten = write_plots(pictures, _plots_folder(folder))
     problems += [*uncomposed, *unwritten]
-    if problems:
-        notes += problems
-        _write_summary(folder, frame, results, measurements, notes)
-    page = write_atomically(folder / PAGE, page_html(folder, record, frame, gates, pictures, notes))
+    notes += problems
+    if problems or paths.rows:
+        _write_summary(folder, frame, results, measurements, notes, paths)
+    page = write_atomically(folder / PAGE, page_html(folder, record, frame, gates, pictures, paths, notes))
     code = exit_code(results, len(measurements))
     if code == EXIT_PASS and gates and plan is None:
         code = EXIT_INCONCLUSIVE
@@ -101,8 +104,10 @@ def _write_summary(
     results: Sequence[GateResult],
     measurements: Sequence[Measurement],
     notes: Sequence[str],
+    paths: Table | None = None,
 ) -> Path:
-    page = summary_markdown(frame, results, len(measurements), notes, robustness_markdown(measurements))
+    sections = [robustness_markdown(measurements), *([] if paths is None else [markdown_table(paths, "### ")])]
+    page = summary_markdown(frame, results, len(measurements), notes, sections)
     return write_atomically(folder / "summary.md", page)
 
 

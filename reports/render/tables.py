@@ -27,6 +27,7 @@ from sealbench.reports.render.table import (
 from sealbench.reports.schema.formatting import (
     format_value,
     precision_name,
+    preprocess_text,
     rewrites_note,
     threads_text,
 )
@@ -250,14 +251,13 @@ def precision_label(row: dict) -> str:
         row: A row of the summary frame.
 
     Returns:
-        "PyTorch" or "reference" for the reference, else the precision, starred where rewritten, with the backend when
-        not litert.
+        "PyTorch" or "reference", or the precision, starred where rewritten, with the backend when not litert; with the
+        preprocess when not upstream's.
     """
-    if row["backend"] in REFERENCES:
-        return REFERENCES[row["backend"]]
-    return precision_name(row["precision"], row["rewrites"]) + (
+    file = precision_name(row["precision"], row["rewrites"]) + (
         "" if row["backend"] == "litert" else f" {row['backend']}"
     )
+    return REFERENCES.get(row["backend"], file) + preprocess_text(row["preprocess"])
 
 
 def _summary_row(case: Case, rows: Sequence[Measurement], verdicts: Sequence[Verdict]) -> dict:

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from sealbench.reports.errors import ReportError
 from sealbench.reports.files import (
-    complete_lines,
     has_table,
     os_errors_as_report_errors,
     packed_name,
@@ -152,7 +151,7 @@ class RunDirectory:
         run = cls(path, rows[0].run_id if rows else new_run_id())
         for table in (RESULTS, BITS, SCORES, OUTPUTS, LATENCY, DURATIONS):
             if has_table(path / table):
-                write_atomically(path / table, complete_lines(path / table))
+                table.write(path, (row for _, row in table.read(path)))  # an earlier version's with all columns
                 remove(packed_name(path / table))
         return run
 

@@ -11,7 +11,6 @@ from sealbench.reports.schema.records import Expectation, Measurement
 from sealbench.reports.schema.tables import IMAGES, PLAN, RESULTS, parse_expectation, parse_measurement
 
 ENVIRONMENT, GATES = "environment.json", "gates.toml"
-_HEADER = ",".join(RESULTS.names)
 
 
 def is_run(path: Path) -> bool:
@@ -21,11 +20,11 @@ def is_run(path: Path) -> bool:
         path: Any path.
 
     Returns:
-        True when it has a results.csv whose header is the contract's.
+        True when it has a results.csv whose header is the contract's, or an earlier version's.
     """
     try:
         with (path / RESULTS).open(encoding="utf-8", errors=ENCODING_ERRORS) as stream:
-            return stream.readline().rstrip("\n") == _HEADER
+            return RESULTS.has_header(stream.readline().rstrip("\n").split(","))
     except OSError:
         return False
 
@@ -44,7 +43,8 @@ def load_results(run_dir: Path) -> list[Measurement]:
     """
     path = run_dir / RESULTS
     if not is_run(run_dir):
-        raise ReportError(f"{run_dir} is no run directory: expected {RESULTS} with the columns {_HEADER}")
+        columns = ",".join(RESULTS.names)
+        raise ReportError(f"{run_dir} is no run directory: expected {RESULTS} with the columns {columns}")
     return [parse_measurement(row, f"{path}, row {number}") for number, row in RESULTS.read(run_dir)]
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from sealbench.reports.schema.columns import Kind, Table
+from sealbench.reports.schema.records import UPSTREAM
 
 _DTYPES = {Kind.TEXT: "object", Kind.WHOLE: "int64", Kind.NUMBER: "float64", Kind.OPTIONAL: "float64"}
 
@@ -12,6 +13,18 @@ _DTYPES = {Kind.TEXT: "object", Kind.WHOLE: "int64", Kind.NUMBER: "float64", Kin
 def no_samples(table: Table) -> pd.DataFrame:
     """A table of samples without rows; its numbers are of the type that `load_samples` gives them."""
     return pd.DataFrame({column.name: pd.Series(dtype=_DTYPES[column.kind]) for column in table.columns})
+
+
+def of_files(samples: pd.DataFrame) -> pd.DataFrame:
+    """Select what the files themselves do: not PyTorch, and on pictures that were resized as upstream does it.
+
+    Args:
+        samples: Of a table with the columns of SAMPLE_CASE_COLUMNS.
+
+    Returns:
+        The rows of files.
+    """
+    return samples[(samples["backend"] != "torch") & (samples["preprocess"] == UPSTREAM)]
 
 
 def load_samples(run_dir: Path, table: Table) -> pd.DataFrame:

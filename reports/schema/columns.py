@@ -9,7 +9,7 @@ from typing import Any
 
 from sealbench.reports.errors import ReportError
 from sealbench.reports.files import append_text, complete_lines, csv_rows, csv_text, has_table, write_atomically
-from sealbench.reports.schema.old_names import RENAMED_COLUMNS
+from sealbench.reports.schema.old_names import LATER_COLUMNS, RENAMED_COLUMNS
 
 Row = Mapping[str, object] | Sequence[object]
 """By column name, or in the order of the columns."""
@@ -97,7 +97,8 @@ class Table:
             run_dir: A run's folder; where it has no such table, there are no rows.
 
         Yields:
-            The number of the row, from 1 after the header, and its cells.
+            The number of the row, from 1 after the header, and its cells by column in the order of the table; of one of
+            LATER_COLUMNS that an earlier version had not its default.
 
         Raises:
             ReportError: The table has other columns, or a row has another number of cells.
@@ -107,12 +108,25 @@ class Table:
             return
         rows = csv_rows(complete_lines(path))
         header = next(rows, [])
-        if tuple(RENAMED_COLUMNS.get(name, name) for name in header) != self.names:
+        if not self.has_header(header):
             raise ReportError(f"{path}: found columns {','.join(header)}, expected {','.join(self.names)}")
+        names = [RENAMED_COLUMNS.get(name, name) for name in header]
         for number, row in enumerate(rows, start=1):
-            if len(row) != len(self.columns):
-                raise ReportError(f"{path}, row {number}: found {len(row)} cells, expected {len(self.columns)}")
-            yield number, dict(zip(self.names, row, strict=True))
+            if len(row) != len(names):
+                raise ReportError(f"{path}, row {number}: found {len(row)} cells, expected {len(names)}")
+            cells = dict(zip(names, row, strict=True))
+            if len(names) < len(self.columns):
+                cells = {name: cells.get(name, LATER_COLUMNS.get(name, "")) for name in self.names}
+            yield number, cells
+
+    def has_header(self, header: Sequence[str]) -> bool:
+        """Whether a header is this table's, or that of an earlier version, which may lack LATER_COLUMNS.
+
+        Args:
+            header: The names of columns, in order.
+        """
+        found = tuple(RENAMED_COLUMNS.get(name, name) for name in header)
+        return found == tuple(name for name in self.names if name in found or name not in LATER_COLUMNS)
 
     def write(self, run_dir: Path, rows: Iterable[Row] = ()) -> Path:
         """Write the whole table, header first, in place of an earlier one.

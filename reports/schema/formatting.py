@@ -5,9 +5,10 @@ import re
 from collections.abc import Iterable
 
 from sealbench.reports.schema.metrics import METRICS
-from sealbench.reports.schema.records import NO_REWRITES, REFERENCES, Case, Measurement
+from sealbench.reports.schema.records import NO_REWRITES, REFERENCES, UPSTREAM, Case, Measurement
 
 NOT_APPLICABLE_TEXT = "n/a"
+PYTORCH = REFERENCES["torch"]
 REWRITTEN_MARK = "*"
 USUAL_THREADS = 2
 _MEGABYTE = 1e6
@@ -95,13 +96,15 @@ def case_label(case: Case) -> str:
         case: Any case.
 
     Returns:
-        For example "videoseal (seeded) 256 int8*", with mode, backend and threads only where they are not the usual.
+        For example "videoseal (seeded) 256 int8*, opencv", with mode, backend, preprocess and threads only where they
+        are not the usual.
     """
     seeded = f" ({case.weights})" if case.weights != "bundled" else ""
     resize = " resize" if case.mode != "simple" else ""
     name = REFERENCES.get(case.backend) or precision_name(case.precision, case.rewrites)
     other = f" on {case.backend}" if case.backend not in {*REFERENCES, "litert"} else ""
-    return f"{case.variant}{seeded} {case.image_size}{resize} {name}{other}{threads_text(case.threads)}"
+    after = preprocess_text(case.preprocess) + threads_text(case.threads)
+    return f"{case.variant}{seeded} {case.image_size}{resize} {name}{other}{after}"
 
 
 def threads_text(threads: int) -> str:
@@ -118,6 +121,18 @@ def threads_text(threads: int) -> str:
     return f", {threads} thread{'' if threads == 1 else 's'}"
 
 
+def preprocess_text(preprocess: str) -> str:
+    """Name the way pictures are brought to the model's input where it is not upstream's.
+
+    Args:
+        preprocess: See Case.
+
+    Returns:
+        For example ", opencv"; "" for upstream's.
+    """
+    return "" if preprocess == UPSTREAM else f", {preprocess}"
+
+
 def precision_name(precision: str, rewrites: str) -> str:
     """Name a precision, with a star where the network was rewritten before its export.
 
@@ -131,18 +146,21 @@ def precision_name(precision: str, rewrites: str) -> str:
     return precision + ("" if rewrites == NO_REWRITES else REWRITTEN_MARK)
 
 
-def file_label(precision: str, rewrites: str, backend: str) -> str:
-    """Name a file within its facet.
+def file_label(precision: str, rewrites: str, backend: str, preprocess: str = UPSTREAM) -> str:
+    """Name what runs, within its facet.
 
     Args:
-        precision: See Case, as the two after it.
+        precision: See Case, as the three after it.
         rewrites: See Case.
         backend: See Case.
+        preprocess: See Case.
 
     Returns:
-        The precision, starred where rewritten, with the backend when it is not litert.
+        "PyTorch" or "reference", or the precision, starred where rewritten, with the backend when it is not litert;
+        with the preprocess when it is not upstream's.
     """
-    return precision_name(precision, rewrites) + ("" if backend == "litert" else f" ({backend})")
+    file = precision_name(precision, rewrites) + ("" if backend == "litert" else f" ({backend})")
+    return REFERENCES.get(backend, file) + preprocess_text(preprocess)
 
 
 def rewrites_note(rewrites: Iterable[str]) -> str:

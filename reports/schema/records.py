@@ -11,6 +11,8 @@ from sealbench.reports.schema.metrics import metric_named
 
 NO_REWRITES = "none"
 NO_ATTACK = "none"
+UPSTREAM = "upstream"
+"""Value of `preprocess` where pictures are resized as the model's authors do it."""
 REFERENCES = {"torch": "PyTorch", "reference": "reference"}
 """Backends of what files are compared with, PyTorch or a file, and what people read of each."""
 UNATTACKED = (NO_ATTACK, "")
@@ -21,8 +23,8 @@ UNATTACKED = (NO_ATTACK, "")
 class Case:
     """What is run: one model at one precision on one backend.
 
-    The PyTorch reference is precision "float32" on backend "torch"; a reference that is a file is of its own precision,
-    on the backend "reference".
+    The PyTorch reference is precision "float32" on backend "torch" with upstream's resize; a reference that is a file
+    has its own precision, on the backend "reference".
 
     Attributes:
         variant: Name of the model, e.g. "videoseal".
@@ -33,6 +35,7 @@ class Case:
         backend: "torch" or "reference" for the reference, else the name of the backend that runs the file.
         threads: Threads of the runtime, at least 1.
         rewrites: Exact rewrites of the network before its export, joined by "+"; "none" where it was exported as it is.
+        preprocess: How pictures are brought to the model's input, e.g. "opencv".
     """
 
     variant: str
@@ -43,11 +46,15 @@ class Case:
     backend: str
     threads: int
     rewrites: str = NO_REWRITES
+    preprocess: str = UPSTREAM
 
     @property
     def is_reference(self) -> bool:
-        """Whether this is the reference, which no gate on files concerns."""
-        return self.backend in REFERENCES
+        """Whether this is the reference, PyTorch or a file, which no gate on files concerns.
+
+        PyTorch after another resize is compared with it as files are.
+        """
+        return self.backend in REFERENCES and self.preprocess == UPSTREAM
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ _CASE: Mapping[str, Column] = {
         Column("backend", Kind.TEXT, "litert or tensorflow; torch for the PyTorch reference, reference for a file"),
         Column("threads", Kind.WHOLE, "of the runtime"),
         Column("rewrites", Kind.TEXT, "exact rewrites before the export, joined by +"),
+        Column("preprocess", Kind.TEXT, "how pictures are brought to the model's input"),
     )
 }
 _DATASET = Column("dataset", Kind.TEXT, "name of the images; empty for a metric that needs none")
@@ -37,8 +38,10 @@ _METRIC = Column("metric", Kind.TEXT, "name in the registry of metrics")
 _SAMPLE = Column("sample", Kind.TEXT, "dataset/name of the image or frame")
 _IMAGES = Column("images", Kind.WHOLE, "watermarked images that the file was analysed on")
 
-SAMPLE_CASE_COLUMNS = ("variant", "precision", "backend", "image_size", "rewrites")
+SAMPLE_CASE_COLUMNS = ("variant", "precision", "backend", "image_size", "rewrites", "preprocess")
 """The columns of a case that the tables of samples repeat."""
+_ADDED = ("rewrites", "preprocess")
+"""Columns of a case that came after others: a new column of a table comes at its end."""
 
 
 def _case(*names: str) -> tuple[Column, ...]:
@@ -53,7 +56,7 @@ RESULTS = Table(
     "results.csv",
     (
         Column("run_id", Kind.TEXT, "name of the run"),
-        *_case(*(name for name in CASE_COLUMNS if name != "rewrites")),
+        *_case(*(name for name in CASE_COLUMNS if name not in _ADDED)),
         _DATASET,
         _ATTACK,
         _METRIC,
@@ -62,7 +65,7 @@ RESULTS = Table(
         Column("ci_low", Kind.OPTIONAL, "lower end of the interval in `unit`"),
         Column("ci_high", Kind.OPTIONAL, "its upper end"),
         Column("n", Kind.WHOLE, "images, frames or rounds that the value rests on"),
-        *_case("rewrites"),  # added after the others
+        *_case(*_ADDED),
     ),
 )
 PLAN = Table("plan.csv", (*_case(*CASE_COLUMNS), _DATASET, _ATTACK, _METRIC))
@@ -78,7 +81,7 @@ BITS = Table(
             reference_logit="of PyTorch on the same image",
             logit="of this file",
         ),
-        *_case("image_size", "rewrites"),
+        *_case("image_size", *_ADDED),
     ),
 )
 _SCORE_SUMS = _numbers(
@@ -99,7 +102,7 @@ SCORES = Table(
         _SAMPLE,
         *_numbers(score="of this file, 1 to 5; NaN for features", reference_score="of PyTorch"),
         *_SCORE_SUMS,
-        *_case("image_size", "rewrites"),
+        *_case("image_size", *_ADDED),
     ),
 )
 _OUTPUT_SUMS = _numbers(

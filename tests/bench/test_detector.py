@@ -11,7 +11,8 @@ from sealbench.bench.detector import VideoSealDetectorTFLite
 from sealbench.bench.errors import RunnerError
 from sealbench.converters.errors import UnknownNameError
 from sealbench.datasets.errors import DatasetError
-from sealbench.datasets.images import resize, write_png
+from sealbench.datasets.images import write_png
+from sealbench.datasets.preprocess import PREPROCESSES, UPSTREAM
 from tests.bench.tiny import NBITS, SIZE, tiny_tflite
 
 RUN_WITHOUT_TORCH = """
@@ -52,9 +53,9 @@ def test_it_runs_without_torch(model: Path) -> None:
 def test_a_file_an_array_and_its_floats_are_read_alike(model: Path, photo: np.ndarray, tmp_path: Path) -> None:
     detector = VideoSealDetectorTFLite(tflite_model_path=model, model_name="videoseal", nbits=NBITS, image_size=32)
     write_png(tmp_path / "photo.png", photo)
-    small = resize(photo, *SIZE)
-    expected = FileRunner(model, threads=1)(small.astype(np.float32) / np.float32(255))
-    images = (tmp_path / "photo.png", str(tmp_path / "photo.png"), photo, small, (small / 255).astype(np.float32))
+    small = PREPROCESSES[UPSTREAM](photo, *SIZE)
+    expected = FileRunner(model, threads=1)(small)
+    images = (tmp_path / "photo.png", str(tmp_path / "photo.png"), photo, small)
     for image in images:
         detection = detector.detect(image)
         assert np.array_equal(detection.logits, expected[1:])
@@ -62,7 +63,9 @@ def test_a_file_an_array_and_its_floats_are_read_alike(model: Path, photo: np.nd
         assert detection.confidence == pytest.approx(1 / (1 + math.exp(-expected[0])))
         assert detection.message.tolist() == [int(logit > 0) for logit in expected[1:]]
         assert detection.message.dtype == np.uint8
-    assert np.array_equal(detector.detect(small / 255).logits, expected[1:])  # float64
+    assert np.array_equal(detector.detect(small.astype(np.float64)).logits, expected[1:])
+    right_size = photo[: SIZE[0], : SIZE[1]]
+    assert np.array_equal(detector.detect(right_size).logits, detector.detect(right_size / 255).logits)
 
 
 @pytest.mark.convert

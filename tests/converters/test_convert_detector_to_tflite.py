@@ -69,7 +69,7 @@ NANO = ["--model_name", "videoseal_nano", "--weights", "seeded"]
             "error: unknown precision 'int9'; known: float32, fp16, int8, int8_weight_only",
         ),
         ([*NANO, "--image_size", "big"], "error: image size 'big': expected a side like 256"),
-        ([*NANO, "--image_size", "63"], "error: videoseal_nano cannot take images of 63: .* at least 64 .*--no_simple"),
+        ([*NANO, "--image_size", "63"], "error: videoseal_nano cannot take images of 63: .* at least 64 .*--no-simple"),
         (["--model_name", "videoseal", "--weights", "nowhere.pth"], r"error: nowhere\.pth: no such file; expected a"),
         (["--model_name", "videoseal", "--weights", "bundled"], "error: videoseal: no weights are bundled; use seeded"),
     ],

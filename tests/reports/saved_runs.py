@@ -73,7 +73,7 @@ def bits_of(right: np.ndarray, case: Case = INT8, noise: float = 0.0, attack: st
             reference = 4.0 if message else -4.0
             logit = (reference if right[image, bit] else -reference) + noise
             head = (case.variant, case.precision, case.backend, attack, f"photographs/p{image:03d}")
-            rows.append((*head, bit, message, reference, logit, case.image_size, case.rewrites))
+            rows.append((*head, bit, message, reference, logit, case.image_size, case.rewrites, case.preprocess))
     return rows
 
 

@@ -186,6 +186,7 @@ def bit_rows(images: int = 6, seed: int = 5) -> list[tuple[object, ...]]:
                         logits[bit],
                         "256",
                         "none",
+                        "upstream",
                     )
                     for bit in range(nbits)
                 ]

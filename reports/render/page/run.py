@@ -21,7 +21,7 @@ from sealbench.reports.render.page.tables import matrix, metric_table, summary_t
 from sealbench.reports.render.page.templates import page, source
 from sealbench.reports.render.plots.style import Picture
 from sealbench.reports.render.record import RunRecord
-from sealbench.reports.render.table import verdict_cell
+from sealbench.reports.render.table import Table, verdict_cell
 from sealbench.reports.run.reader import ENVIRONMENT
 from sealbench.reports.run.worst_images import worst_images
 from sealbench.reports.schema.formatting import rewrites_note
@@ -39,6 +39,7 @@ def page_html(
     frame: pd.DataFrame,
     gates: Sequence[Gate],
     pictures: Mapping[str, Picture],
+    paths: Table,
     notes: Sequence[str] = (),
 ) -> str:
     """Write the page of a run.
@@ -49,6 +50,7 @@ def page_html(
         frame: What `summary_frame` gives.
         gates: What was asked.
         pictures: What `compose` gives; they are used up.
+        paths: What `picture_path_table` gives.
         notes: What the reader must know about the run itself, e.g. that it died half way.
 
     Returns:
@@ -71,6 +73,7 @@ def page_html(
         "rewrites": rewrites_note(row["rewrites"] for row in rows),
         "matrix": matrix(rows, record.standings),
         "summaries": summary_tables(rows, record),
+        "paths": paths,
         "pictures": picture_sections(pictures, _PICTURE_BYTES),
         "errors": error_tables(record),
         "worst": worst_table(worst_images(record.bits), record),

@@ -31,9 +31,10 @@ from sealbench.reports.render.tables import (
     summary_table,
     with_reasons,
 )
+from sealbench.reports.run.samples import of_files
 from sealbench.reports.schema.formatting import file_label, images_label
 from sealbench.reports.schema.metrics import METRICS, SEEDED
-from sealbench.reports.schema.records import REFERENCES, UNATTACKED, Case, Measurement
+from sealbench.reports.schema.records import NO_REWRITES, REFERENCES, UNATTACKED, UPSTREAM, Case, Measurement
 from sealbench.reports.schema.tasks import TASKS
 
 _MOST_FLIPS = 8
@@ -51,15 +52,13 @@ def matrix(rows: Sequence[Row], standings: Mapping[Case, Standing]) -> Table:
     Returns:
         A row for each model, a column for each precision that one of them has.
     """
-    labels = in_order(
-        file_label(row["precision"], "none", row["backend"]) for row in rows if row["backend"] not in REFERENCES
-    )
+    labels = in_order(_matrix_label(row) for row in rows if _in_matrix(row, standings))
     body = []
     for model, own in by_model(rows).items():
         cells: dict[str, list[Row]] = {}
         for row in own:
-            if row["backend"] not in REFERENCES:
-                cells.setdefault(file_label(row["precision"], "none", row["backend"]), []).append(row)
+            if _in_matrix(row, standings):
+                cells.setdefault(_matrix_label(row), []).append(row)
         body.append((name_cell(model), *(_matrix_cell(cells.get(label, []), standings) for label in labels)))
     return limited("Verdict by model and precision", [Column("model"), *map(Column, labels)], body, "verdicts.csv")
 
@@ -101,7 +100,7 @@ def worst_table(worst: pd.DataFrame, record: RunRecord) -> Table:
         worst: What `worst_images` gives.
         record: Of the run.
     """
-    chosen = worst[(worst["rank"] <= _WORST_RANK) & (worst["flips"] + worst["wrong_bits"] > 0)]
+    chosen = of_files(worst[(worst["rank"] <= _WORST_RANK) & (worst["flips"] + worst["wrong_bits"] > 0)])
     chosen = chosen.sort_values(["flips", "wrong_bits"], ascending=False, kind="stable")
     weights = {(model.variant, model.image_size): model.weights for model in reversed(record.models)}
     flipped = _flipped_bits(record.bits)
@@ -161,12 +160,22 @@ def metric_table(measurements: Sequence[Measurement]) -> Table:
 
 
 def _flipped_bits(bits: pd.DataFrame) -> dict[tuple, list[int]]:
-    rows = bits[bits["message"].notna() & (bits["backend"] != "torch")]
+    rows = of_files(bits[bits["message"].notna()])
     rows = rows[((rows["logit"] > 0) != (rows["reference_logit"] > 0)) | rows["logit"].isna()]
     found: dict[tuple, list[int]] = {}
     for *image, bit in rows[[*_IMAGE, "bit"]].itertuples(index=False, name=None):
         found.setdefault(tuple(image), []).append(bit)
     return found
+
+
+def _in_matrix(row: Row, standings: Mapping[Case, Standing]) -> bool:
+    """Whether a row is of a file; of another picture path only where a gate judges it: its column would be all n/a."""
+    return row["backend"] not in REFERENCES and (row["preprocess"] == UPSTREAM or case_of(row) in standings)
+
+
+def _matrix_label(row: Row) -> str:
+    """The column of a file, whatever its rewrites."""
+    return file_label(row["precision"], NO_REWRITES, row["backend"], row["preprocess"])
 
 
 def _matrix_cell(rows: Sequence[Row], standings: Mapping[Case, Standing]) -> Cell:

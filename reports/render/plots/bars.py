@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from sealbench.reports.render.labels import PYTORCH, in_order, picture_text
+from sealbench.reports.render.labels import in_order, picture_text
 from sealbench.reports.render.plots.style import Picture, facets, legend_below, style_of
 from sealbench.reports.render.plots.values import (
     INK,
@@ -20,7 +20,7 @@ from sealbench.reports.render.plots.values import (
     zoom,
 )
 from sealbench.reports.render.record import RunRecord
-from sealbench.reports.schema.formatting import format_value, rewrites_note
+from sealbench.reports.schema.formatting import PYTORCH, format_value, rewrites_note
 from sealbench.reports.schema.records import NO_REWRITES, Measurement
 
 _BAR_INCHES = 0.42

@@ -11,6 +11,7 @@ from sealbench.reports.render.labels import Model, in_order, picture_text
 from sealbench.reports.render.plots.style import Picture, facets
 from sealbench.reports.render.plots.values import add_tip, labelled
 from sealbench.reports.render.record import RunRecord
+from sealbench.reports.run.samples import of_files
 from sealbench.reports.schema.records import UNATTACKED
 
 # From nothing to vermilion by opacity, so that "no errors" is the colour of the page, light or dark.
@@ -29,7 +30,7 @@ def bit_positions(record: RunRecord) -> Picture | None:
         The figure, or None without bits of watermarked images.
     """
     bits = record.bits
-    bits = labelled(bits[bits["message"].notna() & (bits["backend"] != "torch") & bits["attack"].isin(UNATTACKED)])
+    bits = labelled(of_files(bits[bits["message"].notna() & bits["attack"].isin(UNATTACKED)]))
     groups = {model: table for model in record.models if not (table := _wrong_share(bits, model)).empty}
     if not groups:
         return None

@@ -9,7 +9,6 @@ from sealbench.reports.render.labels import Model, in_order, picture_text
 from sealbench.reports.render.plots.style import Picture, facets, legend_below, style_of
 from sealbench.reports.render.plots.values import INK, add_tip, labelled
 from sealbench.reports.render.record import RunRecord
-from sealbench.reports.schema.records import REFERENCES
 
 _ROW_INCHES = 0.48
 _JITTER_SEED = 0
@@ -28,7 +27,6 @@ def latency_distributions(record: RunRecord) -> Picture | None:
     """
     timings = record.latency[np.isfinite(record.latency["latency_ms"].astype(float))]
     timings = labelled(timings)
-    timings = timings.assign(label=timings["backend"].map(REFERENCES).fillna(timings["label"]))
     groups = {model: own for model in record.models if not (own := _of_model(timings, model)).empty}
     if not groups:
         return None

@@ -9,6 +9,7 @@ from sealbench.reports.render.labels import in_order, picture_text
 from sealbench.reports.render.plots.style import Picture, blank_grid, facets, legend_below, style_of
 from sealbench.reports.render.plots.values import INK, add_tip, labelled
 from sealbench.reports.render.record import RunRecord
+from sealbench.reports.run.samples import of_files
 from sealbench.reports.schema.records import UNATTACKED
 
 _SAMPLED_POINTS = 1500
@@ -28,8 +29,8 @@ def watermarked_pairs(bits: pd.DataFrame) -> pd.DataFrame:
     """
     finite = np.isfinite(bits["logit"].astype(float)) & np.isfinite(bits["reference_logit"].astype(float))
     # A bit whose message is known is one of a watermarked image: channel 0 and plain images have none.
-    wanted = finite & (bits["backend"] != "torch") & bits["message"].notna() & bits["attack"].isin(UNATTACKED)
-    return labelled(bits[wanted])
+    wanted = finite & bits["message"].notna() & bits["attack"].isin(UNATTACKED)
+    return labelled(of_files(bits[wanted]))
 
 
 def logits_scatter(record: RunRecord) -> Picture | None:

@@ -6,6 +6,7 @@ from sealbench.reports.render.labels import in_order, picture_text
 from sealbench.reports.render.plots.style import Picture, blank_grid, style_of
 from sealbench.reports.render.plots.values import add_tip, labelled
 from sealbench.reports.render.record import RunRecord
+from sealbench.reports.run.samples import of_files
 from sealbench.reports.schema.records import UNATTACKED
 
 _LOWEST, _HIGHEST = 1.0, 5.0
@@ -21,7 +22,7 @@ def score_scatter(record: RunRecord) -> Picture | None:
         The figure, or None without finite scores of a file.
     """
     scores = record.scores
-    found = scores[(scores["backend"] != "torch") & scores["attack"].isin(UNATTACKED)]
+    found = of_files(scores[scores["attack"].isin(UNATTACKED)])
     found = found[np.isfinite(found["score"].astype(float)) & np.isfinite(found["reference_score"].astype(float))]
     if found.empty:
         return None

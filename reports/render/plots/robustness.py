@@ -10,11 +10,11 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.patches import Rectangle
 
-from sealbench.reports.render.labels import PYTORCH, Model, bar_label, in_order, model_of, picture_text
+from sealbench.reports.render.labels import Model, bar_label, in_order, model_of, picture_text
 from sealbench.reports.render.plots.style import Picture, facets
 from sealbench.reports.render.plots.values import add_tip
 from sealbench.reports.render.record import RunRecord
-from sealbench.reports.schema.formatting import markdown_text
+from sealbench.reports.schema.formatting import PYTORCH, markdown_text
 from sealbench.reports.schema.metrics import reason_not_applicable
 from sealbench.reports.schema.records import NO_ATTACK, Measurement
 

@@ -14,7 +14,8 @@ from matplotlib.image import imsave
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
-from sealbench.reports.render.labels import PYTORCH, WEIGHT_ONLY, Model, picture_text, precision_of
+from sealbench.reports.render.labels import WEIGHT_ONLY, Model, picture_text, precision_of
+from sealbench.reports.schema.formatting import PYTORCH
 
 # Okabe and Ito's colours, which people with any colour vision distinguish; the markers repeat the distinction. The name
 # of a precision is a number type and a suffix. A number type has a style for files that compute with it and one for
@@ -112,9 +113,9 @@ def style_of(label: str) -> tuple[str, str]:
     Returns:
         The colour as "#RRGGBB" and Matplotlib's marker.
     """
-    if label == PYTORCH:
-        return _PYTORCH_STYLE
     name = precision_of(label)
+    if name == PYTORCH:
+        return _PYTORCH_STYLE
     number, _, suffix = name.partition("_")
     return (
         _STYLES.get((number, suffix)) or _OTHER_STYLES[zlib.crc32(name.encode(errors="replace")) % len(_OTHER_STYLES)]

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 
 from sealbench.reports.gates.judge import Verdict
 from sealbench.reports.gates.standings import Standing
-from sealbench.reports.render.labels import PYTORCH, in_order
+from sealbench.reports.render.labels import in_order
 from sealbench.reports.render.plots.style import Picture, facets, legend_below, style_of
 from sealbench.reports.render.plots.values import (
     INK,
@@ -23,6 +23,7 @@ from sealbench.reports.render.plots.values import (
     zoom,
 )
 from sealbench.reports.render.record import RunRecord
+from sealbench.reports.schema.formatting import PYTORCH
 from sealbench.reports.schema.records import Measurement
 
 _MOST_REASONS = 3

@@ -56,7 +56,7 @@ def labelled(samples: pd.DataFrame) -> pd.DataFrame:
     """Name the file of every sample.
 
     Args:
-        samples: Rows with the columns precision, rewrites and backend.
+        samples: Rows with the columns precision, rewrites and backend, all of upstream's resize.
 
     Returns:
         The same rows with a column `label`.

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from sealbench.bench.backends.runners import FileRunner, TorchRunner, to_unit_range
+from sealbench.bench.backends.runners import FileRunner, TorchRunner
 from sealbench.bench.errors import RunnerError
 from tests.bench.tiny import NBITS, SIZE, tiny_tflite, tiny_watermarker
 
@@ -50,14 +50,6 @@ class Recorder(nn.Module):
         self.threads = torch.get_num_threads()
         assert torch.is_inference_mode_enabled()
         return self.output.copy_(images.mean(dim=(2, 3)))
-
-
-def test_unit_range_divides_by_255() -> None:
-    pixels = np.arange(256, dtype=np.uint8).reshape(2, 128)
-    scaled = to_unit_range(pixels)
-    assert scaled.dtype == np.float32
-    assert np.array_equal(scaled, pixels.astype(np.float32) / np.float32(255))
-    assert np.array_equal(scaled, (torch.from_numpy(pixels) / 255).numpy())  # what PyTorch would give, to the last bit
 
 
 def test_torch_runner_puts_channels_first_and_keeps_rows() -> None:

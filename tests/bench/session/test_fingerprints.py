@@ -13,6 +13,7 @@ from sealbench.converters.export.precisions import get_precision
 from sealbench.converters.families.registry import get_card
 from sealbench.converters.families.watermark import get_variant
 from sealbench.converters.store import ArtifactSpec
+from sealbench.datasets import preprocess_functions
 from tests.bench.tiny import TINY
 
 WEIGHTS = Weights("seeded", None, "a" * 64)
@@ -38,12 +39,12 @@ def test_preprocessing_changes_with_pixels_messages_and_blending(monkeypatch: py
         patch.setattr("sealbench.bench.tasks.image_set.MESSAGE_SEED", 99)
         assert preprocessing_fingerprint(nano) != mine
     with monkeypatch.context() as patch:
-        patch.setattr("sealbench.bench.backends.runners.to_unit_range", lambda pixels: np.float32(pixels) / 127.5 - 1)
+        patch.setattr(
+            "sealbench.datasets.preprocess_functions.to_unit_range", lambda pixels: np.float32(pixels) / 127.5 - 1
+        )
         assert preprocessing_fingerprint(nano) != mine
     with monkeypatch.context() as patch:
-        patch.setattr(
-            "sealbench.bench.session.fingerprints.resize", lambda image, height, width: image[:height, :width]
-        )
+        patch.setattr("sealbench.datasets.preprocess_functions._triangle", preprocess_functions._two_taps)
         assert preprocessing_fingerprint(nano) != mine
 
 

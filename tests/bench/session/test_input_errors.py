@@ -1,12 +1,15 @@
 """A careless user: every wrong input is one clear error before anything is measured, and nothing is written."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 
 from sealbench.converters.families.weight_sources import BUNDLED
 from sealbench.datasets.images import write_png
+from sealbench.datasets.preprocess import PREPROCESSES
 from tests.bench.main_job import ROOT, main_job
 
 pytestmark = pytest.mark.main_job
@@ -42,6 +45,13 @@ def the_error(output: str) -> str:
         (("--attacks", "jpeg:0.8"), "--attacks jpeg:0.8: attack jpeg: found strength 0.8; expected jpeg:1..100"),
         (("--attacks", "quick,jpeg:60+none"), "'none' is no step of a combination"),
         (("--attacks", "quick", "--variant", "uvq1p5"), "cannot be used for uvq1p5: only watermarks are attacked"),
+        (("--preprocess", "bicubic"), "bicubic: unknown; known: upstream, pillow, opencv, tensorflow, app"),
+        (("--preprocess", "app"), "app: would change nothing, as the pictures of the default dataset have the model's"),
+        (
+            ("--preprocess", "app,pillow", "--dataset", "photographs"),
+            "app,pillow: would change nothing, as the pictures",
+        ),
+        (("--preprocess", "app", "--variant", "uvq1p5"), "cannot be used for uvq1p5, which takes upstream alone"),
         (("--rate", "0"), "expected a number of frames a second above 0"),
         (("--image-size", "64", "--variant", "uvq1p5"), "it takes 1080x1920 only"),
         (("--weights", "uvq1p5=official", "--variant", "uvq1p5"), "no address of published weights is known"),
@@ -81,6 +91,16 @@ def test_options(tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: 
     assert code == USAGE_ERROR
     assert reason in the_error(capsys.readouterr().err)
     assert not run_dir.exists()
+
+
+def test_a_preprocess_whose_library_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    absent = replace(PREPROCESSES["opencv"], library=("no_such_library", "opencv"))
+    monkeypatch.setitem(cast("dict", PREPROCESSES), "opencv", absent)
+    arguments = ("--preprocess", "upstream,opencv", "--dataset", str(tmp_path))
+    reason = "--preprocess opencv: its library is not installed; pip install 'sealbench[opencv]'"
+    test_options(tmp_path, capsys, arguments, reason)
 
 
 def test_truncated_artifact(tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ from sealbench.converters.export.precisions import get_precision
 from sealbench.converters.families.registry import get_card
 from sealbench.converters.families.weight_sources import find_weights
 from sealbench.converters.store import ArtifactStore
+from sealbench.datasets.images import read_image, resize, write_png
+from sealbench.datasets.preprocess import PREPROCESSES
 from sealbench.datasets.sample import Sample
 from sealbench.reports.run.directory import RunDirectory
 from tests.bench.tiny import file_like_nano
@@ -207,6 +209,52 @@ def test_a_file_that_dies_costs_its_own_rows(
     found = Counter((row["backend"], row["precision"]) for row in rows(tmp_path / "run"))
     assert found["torch", "float32"] == found["litert", "float32"] == 2 * COUNT * 33
     assert found["litert", "int8"] == after * 2 * 2 * 33  # the parts before are kept
+
+
+@pytest.mark.convert
+def test_each_picture_path_is_shown_to_every_model_and_compared_with_upstreams(
+    tmp_path: Path, detector: Path, task: CountingTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PyTorch after an app's resize is run as files are, and a file is opened once for all paths."""
+    folder = tmp_path / "larger"
+    smooth = resize(np.random.default_rng(0).integers(0, 256, (5, 6, 3), dtype=np.uint8), 300, 340)
+    for name, picture in (("a", smooth), ("b", smooth[::-1])):
+        write_png(folder / f"{name}.png", picture)
+    opened: list[Target] = []
+    plain_open = pictures.PicturePass._open
+
+    def counted(self: pictures.PicturePass, target: Target) -> WorkerSession:
+        opened.append(target)
+        return plain_open(self, target)
+
+    monkeypatch.setattr(pictures.PicturePass, "_open", counted)
+    torch, int8 = (replace(target, preprocess="app") for target in (TORCH, INT8))
+    shown = [Shown(one, str(folder), attack) for one in (torch, INT8, int8) for attack in ("none", ATTACK)]
+    bench = group_bench(tmp_path / "run", detector, shown)
+    targets = (TORCH, torch, INT8, int8)
+    found = {target: bench.outputs(target, str(folder), ATTACK).watermarked for target in targets}
+    assert opened == [INT8]
+    assert task.counts["attack", ATTACK, "a.png"] == 2  # once for each path
+    for one, other in ((TORCH, torch), (INT8, int8), (torch, int8)):
+        assert not np.array_equal(found[one], found[other])
+    # As many logits of each image, and beside all of them those of PyTorch with upstream's resize.
+    kept = {
+        (row["backend"], row["preprocess"], row["attack"], row["sample"], row["bit"]): (
+            row["reference_logit"],
+            row["logit"],
+        )
+        for row in rows(tmp_path / "run")
+    }
+    assert len(kept) == 4 * 33 * (2 * 2 + 2)
+    assert all(
+        reference == kept["torch", "upstream", attack, sample, bit][1]
+        for (_, _, attack, sample, bit), (reference, _) in kept.items()
+    )
+    picture = read_image(folder / "a.png")
+    session = task.reference(GROUP, bench._model, 2)
+    (expected,) = session(PREPROCESSES["app"](picture, 256, 256)[np.newaxis])
+    plain = bench.outputs(torch, str(folder), "none").plain
+    assert np.array_equal(plain[0], expected[0])
 
 
 @pytest.mark.convert

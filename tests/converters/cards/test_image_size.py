@@ -39,7 +39,7 @@ def test_image_size_refuses_what_is_no_size(text: str) -> None:
 def test_too_small_an_image_names_the_smallest(tiny: Variant) -> None:
     four_stages = dataclasses.replace(tiny, detector=ConvNeXtCard((1, 1, 1, 1), (8, 8, 8, 8), 4))
     check_image_size(four_stages, ImageSize(64, 64), "simple")
-    with pytest.raises(ImageSizeError, match=r"tiny cannot take images of 64x63: .* at least 64 pixels; --no_simple"):
+    with pytest.raises(ImageSizeError, match=r"tiny cannot take images of 64x63: .* at least 64 pixels; --no-simple"):
         check_image_size(four_stages, ImageSize(64, 63), "simple")
     check_image_size(four_stages, ImageSize(1, 1), "resize")
 
@@ -55,7 +55,7 @@ def test_transformer_takes_the_size_it_was_trained_at_alone() -> None:
     check_image_size(variant, ImageSize(256, 256), "simple")
     message = (
         r"videoseal_0\.0 cannot take images of 512: its position embeddings fit 256 x 256 pixels alone; "
-        r"--no_simple resizes inside the model to the 256 it was trained at"
+        r"--no-simple resizes inside the model to the 256 it was trained at"
     )
     with pytest.raises(ImageSizeError, match=message):
         check_image_size(variant, ImageSize(512, 512), "simple")

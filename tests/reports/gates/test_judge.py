@@ -376,3 +376,13 @@ def test_gates_of_an_earlier_version_judge_the_metric_under_its_present_name(tmp
     file.write_text('[[gate]]\nmetric = "harmful_flips"\nop = "<="\nlimit = 3\nreason = "as before"\n')
     (gate,) = load_gates(file)
     assert gate.metric == "negative_flips"
+
+
+def test_a_gate_judges_upstreams_resize_unless_it_names_another() -> None:
+    """What an app's resize changes is not the file's doing: it fails no gate that does not ask for it."""
+    bad = row(0.5, case=replace(INT8, preprocess="app"))
+    assert [result.verdict for result in judge([gate()], [row(1.0), bad], [])] == [Verdict.PASS]
+    assert [result.verdict for result in judge([gate(preprocess="app")], [row(1.0), bad], [])] == [Verdict.FAIL]
+    both = judge([gate(preprocess="*")], [row(1.0), bad], [])
+    assert [result.verdict for result in both] == [Verdict.PASS, Verdict.FAIL]
+    assert not any(one.matches_case(bad.case) for one in load_gates(DEFAULT_GATES))

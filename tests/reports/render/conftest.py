@@ -48,7 +48,7 @@ def _rendered(folder: Path) -> SharedRun:
     rows = [*NANO_ONLY, rewritten("int8", 1.25), rewritten("float32", 2.0)]
     rows += [row for row in attack_rows() if row.case.variant == NANO.variant]
     run = keep_analysis(save_run(folder, rows))
-    score = ("none", "set/0", 2.0, 2.1, 1, 0, 0, 1, 1, 1, NANO.image_size, "none")
+    score = ("none", "set/0", 2.0, 2.1, 1, 0, 0, 1, 1, 1, NANO.image_size, "none", "upstream")
     RunDirectory(run, RUN_ID).append_rows(SCORES, [(NANO.variant, "int8", "litert", *score)])
     rendered = render(run, load_gates(), figures.FIGURES)
     return SharedRun(run, rendered, rendered.page.read_bytes().decode("utf-8"))

@@ -216,6 +216,7 @@ def test_quality_models_have_their_own_headlines_and_scores(tmp_path: Path) -> N
             1,
             "1080x1920",
             "none",
+            "upstream",
         )
         for precision in ("float32", "int8")
         for n in range(9)

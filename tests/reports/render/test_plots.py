@@ -317,7 +317,7 @@ def test_precisions_keep_their_order_and_look() -> None:
 
 def test_scores_are_drawn_model_by_model_and_features_are_not() -> None:
     rows = [
-        (variant, precision, "litert", "none", f"set/{n}", score, 1.0 + n, 1, 0, 0, 1, 1, 1, "256", "none")
+        (variant, precision, "litert", "none", f"set/{n}", score, 1.0 + n, 1, 0, 0, 1, 1, 1, "256", "none", "upstream")
         for variant, score in (("uvq1p5", 2.0), ("uvq1p5_content", math.nan))
         for precision in ("float32", "int8")
         for n in range(3)

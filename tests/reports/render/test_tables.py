@@ -80,7 +80,7 @@ def test_the_csv_files_keep_digits_and_tell_nan_from_missing(tmp_path: Path) -> 
     with write_verdicts_csv(results, tmp_path / "verdicts.csv").open(newline="") as stream:
         verdicts = list(csv.DictReader(stream))
     assert ",".join(VERDICT_COLUMNS) == (
-        "verdict,metric,variant,weights,precision,image_size,mode,backend,threads,rewrites,dataset,attack,"
+        "verdict,metric,variant,weights,precision,image_size,mode,backend,threads,rewrites,preprocess,dataset,attack,"
         "value,ci_low,ci_high,unit,op,limit,judge_by,reason,explanation"
     )
     assert tuple(verdicts[0]) == VERDICT_COLUMNS
@@ -116,6 +116,7 @@ def test_rows_of_another_number_of_threads_stand_apart() -> None:
     assert "videoseal_nano 256, 1 thread\n" in text
     assert case_label(replace(rows[0].case, threads=4)).endswith(", 4 threads")
     assert "thread" not in case_label(rows[0].case)
+    assert case_label(replace(rows[0].case, preprocess="app", threads=4)).endswith("PyTorch, app, 4 threads")
 
 
 def test_the_console_table_survives_hostile_names_and_an_empty_run() -> None:

@@ -21,8 +21,8 @@ def rows(
     """An image of three bits, the last of which the reference reads wrong."""
     head = ("v", precision, "litert", attack, sample)
     bits = zip(MESSAGE, (2.0, -2.0, -0.5), logits, strict=True)
-    confidence = (*head, -1, None, 9.0, -9.0, "256", "none")
-    return [confidence] + [(*head, bit, *values, "256", "none") for bit, values in enumerate(bits)]
+    confidence = (*head, -1, None, 9.0, -9.0, "256", "none", "upstream")
+    return [confidence] + [(*head, bit, *values, "256", "none", "upstream") for bit, values in enumerate(bits)]
 
 
 def frame(*images: list[tuple[object, ...]]) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """The schema is the contract of docs/data-contract.md, to the letter."""
 
 import math
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
@@ -17,10 +17,10 @@ CASE = Case("videoseal", "seeded", "int8", "256", "simple", "litert", 2)
 def test_the_columns_are_those_of_the_contract() -> None:
     assert ",".join(RESULTS.names) == (
         "run_id,variant,weights,precision,image_size,mode,backend,threads,dataset,attack,"
-        "metric,value,unit,ci_low,ci_high,n,rewrites"
+        "metric,value,unit,ci_low,ci_high,n,rewrites,preprocess"
     )
     assert ",".join(BITS.names) == (
-        "variant,precision,backend,attack,sample,bit,message,reference_logit,logit,image_size,rewrites"
+        "variant,precision,backend,attack,sample,bit,message,reference_logit,logit,image_size,rewrites,preprocess"
     )
     assert ",".join(LATENCY.names) == "variant,precision,image_size,backend,threads,round,position,latency_ms,rewrites"
 
@@ -33,6 +33,14 @@ def test_a_measurement_takes_its_unit_from_the_registry_and_keeps_its_case() -> 
     assert row.expectation == Expectation(CASE, "photographs", "none", "bit_accuracy_delta")
     with pytest.raises(FrozenInstanceError):
         row.value = 1.0  # type: ignore[misc]
+
+
+def test_the_reference_is_pytorch_with_upstreams_resize() -> None:
+    """PyTorch after an app's resize is compared with it."""
+    reference = replace(CASE, precision="float32", backend="torch")
+    assert reference.is_reference
+    assert not replace(reference, preprocess="app").is_reference
+    assert not CASE.is_reference
 
 
 def test_an_unknown_metric_is_refused_with_the_known_ones() -> None:

@@ -27,10 +27,10 @@ def bits(images: dict[str, tuple[list[int], list[float], list[float], tuple[floa
         head = ("tiny", "int8", "litert", "none")
         for suffix, sign in (("", 1), ("/plain", -1)):
             sample = f"photos/{name}{suffix}"
-            rows.append((*head, sample, -1, math.nan, channel[1], channel[0], "32", "none"))
+            rows.append((*head, sample, -1, math.nan, channel[1], channel[0], "32", "none", "upstream"))
             rows += [
                 (*head, sample, bit, math.nan if suffix else message[bit], sign * reference[bit], sign * logits[bit],
-                 "32", "none")
+                 "32", "none", "upstream")
                 for bit in range(4)
             ]  # fmt: skip
     return pd.DataFrame(rows, columns=list(BITS.names))
@@ -87,8 +87,42 @@ def test_nan_is_wrong_and_makes_its_errors_unknown() -> None:
 
 def test_scores_and_features() -> None:
     rows = [
-        ("uvq", "int8", "litert", "none", "clips/a", 2.2, 2.0, 1, 0, 4.0, 100.0, 90.0, 94.0, "1080x1920", "none"),
-        ("uvq", "int8", "litert", "none", "clips/b", 3.9, 4.0, 1, 0, 5.0, 125.0, 135.0, 128.0, "1080x1920", "none"),
+        (
+            "uvq",
+            "int8",
+            "litert",
+            "none",
+            "clips/a",
+            2.2,
+            2.0,
+            1,
+            0,
+            4.0,
+            100.0,
+            90.0,
+            94.0,
+            "1080x1920",
+            "none",
+            "upstream",
+        ),
+        (
+            "uvq",
+            "int8",
+            "litert",
+            "none",
+            "clips/b",
+            3.9,
+            4.0,
+            1,
+            0,
+            5.0,
+            125.0,
+            135.0,
+            128.0,
+            "1080x1920",
+            "none",
+            "upstream",
+        ),
     ]
     sums = score_sums(pd.DataFrame(rows, columns=list(SCORES.names)), {})
     assert value("score_mae", sums) == pytest.approx(0.15)
