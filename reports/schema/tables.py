@@ -126,7 +126,7 @@ OUTPUTS = Table(
         _SAMPLE,
         Column("output", Kind.WHOLE, "its number, from 0, in the order of the model"),
         *_OUTPUT_SUMS,
-        *_case("image_size", "rewrites"),
+        *_case("image_size", *_ADDED),
     ),
 )
 LATENCY = Table(
