@@ -72,7 +72,8 @@ def add_options(add: Add) -> None:
         help="photographs (bundled), dead-leaves (generated), or a folder of PNG, JPEG or WebP images; with a "
         "manifest.csv of file,message its images are taken as watermarked already (default: photographs). For quality "
         "models distorted-photographs (default), a folder, or a video file, which needs the extra of that name. For a "
-        "--model factory (its own), random, a folder, or an .npz file (default: its own, else random)",
+        "module of your own, or a file, factory (the inputs that it brings), random, a folder, or an .npz file "
+        "(default: factory, else random)",
     )
     add(
         "--attacks",
@@ -103,6 +104,19 @@ def add_options(add: Add) -> None:
         metavar="FILE",
         help="measure this .tflite file, as the one --variant and --precision, instead of converting; --weights says "
         "which weights it was made of, where none are bundled",
+    )
+    add(
+        "--file",
+        type=Path,
+        metavar="FILE",
+        help="measure this .tflite file against --reference, another file of the same inputs and outputs; PyTorch is "
+        "not needed",
+    )
+    add("--reference", type=Path, metavar="FILE", help="what --file is compared with")
+    add(
+        "--reference-python",
+        metavar="PYTHON",
+        help="run --reference by this interpreter, of an environment with numpy and another ai-edge-litert",
     )
     add(
         "--backend",

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from sealbench.bench.backends.registry import DEFAULT_BACKEND, REFERENCE_BACKEND
+from sealbench.bench.backends.registry import DEFAULT_BACKEND
 from sealbench.bench.options import Options
-from sealbench.bench.targets import Group, Target
+from sealbench.bench.targets import Group, Target, reference_of
 from sealbench.bench.tasks.registry import task_of
-from sealbench.converters.export.precisions import get_precision
 from sealbench.converters.store import ArtifactSpec
 from sealbench.datasets.attacks import CURVE_POINTS, jpeg_qualities
 from sealbench.reports.schema.records import UPSTREAM
@@ -25,7 +24,7 @@ def expand(options: Options) -> tuple[Target, ...]:
         for size in options.sizes_of(variant):
             group = Group(variant, options.weights[variant.name], size, options.mode)
             for threads in options.threads:
-                reference = Target(group, get_precision("float32"), REFERENCE_BACKEND, threads)
+                reference = reference_of(group, threads)
                 files = (
                     Target(group, precision, backend, threads, rewrite)
                     for precision in options.precisions

@@ -4,6 +4,7 @@ Everything here is checked before anything is measured; it imports no torch and 
 """
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -18,12 +19,14 @@ from sealbench.bench.backends.registry import backend_of
 from sealbench.bench.errors import OptionError
 from sealbench.bench.targets import dataset_name
 from sealbench.bench.tasks.given import add_given
+from sealbench.bench.tasks.reference_file import engine_of
 from sealbench.bench.tasks.registry import task_of
 from sealbench.converters.cards.card import Card
 from sealbench.converters.cards.image_size import ImageSize
 from sealbench.converters.checkpoints.weights import Weights
 from sealbench.converters.export.precisions import Precision
 from sealbench.converters.families import family_of
+from sealbench.converters.families.file import file_card
 from sealbench.converters.families.registry import card_names, get_card
 from sealbench.converters.families.weight_sources import find_weights
 from sealbench.converters.rewrites import choose_rewrites
@@ -100,8 +103,7 @@ def read_options(config: pytest.Config) -> Options:
     Raises:
         OptionError, ConverterError, ReportError: an option is wrong; the message says what is known or expected.
     """
-    variants = _variants(config)
-    precisions = precisions_of(config.getoption("--precision") or DEFAULT_PRECISIONS)
+    variants, precisions = _file_pair(config) or _matrix(config)
     sizes = tuple(ImageSize.parse(text) for text in _listed(config, "--image-size"))
     datasets = _datasets(variants, _listed(config, "--dataset"))
     options = Options(
@@ -116,7 +118,7 @@ def read_options(config: pytest.Config) -> Options:
         rate=_rate(config),
         backends=_backends(_listed(config, "--backend") or (DEFAULT_BACKEND,)),
         weights={},
-        artifact=config.getoption("--artifact"),
+        artifact=config.getoption("--file") or config.getoption("--artifact"),
         threads=_threads(_listed(config, "--threads")),
         samples=_samples(variants, _listed(config, "--samples")),
         run_dir=config.getoption("run_dir"),
@@ -134,7 +136,7 @@ def read_options(config: pytest.Config) -> Options:
     if options.resume and options.run_dir is None:
         raise OptionError("--resume: say which run, with --run-dir DIR")
     sources = sources_of(variants, config.getoption("--weights") or (), card_names())
-    if options.artifact is not None:
+    if config.getoption("--artifact") is not None:
         _check_artifact(config, options, sources)
     if config.option.help or config.option.collectonly:
         sources = {name: source for name, source in sources.items() if source != "official"}
@@ -144,11 +146,26 @@ def read_options(config: pytest.Config) -> Options:
     return replace(options, weights=weights)
 
 
-def _variants(config: pytest.Config) -> tuple[Card, ...]:
-    """Those that are named, and those that files are given of; the default ones where there is neither."""
+def _file_pair(config: pytest.Config) -> tuple[tuple[Card, ...], tuple[Precision, ...]] | None:
+    """The one card of a file and its reference, and the file's precision; None where no such pair is named."""
+    file, reference, python = (config.getoption(name) for name in ("--file", "--reference", "--reference-python"))
+    if file is None and reference is None and python is None:
+        return None
+    if file is None or reference is None:
+        raise OptionError("--file FILE --reference FILE: give both; --reference-python is where the second runs")
+    for option in ("--variant", "--precision", "--model", "--card", "--artifact", "--weights"):
+        if config.getoption(option):
+            raise OptionError(f"--file {file}: is measured against --reference {reference} alone; leave {option} out")
+    card, precision = file_card(file, reference, python or "", engine_of(python or sys.executable))
+    return (card,), (precision,)
+
+
+def _matrix(config: pytest.Config) -> tuple[tuple[Card, ...], tuple[Precision, ...]]:
+    """Variants that are named, and those that files are given of (the default ones for neither), and precisions."""
     given = add_given(config.getoption("--model") or (), config.getoption("--card") or ())
     names = names_of(config.getoption("--variant"), card_names()) or (() if given else DEFAULT_VARIANTS)
-    return tuple(dict.fromkeys((*map(get_card, names), *given)))
+    variants = tuple(dict.fromkeys((*map(get_card, names), *given)))
+    return variants, precisions_of(config.getoption("--precision") or DEFAULT_PRECISIONS)
 
 
 def _uncaptured(config: pytest.Config) -> AbstractContextManager[None]:

@@ -4,15 +4,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from sealbench.bench.backends.registry import REFERENCE_BACKEND
+from sealbench.bench.backends.names import REFERENCE_BACKEND, REFERENCE_FILE
 from sealbench.converters.cards.card import Card
+from sealbench.converters.cards.file import FileCard
 from sealbench.converters.cards.image_size import ImageSize
 from sealbench.converters.checkpoints.weights import Weights
 from sealbench.converters.export.precisions import Precision, get_precision
 from sealbench.converters.rewrites import choose_rewrites
 from sealbench.converters.store import ArtifactSpec
 from sealbench.reports.schema.formatting import file_label, threads_text
-from sealbench.reports.schema.records import NO_REWRITES, UPSTREAM, Case
+from sealbench.reports.schema.records import NO_REWRITES, REFERENCES, UPSTREAM, Case
 
 
 @dataclass(frozen=True)
@@ -104,8 +105,8 @@ class Target:
 
     @property
     def is_reference(self) -> bool:
-        """Whether this is what all others of its group are compared with: PyTorch with upstream's resize."""
-        return self.backend == REFERENCE_BACKEND and self.preprocess == UPSTREAM
+        """Whether this is what all others of its group are compared with: PyTorch with upstream's resize, or a file."""
+        return self.backend in REFERENCES and self.preprocess == UPSTREAM
 
     def __str__(self) -> str:
         case = self.case
@@ -113,6 +114,13 @@ class Target:
         resize = "-resize" if case.mode == "resize" else ""
         name = f"{case.variant}-{case.image_size}{resize}-{case.precision}{rewrites}-{case.backend}-t{case.threads}"
         return name if self.preprocess == UPSTREAM else f"{name}-{self.preprocess}"
+
+
+def reference_of(group: Group, threads: int) -> Target:
+    """What all files of a group are compared with: the PyTorch model, or a file."""
+    if isinstance(group.variant, FileCard):
+        return Target(group, get_precision(group.variant.precision), REFERENCE_FILE, threads)
+    return Target(group, get_precision("float32"), REFERENCE_BACKEND, threads)
 
 
 def dataset_name(dataset: str) -> str:

@@ -12,6 +12,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -82,7 +83,7 @@ OTHERS = {
 VIEWED = {"kotlin", "swift", "groovy", "ruby", "text", "json", "csv", "yaml"}
 
 
-READS_A_FILE = ("model.tflite", "mine.tflite", " FILE ", "models/videoseal_detector", f" {CONVERTS_NANO}")
+READS_A_FILE = ("model.tflite", "mine.tflite", "old.tflite", " FILE ", "models/videoseal_detector", f" {CONVERTS_NANO}")
 
 
 def mark_of(text: str) -> str:
@@ -157,6 +158,10 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(ROOT / "reports" / "gates" / "gates.toml", folder / "my_gates.toml")
     shutil.copy(ROOT / "examples" / "tiny_seal.toml", folder / "my_variant.toml")
     factory = (ROOT / "examples" / "small_classifier.py").read_text(encoding="utf-8")
+    other = folder / "other" / "bin" / "python"
+    other.parent.mkdir(parents=True)
+    other.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n', encoding="utf-8")
+    other.chmod(0o755)
     (folder / "my_models.py").write_text(factory.replace("def small_classifier", "def my_network"), encoding="utf-8")
     shutil.copy(ROOT / "docs" / "data-contract.md", folder / "docs")
     for name in ("DIR/weights.safetensors", "FILE.safetensors"):
@@ -176,7 +181,7 @@ def nano(desk: Path) -> None:
         for precision in ("float32", "int8"):
             arguments = ["--model_name", "videoseal_nano", "--quantize", precision, "--output_dir", "models"]
             assert importlib.import_module(CONVERT).main(arguments) == EXIT_PASS
-        for copy in ("model.tflite", "mine.tflite"):
+        for copy in ("model.tflite", "mine.tflite", "new.tflite", "old.tflite"):
             shutil.copy("models/videoseal_detector_videoseal_nano_256_int8.tflite", copy)
 
 

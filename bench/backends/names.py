@@ -4,6 +4,7 @@ from sealbench.converters.registry import names_of_group
 
 GROUP = "sealbench.backends"
 REFERENCE_BACKEND = "torch"
+REFERENCE_FILE = "reference"
 """Runs the PyTorch modules that all files are compared with; every run measures it."""
 DEFAULT_BACKEND = "litert"
 """Runs files where the user names no backend; other backends are compared with it."""

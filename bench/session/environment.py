@@ -4,7 +4,7 @@ import importlib.metadata
 import os
 import platform
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,11 +30,14 @@ PACKAGES = (
 )
 
 
-def describe_environment(backends: Iterable[str] = ()) -> dict[str, Any]:
+def describe_environment(
+    backends: Iterable[str] = (), others: Mapping[str, Mapping[str, str]] | None = None
+) -> dict[str, Any]:
     """Plain data for environment.json.
 
     Args:
         backends: names of those that are used.
+        others: what is known of a reference that runs on none of these, by its name.
 
     Raises:
         RegistryError: a backend cannot be loaded.
@@ -49,7 +52,7 @@ def describe_environment(backends: Iterable[str] = ()) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "packages": {name: version for name in PACKAGES if (version := _version(name))},
         "git_commit": git_commit(),
-        "backends": {name: dict(backend_of(name).describe()) for name in backends},
+        "backends": {name: dict(backend_of(name).describe()) for name in backends} | dict(others or {}),
     }
 
 

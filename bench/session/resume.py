@@ -10,7 +10,7 @@ from sealbench.reports.run.comparability import MACHINE
 from sealbench.reports.run.directory import RunDirectory
 from sealbench.reports.run.reader import ENVIRONMENT, is_run, load_results
 from sealbench.reports.schema.records import NO_ATTACK, Expectation, Measurement
-from sealbench.reports.schema.tables import BITS, LATENCY, SAMPLE_CASE_COLUMNS, SCORES
+from sealbench.reports.schema.tables import BITS, LATENCY, OUTPUTS, SAMPLE_CASE_COLUMNS, SCORES
 
 # What must be the same for the old rows and the new ones to be of one run.
 SAME = (
@@ -116,6 +116,7 @@ def resume(run_dir: Path, planned: Sequence[PlannedTest], environment: Mapping[s
     run.keep_measurements(lambda row: row.expectation in kept)
     run.keep_samples(BITS, lambda row: _place(row, row["attack"]) in outputs)
     run.keep_samples(SCORES, lambda row: _place(row, NO_ATTACK) in outputs)  # `attack` is a step of its frames there
+    run.keep_samples(OUTPUTS, lambda row: _place(row, NO_ATTACK) in outputs)
     run.keep_samples(LATENCY, lambda row: (row["variant"], row["image_size"]) in timed)
     return run
 

@@ -2,7 +2,7 @@
 
 import os
 
-from sealbench.bench.backends.registry import REFERENCE_BACKEND
+from sealbench.bench.backends.names import REFERENCE_BACKEND, REFERENCE_FILE
 from sealbench.bench.matrix import upstream_targets
 from sealbench.bench.session.baseline import check_baseline
 from sealbench.bench.session.context import RunContext
@@ -11,7 +11,9 @@ from sealbench.bench.session.fingerprints import preprocessing_fingerprint, reci
 from sealbench.bench.session.resume import commits, resume
 from sealbench.bench.session.state import BenchRun
 from sealbench.bench.targets import dataset_name
+from sealbench.bench.tasks.reference_file import described
 from sealbench.bench.tasks.registry import task_of
+from sealbench.converters.cards.file import FileCard
 from sealbench.converters.checkpoints.file_hashes import remembered_sha256
 from sealbench.converters.families import family_of
 from sealbench.converters.store import ArtifactStore
@@ -49,7 +51,10 @@ def open_run(state: BenchRun) -> None:
             pictures |= {(dataset_name(dataset), sample.id): sample.source for sample in read}
     store = ArtifactStore()
     files = [target for target in upstream_targets(state.targets) if not target.is_reference]
-    environment = describe_environment((REFERENCE_BACKEND, *options.backends)) | {
+    first = options.variants[0]
+    references = {REFERENCE_FILE: described(first)} if isinstance(first, FileCard) else {}
+    backends = options.backends if references else (REFERENCE_BACKEND, *options.backends)
+    environment = describe_environment(backends, references) | {
         "threads": options.threads,
         "GOMP_SPINCOUNT": os.environ["GOMP_SPINCOUNT"],
         "samples": dict(options.samples),

@@ -9,12 +9,16 @@ import numpy as np
 
 from sealbench.bench.backends.protocol import Session
 from sealbench.bench.backends.registry import REFERENCE_BACKEND, backend_of
+from sealbench.bench.backends.worker.session import WorkerSession
 from sealbench.bench.targets import Group, dataset_name
 from sealbench.bench.tasks.protocol import Arrays
+from sealbench.bench.tasks.reference_file import reference_file_request
 from sealbench.converters.cards.card import Card
+from sealbench.converters.cards.file import FileCard
 from sealbench.converters.cards.module import ModuleCard
 from sealbench.converters.families import Model, family_of
-from sealbench.converters.families.module import as_module, picture_size
+from sealbench.converters.families.module import as_module
+from sealbench.converters.families.shapes import picture_size
 from sealbench.datasets.arrays import ArraySample, npz_arrays, random_arrays
 from sealbench.datasets.errors import DatasetError
 from sealbench.datasets.folder import folder_samples
@@ -139,7 +143,9 @@ class TensorTask:
         raise NotImplementedError
 
     def reference(self, group: Group, model: Model, threads: int) -> Session:
-        """The module as it is."""
+        """The module as it is, or the reference file in a process of its own."""
+        if isinstance(group.variant, FileCard):
+            return WorkerSession(reference_file_request(group.variant, threads))
         return backend_of(REFERENCE_BACKEND).open(model.network, threads)
 
     def check_signature(self, path: Path, session: Session, group: Group) -> None:

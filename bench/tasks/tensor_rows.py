@@ -14,9 +14,9 @@ from sealbench.reports.schema.tables import OUTPUT_SUMS, SAMPLE_CASE_COLUMNS
 
 def output_rows(case: Case, dataset: str, ids: Sequence[str], sums: np.ndarray) -> list[tuple[object, ...]]:
     """Rows of samples/outputs.csv, one an output of a sample."""
-    head = (case.variant, case.precision, case.backend)
+    head, tail = (case.variant, case.precision, case.backend), (case.image_size, case.rewrites, case.preprocess)
     return [
-        (*head, f"{dataset}/{name}", output, *row, case.image_size, case.rewrites)
+        (*head, f"{dataset}/{name}", output, *row, *tail)
         for name, outputs in zip(ids, sums.tolist(), strict=True)
         for output, row in enumerate(outputs)
     ]

@@ -7,14 +7,18 @@ from sealbench.bench.backends.protocol import Session
 from sealbench.bench.backends.worker.session import OpenRequest
 from sealbench.bench.targets import Group
 from sealbench.bench.tasks.given import known_card, origin_of
+from sealbench.bench.tasks.reference_file import reference_file_request
 from sealbench.bench.tasks.registry import task_of
+from sealbench.converters.cards.file import FileCard
 from sealbench.converters.cards.image_size import ImageSize
 from sealbench.converters.checkpoints.weights import Weights
 from sealbench.converters.families import family_of
 
 
 def reference_request(group: Group, threads: int) -> OpenRequest:
-    """The PyTorch model of a group on so many threads; see `OpenRequest`."""
+    """The PyTorch model of a group, or its reference file, on so many threads; see `OpenRequest`."""
+    if isinstance(group.variant, FileCard):
+        return reference_file_request(group.variant, threads)
     arguments = {
         "card": origin_of(group.variant),
         "weights": group.weights.as_json(),

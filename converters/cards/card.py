@@ -13,7 +13,7 @@ CARDS = Path(__file__).parent
 Made = TypeVar("Made")
 _WORDS = {int: "a whole number", float: "a number", str: "text", type(None): "nothing"}
 # Of a card: they change no value of the model.
-_NO_FACTS = ("official_sha256", "source", "has_dataset")
+_NO_FACTS = ("official_sha256", "source", "has_dataset", "python", "engine")
 
 
 class Card(Protocol):

@@ -1,4 +1,4 @@
-"""Users' own modules: whatever a factory in a file of theirs gives. Imports no torch."""
+"""Users' own modules: whatever a factory in a file of theirs gives. Imports no torch, no NumPy."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -10,12 +10,12 @@ from sealbench.converters.cards.card import Card
 from sealbench.converters.cards.image_size import ImageSize
 from sealbench.converters.cards.module import ModuleCard
 from sealbench.converters.checkpoints.weights import Weights
-from sealbench.converters.errors import CardError, ImageSizeError, ModelFileError, WeightsError
+from sealbench.converters.errors import CardError, WeightsError
 from sealbench.converters.export.precisions import SPLIT_DEPTHWISE, Precision, Rule
 from sealbench.converters.families.family import Model, Shapes
+from sealbench.converters.families.shapes import check_one_size, check_shapes, size_of
 from sealbench.converters.tflite.model_file import ModelFile
 
-_CHANNELS = (1, 3, 4)
 # Most depthwise convolutions have 9 or 25 taps: the rules are those for graphs in which the larger ones were split.
 _DEPTHWISE_IS_SMALL = (SPLIT_DEPTHWISE,)
 
@@ -37,19 +37,11 @@ class ModuleFamily:
 
     def default_size(self, card: Card) -> ImageSize:
         """Of the picture that the module takes first; of another input its last two sides."""
-        return picture_size(as_module(card).inputs[0]) or ImageSize(*(1, *as_module(card).inputs[0])[-2:])
+        return size_of(as_module(card).inputs)
 
     def check_size(self, card: Card, size: ImageSize, mode: str) -> None:
-        """A module takes what its factory's example is.
-
-        Raises:
-            ImageSizeError: it is another size, or the file is to resize inside.
-        """
-        if size != self.default_size(card) or mode != "simple":
-            raise ImageSizeError(
-                f"{card.name} takes inputs of {', '.join(map(str, as_module(card).inputs))}, as the example of its "
-                "factory; leave --image-size and --no-simple out"
-            )
+        """See `sealbench.converters.families.shapes.check_one_size`: a module takes what its factory's example is."""
+        check_one_size(card, as_module(card).inputs, size, mode)
 
     def inputs(self, card: Card, size: ImageSize) -> Shapes:
         """As the example."""
@@ -64,18 +56,8 @@ class ModuleFamily:
         return card.name
 
     def check_file(self, file: ModelFile, card: Card, size: ImageSize) -> None:
-        """Shapes of the tensors.
-
-        Raises:
-            ModelFileError: the file takes or gives others than the module.
-        """
-        expected = (as_module(card).inputs, as_module(card).outputs)
-        found = tuple(tuple(tensor.shape for tensor in tensors) for tensors in (file.inputs, file.outputs))
-        if found != expected:
-            raise ModelFileError(
-                f"{file.path}: not made of {card.name}; expected {' -> '.join(map(str, expected))}, found "
-                f"{' -> '.join(map(str, found))}"
-            )
+        """See `sealbench.converters.families.shapes.check_shapes`."""
+        check_shapes(file, card.name, as_module(card).inputs, as_module(card).outputs)
 
     def checkpoints(self, card: Card, path: Path) -> Sequence[Path]:
         """Raise WeightsError: there are none."""
@@ -106,19 +88,6 @@ def as_module(card: Card) -> ModuleCard:
     """A card of this family as what it is."""
     assert isinstance(card, ModuleCard)
     return card
-
-
-def picture_size(shape: Sequence[int]) -> ImageSize | None:
-    """Size of the picture that a tensor of this shape holds, (1, C, H, W) or (1, H, W, C); None where it holds none.
-
-    Args:
-        shape: of a model's input; C is 1, 3 or 4.
-    """
-    if len(shape) == 4 and shape[1] in _CHANNELS:
-        return ImageSize(shape[2], shape[3])
-    if len(shape) == 4 and shape[3] in _CHANNELS:
-        return ImageSize(shape[1], shape[2])
-    return None
 
 
 FAMILY = ModuleFamily()

@@ -10,7 +10,7 @@ from sealbench.reports.gates.standings import Standing
 from sealbench.reports.render.tables import case_of, model_label, models_task, precision_label
 from sealbench.reports.schema.formatting import format_value
 from sealbench.reports.schema.metrics import METRICS, SEEDED
-from sealbench.reports.schema.records import Case
+from sealbench.reports.schema.records import REFERENCES, Case
 
 Row = dict  # one row of the summary frame
 _MOST_METRICS = 3
@@ -144,7 +144,7 @@ def _recommendation(model: str, rows: Sequence[Row], standings: Mapping[Case, St
 
 
 def _passing(rows: Sequence[Row]) -> list[Row]:
-    return [row for row in rows if row["verdict"] == Verdict.PASS and row["backend"] != "torch"]
+    return [row for row in rows if row["verdict"] == Verdict.PASS and row["backend"] not in REFERENCES]
 
 
 def _finite(value: float | None) -> bool:

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sealbench.reports.schema.formatting import PYTORCH, REWRITTEN_MARK, file_label, plain_text, threads_text
-from sealbench.reports.schema.records import Case
+from sealbench.reports.schema.formatting import REWRITTEN_MARK, file_label, plain_text, threads_text
+from sealbench.reports.schema.records import REFERENCES, Case
 
 WEIGHT_ONLY = "weight_only"
 """Suffix of a precision that stores its weights in few bits and computes in float32."""
@@ -85,7 +85,7 @@ def in_order(labels: Iterable[str]) -> list[str]:
 
 
 def _place(label: str) -> tuple[int, int, int, str]:
-    if precision_of(label) == PYTORCH:
+    if precision_of(label) in REFERENCES.values():
         return (0, 0, 0, label)
     name = _NAME.fullmatch(precision_of(label))
     if name is None:

@@ -25,7 +25,6 @@ from sealbench.reports.render.table import (
     verdict_cell,
 )
 from sealbench.reports.schema.formatting import (
-    PYTORCH,
     format_value,
     precision_name,
     preprocess_text,
@@ -34,7 +33,7 @@ from sealbench.reports.schema.formatting import (
 )
 from sealbench.reports.schema.metric import Headline
 from sealbench.reports.schema.metrics import METRICS, SEEDED, reason_not_applicable
-from sealbench.reports.schema.records import CASE_COLUMNS, Case, Measurement
+from sealbench.reports.schema.records import CASE_COLUMNS, REFERENCES, Case, Measurement
 from sealbench.reports.schema.tasks import TaskReport, task_of
 
 VERDICT_COLUMNS = (
@@ -252,13 +251,13 @@ def precision_label(row: dict) -> str:
         row: A row of the summary frame.
 
     Returns:
-        "PyTorch", or the precision, starred where rewritten, with the backend when not litert; with the preprocess when
-        not upstream's.
+        "PyTorch" or "reference", or the precision, starred where rewritten, with the backend when not litert; with the
+        preprocess when not upstream's.
     """
     file = precision_name(row["precision"], row["rewrites"]) + (
         "" if row["backend"] == "litert" else f" {row['backend']}"
     )
-    return (PYTORCH if row["backend"] == "torch" else file) + preprocess_text(row["preprocess"])
+    return REFERENCES.get(row["backend"], file) + preprocess_text(row["preprocess"])
 
 
 def _summary_row(case: Case, rows: Sequence[Measurement], verdicts: Sequence[Verdict]) -> dict:

@@ -5,10 +5,10 @@ import re
 from collections.abc import Iterable
 
 from sealbench.reports.schema.metrics import METRICS
-from sealbench.reports.schema.records import NO_REWRITES, UPSTREAM, Case, Measurement
+from sealbench.reports.schema.records import NO_REWRITES, REFERENCES, UPSTREAM, Case, Measurement
 
 NOT_APPLICABLE_TEXT = "n/a"
-PYTORCH = "PyTorch"
+PYTORCH = REFERENCES["torch"]
 REWRITTEN_MARK = "*"
 USUAL_THREADS = 2
 _MEGABYTE = 1e6
@@ -101,8 +101,8 @@ def case_label(case: Case) -> str:
     """
     seeded = f" ({case.weights})" if case.weights != "bundled" else ""
     resize = " resize" if case.mode != "simple" else ""
-    name = PYTORCH if case.backend == "torch" else precision_name(case.precision, case.rewrites)
-    other = f" on {case.backend}" if case.backend not in {"torch", "litert"} else ""
+    name = REFERENCES.get(case.backend) or precision_name(case.precision, case.rewrites)
+    other = f" on {case.backend}" if case.backend not in {*REFERENCES, "litert"} else ""
     after = preprocess_text(case.preprocess) + threads_text(case.threads)
     return f"{case.variant}{seeded} {case.image_size}{resize} {name}{other}{after}"
 
@@ -156,11 +156,11 @@ def file_label(precision: str, rewrites: str, backend: str, preprocess: str = UP
         preprocess: See Case.
 
     Returns:
-        "PyTorch", or the precision, starred where rewritten, with the backend when it is not litert; with the
-        preprocess when it is not upstream's.
+        "PyTorch" or "reference", or the precision, starred where rewritten, with the backend when it is not litert;
+        with the preprocess when it is not upstream's.
     """
     file = precision_name(precision, rewrites) + ("" if backend == "litert" else f" ({backend})")
-    return (PYTORCH if backend == "torch" else file) + preprocess_text(preprocess)
+    return REFERENCES.get(backend, file) + preprocess_text(preprocess)
 
 
 def rewrites_note(rewrites: Iterable[str]) -> str:

@@ -13,6 +13,8 @@ NO_REWRITES = "none"
 NO_ATTACK = "none"
 UPSTREAM = "upstream"
 """Value of `preprocess` where pictures are resized as the model's authors do it."""
+REFERENCES = {"torch": "PyTorch", "reference": "reference"}
+"""Backends of what files are compared with, PyTorch or a file, and what people read of each."""
 UNATTACKED = (NO_ATTACK, "")
 """Values of `attack` where no image was attacked, or there are no images."""
 
@@ -21,7 +23,8 @@ UNATTACKED = (NO_ATTACK, "")
 class Case:
     """What is run: one model at one precision on one backend.
 
-    The PyTorch reference is precision "float32" on backend "torch" with upstream's resize.
+    The PyTorch reference is precision "float32" on backend "torch" with upstream's resize; a reference that is a file
+    has its own precision, on the backend "reference".
 
     Attributes:
         variant: Name of the model, e.g. "videoseal".
@@ -29,7 +32,7 @@ class Case:
         precision: Name from the registry of precisions, e.g. "int8".
         image_size: "256", or "480x640" (height x width) when not square.
         mode: "simple" (input at the image size) or "resize" (resized inside the model).
-        backend: "torch" for the reference, else the name of the backend that runs the file, e.g. "litert".
+        backend: "torch" or "reference" for the reference, else the name of the backend that runs the file.
         threads: Threads of the runtime, at least 1.
         rewrites: Exact rewrites of the network before its export, joined by "+"; "none" where it was exported as it is.
         preprocess: How pictures are brought to the model's input, e.g. "opencv".
@@ -47,11 +50,11 @@ class Case:
 
     @property
     def is_reference(self) -> bool:
-        """Whether this is the PyTorch reference, which no gate on files concerns.
+        """Whether this is the reference, PyTorch or a file, which no gate on files concerns.
 
         PyTorch after another resize is compared with it as files are.
         """
-        return self.backend == "torch" and self.preprocess == UPSTREAM
+        return self.backend in REFERENCES and self.preprocess == UPSTREAM
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,8 @@ SPEED_METRICS = (
         "speedup_vs_torch",
         "x",
         "higher",
-        "Latency of the PyTorch reference / latency, both medians from the same interleaved rounds.",
+        "Latency of the reference (PyTorch, or the file that a file is compared with) / latency, both medians from the "
+        "same interleaved rounds.",
         headline=Headline(3, "vs PyTorch", "x vs\nPyTorch", "as fast as PyTorch"),
         plots=("latency_by_precision",),
     ),

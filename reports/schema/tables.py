@@ -26,7 +26,7 @@ _CASE: Mapping[str, Column] = {
         Column("precision", Kind.TEXT, "of the file; float32 for the PyTorch reference"),
         Column("image_size", Kind.TEXT, "side in pixels, or height x width"),
         Column("mode", Kind.TEXT, "simple, or resize where the file resizes images inside"),
-        Column("backend", Kind.TEXT, "litert or tensorflow, torch for the PyTorch reference"),
+        Column("backend", Kind.TEXT, "litert or tensorflow; torch for the PyTorch reference, reference for a file"),
         Column("threads", Kind.WHOLE, "of the runtime"),
         Column("rewrites", Kind.TEXT, "exact rewrites before the export, joined by +"),
         Column("preprocess", Kind.TEXT, "how pictures are brought to the model's input"),
@@ -126,7 +126,7 @@ OUTPUTS = Table(
         _SAMPLE,
         Column("output", Kind.WHOLE, "its number, from 0, in the order of the model"),
         *_OUTPUT_SUMS,
-        *_case("image_size", "rewrites"),
+        *_case("image_size", *_ADDED),
     ),
 )
 LATENCY = Table(

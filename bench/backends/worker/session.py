@@ -30,18 +30,22 @@ class OpenRequest:
         function: `module:name` of sealbench; see the request `open` of `sealbench.bench.backends.worker.server`.
         arguments: of the function, what JSON can hold.
         slowdown: share of its time that is waited after each timed call: a slow-down to be found.
+        command: starts the process, see `sealbench.bench.backends.worker.process.WorkerProcess`.
     """
 
     name: str
     function: str
     arguments: Mapping[str, Any] = field(hash=False)
     slowdown: float = 0.0
+    command: Sequence[str] = field(default=COMMAND, hash=False)
 
 
-def file_request(backend: str, path: Path, threads: int, slowdown: float = 0.0) -> OpenRequest:
+def file_request(
+    backend: str, path: Path, threads: int, slowdown: float = 0.0, command: Sequence[str] = COMMAND
+) -> OpenRequest:
     """A `.tflite` file on a backend; `slowdown` is a share of its time, see `OpenRequest`."""
     arguments = {"backend": backend, "path": str(path.resolve()), "threads": threads}
-    return OpenRequest(str(path), "sealbench.bench.backends.registry:file_loader", arguments, slowdown)
+    return OpenRequest(str(path), "sealbench.bench.backends.registry:file_loader", arguments, slowdown, command)
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ class WorkerSession:
 
     Args:
         request: what is opened.
-        limit_s, command: see `sealbench.bench.backends.worker.process.WorkerProcess`.
+        limit_s: see `sealbench.bench.backends.worker.process.WorkerProcess`.
 
     Attributes:
         inputs, outputs: see `Session`.
@@ -86,7 +90,8 @@ class WorkerSession:
     The constructor and every method raise WorkerError; see `WorkerProcess.ask`.
     """
 
-    def __init__(self, request: OpenRequest, limit_s: float = LIMIT_S, command: Sequence[str] = COMMAND):
+    def __init__(self, request: OpenRequest, limit_s: float = LIMIT_S):
+        command = request.command
         self._numbers = itertools.count()
         self._shared = SharedPictures(PICTURES) if command is COMMAND and hasattr(os, "memfd_create") else None
         inherited = () if self._shared is None else (self._shared.handle,)

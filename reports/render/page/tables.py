@@ -34,7 +34,7 @@ from sealbench.reports.render.tables import (
 from sealbench.reports.run.samples import of_files
 from sealbench.reports.schema.formatting import file_label, images_label
 from sealbench.reports.schema.metrics import METRICS, SEEDED
-from sealbench.reports.schema.records import NO_REWRITES, UNATTACKED, UPSTREAM, Case, Measurement
+from sealbench.reports.schema.records import NO_REWRITES, REFERENCES, UNATTACKED, UPSTREAM, Case, Measurement
 from sealbench.reports.schema.tasks import TASKS
 
 _MOST_FLIPS = 8
@@ -170,7 +170,7 @@ def _flipped_bits(bits: pd.DataFrame) -> dict[tuple, list[int]]:
 
 def _in_matrix(row: Row, standings: Mapping[Case, Standing]) -> bool:
     """Whether a row is of a file; of another picture path only where a gate judges it: its column would be all n/a."""
-    return row["backend"] != "torch" and (row["preprocess"] == UPSTREAM or case_of(row) in standings)
+    return row["backend"] not in REFERENCES and (row["preprocess"] == UPSTREAM or case_of(row) in standings)
 
 
 def _matrix_label(row: Row) -> str:

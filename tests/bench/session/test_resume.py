@@ -4,15 +4,19 @@ import csv
 import json
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sealbench.bench.errors import OptionError
 from sealbench.bench.session.resume import SAME, PlannedTest, commits, finished_tests, resume
+from sealbench.bench.tasks.tensor_rows import output_rows
 from sealbench.reports.run.directory import RunDirectory
 from sealbench.reports.run.reader import load_results
 from sealbench.reports.schema.records import Case, Expectation, Measurement, measurement
+from sealbench.reports.schema.tables import OUTPUT_SUMS, OUTPUTS
 from tests.bench.main_job import ROOT, bench_command, main_job
 
 CASE = Case("videoseal_nano", "bundled", "int8", "256", "simple", "litert", 2)
@@ -78,6 +82,22 @@ def test_all_commits_of_a_resumed_run_are_recorded(interrupted: Path) -> None:
     assert commits(interrupted, "a" * 40) == "a" * 40
     assert commits(interrupted, "b" * 40) == f"{'a' * 40}, {'b' * 40}"
     assert commits(interrupted, None) == "a" * 40
+
+
+def test_outputs_of_what_is_measured_again_are_dropped(interrupted: Path) -> None:
+    """Of two files of a user's model one is finished; the other's rows would stand there twice."""
+    cases = [replace(CASE, variant="net", precision=precision) for precision in ("float32", "int8")]
+    tests = [PlannedTest(c.precision, False, "g", (Expectation(c, "random", "none", "output_mae"),)) for c in cases]
+    run = RunDirectory.resume(interrupted)
+    run.keep_measurements(lambda row: False)
+    run.append([measurement(run.run_id, cases[0], "random", "none", "output_mae", 0.0, 2, None)])
+    for case in cases:
+        run.append_rows(OUTPUTS, output_rows(case, "random", "ab", np.zeros((2, 1, len(OUTPUT_SUMS)))))
+    resume(interrupted, tests, ENVIRONMENT)
+    assert [(row["precision"], row["sample"]) for _, row in OUTPUTS.read(interrupted)] == [
+        ("float32", "random/a"),
+        ("float32", "random/b"),
+    ]
 
 
 def rows(path: Path) -> list[list[str]]:

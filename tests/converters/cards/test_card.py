@@ -182,11 +182,11 @@ def test_a_users_card_of_a_quality_model(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('task = "watermark"', "", "mine.toml: has no 'task'; expected one of module, quality, watermark"),
+        ('task = "watermark"', "", "mine.toml: has no 'task'; expected one of file, module, quality, watermark"),
         (
             'task = "watermark"',
             'task = "seal"',
-            "mine.toml: task is 'seal'; expected one of module, quality, watermark",
+            "mine.toml: task is 'seal'; expected one of file, module, quality, watermark",
         ),
         (
             'task = "watermark"',

@@ -13,7 +13,7 @@ from sealbench.converters.cards.module import ModuleCard
 from sealbench.converters.errors import ImageSizeError, ModelFileError, WeightsError
 from sealbench.converters.export.precisions import PRECISIONS, get_precision
 from sealbench.converters.families import family_of
-from sealbench.converters.families.module import picture_size
+from sealbench.converters.families.shapes import picture_size
 from sealbench.converters.families.user_model import user_model
 from sealbench.converters.families.weight_sources import find_weights
 from sealbench.converters.rewrites import CHOICES, choose_rewrites
@@ -74,7 +74,7 @@ def test_the_size_is_that_of_the_picture_or_of_the_last_two_sides(shape: tuple[i
 def test_one_size_and_its_own_weights() -> None:
     FAMILY.check_size(CARD, ImageSize(16, 16), "simple")
     for size, mode in ((ImageSize(32, 32), "simple"), (ImageSize(16, 16), "resize")):
-        with pytest.raises(ImageSizeError, match=r"net takes inputs of \(1, 3, 16, 16\), \(1, 1\), as the example"):
+        with pytest.raises(ImageSizeError, match=r"net takes inputs of \(1, 3, 16, 16\), \(1, 1\); leave --image-size"):
             FAMILY.check_size(CARD, size, mode)
     assert find_weights(CARD) == dataclasses.replace(find_weights(CARD), kind="own", path=None, fingerprint="1" * 64)
     with pytest.raises(WeightsError, match="net: brings its own values; found --weights seeded, leave it out"):
@@ -119,7 +119,7 @@ def test_files_of_every_precision_give_what_pytorch_gives(card: ModuleCard, tmp_
     assert errors["float32"] < errors["fp16"] < errors["int8"] < errors["int4"] < 0.5
 
     other = dataclasses.replace(card, outputs=card.outputs[::-1])
-    with pytest.raises(ModelFileError, match=r"not made of net; expected .* found "):
+    with pytest.raises(ModelFileError, match=r"not like net; expected .* found "):
         FAMILY.check_file(read_model_file(path), other, ImageSize(16, 16))
 
 

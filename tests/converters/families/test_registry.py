@@ -124,7 +124,7 @@ from sealbench.converters.families.registry import card_names, families, family_
 from sealbench.converters.families.weight_sources import find_weights
 from sealbench.converters.rewrites import choose_rewrites
 from sealbench.converters.store import ArtifactSpec
-assert list(families()) == ["edges", "module", "quality", "watermark"]
+assert list(families()) == ["edges", "file", "module", "quality", "watermark"]
 card = get_card("edges_64")
 assert "edges_64" in card_names() and "videoseal_nano" in card_names()
 family, weights = family_of(card), find_weights(card)

@@ -22,7 +22,7 @@ def test_a_baseline_is_what_a_comparison_reads_of_the_run(tmp_path: Path) -> Non
     assert load_results(kept) == load_results(run)
     assert load_samples(kept, BITS).equals(load_samples(run, BITS))
     files = {str(path.relative_to(kept)) for path in kept.rglob("*") if path.is_file()}
-    assert files == set(KEPT) - {"gates.toml", "samples/scores.csv"}
+    assert files == set(KEPT) - {"gates.toml", "samples/scores.csv", "samples/outputs.csv"}
     assert find_run("main", tmp_path / "kept") == kept
 
 

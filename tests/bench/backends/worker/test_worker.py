@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -177,7 +178,7 @@ SOME = OpenRequest("some.tflite", "sealbench.nothing:at_all", {})
     ],
 )
 def test_a_process_that_dies_or_hangs_is_an_error_that_names_the_file(code: str, how: str) -> None:
-    with pytest.raises(WorkerError) as caught, WorkerSession(SOME, limit_s=2, command=python(code)) as session:
+    with pytest.raises(WorkerError) as caught, WorkerSession(replace(SOME, command=python(code)), limit_s=2) as session:
         session(np.zeros(3))
     assert str(caught.value).startswith("some.tflite: the process that ran it ")
     assert how in str(caught.value)
@@ -185,7 +186,7 @@ def test_a_process_that_dies_or_hangs_is_an_error_that_names_the_file(code: str,
 
 def test_what_has_ended_stays_ended() -> None:
     command = python(f"{OPEN}receive(stream); sys.exit(7)")
-    with WorkerSession(SOME, command=command) as session:
+    with WorkerSession(replace(SOME, command=command)) as session:
         for _ in range(2):
             with pytest.raises(WorkerError, match="ended with exit code 7"):
                 session.describe()
@@ -194,7 +195,7 @@ def test_what_has_ended_stays_ended() -> None:
 def test_a_process_that_does_not_read_is_given_up() -> None:
     command = python(f"{OPEN}time.sleep(60)")
     with (
-        WorkerSession(SOME, limit_s=1, command=command) as session,
+        WorkerSession(replace(SOME, command=command), limit_s=1) as session,
         pytest.raises(WorkerError, match="did not respond within 1 s"),
     ):
         session.put(np.zeros(10_000_000))
@@ -254,16 +255,16 @@ def test_memory_is_kept_between_calls_unless_the_user_says_otherwise(monkeypatch
     """What PyTorch allocates anew for each call must not be taken from the system again."""
     name = "MALLOC_MMAP_THRESHOLD_"
     code = OPEN.replace("'load_ms': 1", f"'load_ms': float(os.environ['{name}'])")
-    with WorkerSession(SOME, command=python(code)) as session:
+    with WorkerSession(replace(SOME, command=python(code))) as session:
         assert session.start.load_ms == float(ALLOCATION[name])
     monkeypatch.setenv(name, "4096")
-    with WorkerSession(SOME, command=python(code)) as session:
+    with WorkerSession(replace(SOME, command=python(code))) as session:
         assert session.start.load_ms == 4096
 
 
 def test_shared_memory_is_of_our_own_workers_alone() -> None:
     assert session_module.COMMAND is COMMAND
-    with WorkerSession(SOME, command=python(OPEN)) as session:
+    with WorkerSession(replace(SOME, command=python(OPEN))) as session:
         assert session._shared is None
 
 
