@@ -11,13 +11,13 @@ from sealbench.bench.session.fingerprints import preprocessing_fingerprint, reci
 from sealbench.bench.session.resume import commits, resume
 from sealbench.bench.session.state import BenchRun
 from sealbench.bench.targets import dataset_name
+from sealbench.bench.tasks.given import check_given_file
 from sealbench.bench.tasks.reference_file import described
 from sealbench.bench.tasks.registry import task_of
 from sealbench.converters.cards.file import FileCard
 from sealbench.converters.checkpoints.file_hashes import remembered_sha256
 from sealbench.converters.families import family_of
 from sealbench.converters.store import ArtifactStore
-from sealbench.converters.tflite.model_file import read_model_file
 from sealbench.datasets.sample import fingerprint
 from sealbench.reports.run.directory import RunDirectory
 
@@ -40,8 +40,7 @@ def open_run(state: BenchRun) -> None:
     groups = dict.fromkeys(target.group for target in state.targets)
     if options.artifact is not None:
         (group,) = groups
-        model = read_model_file(options.artifact)
-        family_of(group.variant).check_file(model, group.variant, group.size)
+        check_given_file(options.artifact, group.variant, group.size)
     data: dict[str, str] = {}
     pictures: dict[tuple[str, str], str] = {}
     for group in groups:

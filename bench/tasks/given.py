@@ -5,10 +5,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from sealbench.bench.backends.worker.process import call_in_worker
 from sealbench.bench.tasks.registry import add_task
 from sealbench.converters.cards.card import Card
+from sealbench.converters.cards.image_size import ImageSize
 from sealbench.converters.cards.module import ModuleCard, module_card
+from sealbench.converters.families import family_of
 from sealbench.converters.families.registry import add_card, get_card, read_card
+from sealbench.converters.tflite.model_file import read_model_file
 
 # By a card's name the file that it was read from.
 _FILES: dict[str, str] = {}
@@ -52,6 +56,26 @@ def known_card(origin: Mapping[str, Any]) -> Card:
         case {"file": path}:
             return read_card(Path(path))
     return get_card(origin["name"])
+
+
+def check_given_file(path: Path, card: Card, size: ImageSize) -> None:
+    """Check that a file made elsewhere takes and gives what a model's does; it is read in a worker process.
+
+    Raises:
+        WorkerError: it does not, it is no model, or the process died of it.
+    """
+    function = f"{__name__}:check_signature"
+    call_in_worker(str(path), function, path=str(path), origin=origin_of(card), size=str(size))
+
+
+def check_signature(path: str, origin: Mapping[str, Any], size: str) -> None:
+    """`check_given_file` in a worker process; `origin` is of `origin_of`.
+
+    Raises:
+        ModelFileError: the file takes or gives other tensors, or is no model.
+    """
+    card = known_card(origin)
+    family_of(card).check_file(read_model_file(Path(path)), card, ImageSize.parse(size))
 
 
 def _add_card(path: str) -> Card:
