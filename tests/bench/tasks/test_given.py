@@ -64,7 +64,7 @@ def test_a_task_of_the_users_own_goes_by_the_models_name(models: Path) -> None:
 
 
 def test_a_task_that_is_none_and_a_name_that_is_taken(models: Path) -> None:
-    with pytest.raises(RegistryError, match="the task 'with_no_task' has no suites, default_datasets, .*; add them"):
+    with pytest.raises(RegistryError, match=r"the task 'with_no_task' has no suites, default_datasets, .*; add them"):
         given.add_given([f"{models}:with_no_task"], [])
     with pytest.raises(CardError, match="a model is called videoseal already"):
         given.add_given([f"{models}:videoseal"], [])
