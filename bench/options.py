@@ -208,7 +208,7 @@ def _preprocesses(variants: Sequence[Card], names: Sequence[str], datasets: Sequ
         for variant in variants:
             if not task_of(variant).takes_preprocess:
                 raise OptionError(
-                    f"--preprocess {name}: cannot be used for {variant.name}, which takes {UPSTREAM} alone: its frames "
+                    f"--preprocess {name}: cannot be used for {variant.name}, which takes {UPSTREAM} alone: its inputs "
                     "have one size before anything is measured; measure it without --preprocess"
                 )
     if others and not any(Path(dataset).is_dir() for dataset in datasets):

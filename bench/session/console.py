@@ -14,7 +14,7 @@ from sealbench.reports.schema.records import UNATTACKED, Measurement
 from sealbench.reports.schema.tasks import TASKS
 
 # Of the headlines of all tasks these are printed of a finished file; the table at the end has the others.
-PRINTED = ("size_bytes", "latency_ms", "bit_agreement", "bit_accuracy", "score_error_pct")
+PRINTED = ("size_bytes", "latency_ms", "bit_agreement", "bit_accuracy", "score_error_pct", "output_cosine")
 _WORDS = {metric: headline.heading for task in TASKS for metric, headline in task.headlines.items()}
 
 

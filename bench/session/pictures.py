@@ -108,7 +108,7 @@ class PicturePass:
                             self._show_part(part, target, attack, files, outputs, failures)
                     if first + size >= len(samples) and target.upstream not in run[place + 1 :]:
                         files.close(target.upstream)
-        if isinstance(self._open_reference, WorkerSession):
+        if isinstance(vars(self).get("_open_reference"), WorkerSession):
             self._open_reference.close()
             del self._open_reference  # a process of its own, which the next dataset starts again
         complete = {key: joined(found) for key, found in outputs.items() if len(found) == len(labels)}

@@ -24,11 +24,11 @@ from sealbench.datasets.errors import DatasetError
 from sealbench.datasets.folder import folder_samples
 from sealbench.datasets.preprocess import PREPROCESSES, UPSTREAM
 from sealbench.reports.run.directory import RunDirectory
-from sealbench.reports.schema.records import Case
+from sealbench.reports.schema.records import RANDOM, Case
 from sealbench.reports.schema.tables import OUTPUTS
 from sealbench.reports.statistics.outputs import output_sums
 
-RANDOM, FACTORY = "random", "factory"
+FACTORY = "factory"
 _SEED = 1
 _CHANNELS = 3
 

@@ -10,7 +10,7 @@ from sealbench.reports.render.decision import by_model, headline_facts, smallest
 from sealbench.reports.render.gates import verdict_table
 from sealbench.reports.render.table import MOST_ROWS_OF_MARKDOWN, markdown_table
 from sealbench.reports.render.tables import model_label, models_task, precision_label, summary_table
-from sealbench.reports.schema.formatting import case_label, markdown_text, rewrites_note
+from sealbench.reports.schema.formatting import case_label, markdown_text, random_note, rewrites_note
 from sealbench.reports.schema.tasks import TASKS, WATERMARK, TaskReport
 
 _SEEDED_NOTE = (
@@ -47,6 +47,7 @@ def summary_markdown(
         *(f"> **Note:** {markdown_text(note)}" for note in notes),
         *(markdown_table(summary_table("", task, of_task)) for task, of_task in by_task.items()),
         markdown_text(rewrites_note(row["rewrites"] for row in rows)),
+        markdown_text(random_note(rows)),
         *sections,
         _SEEDED_NOTE if any(row["weights"] == "seeded" for row in rows) else "",
         *(

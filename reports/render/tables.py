@@ -28,6 +28,7 @@ from sealbench.reports.schema.formatting import (
     format_value,
     precision_name,
     preprocess_text,
+    random_note,
     rewrites_note,
     threads_text,
 )
@@ -173,6 +174,8 @@ def console_summary(frame: pd.DataFrame, width: int = CONSOLE_WIDTH, color: bool
         blocks.append(note)
     if (frame["weights"] == SEEDED).any():
         blocks.append("(seeded) untrained weights: size, latency and fidelity count, accuracy does not")
+    if note := random_note(frame.to_dict("records")):
+        blocks.append(note)
     return console_text(blocks, width, color)
 
 

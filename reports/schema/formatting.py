@@ -2,10 +2,10 @@
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from sealbench.reports.schema.metrics import METRICS
-from sealbench.reports.schema.records import NO_REWRITES, REFERENCES, UPSTREAM, Case, Measurement
+from sealbench.reports.schema.records import NO_REWRITES, RANDOM, REFERENCES, UPSTREAM, Case, Measurement
 
 NOT_APPLICABLE_TEXT = "n/a"
 PYTORCH = REFERENCES["torch"]
@@ -174,6 +174,19 @@ def rewrites_note(rewrites: Iterable[str]) -> str:
     """
     names = sorted({name for joined in rewrites if joined != NO_REWRITES for name in joined.split("+")})
     return f"{REWRITTEN_MARK} exactly rewritten before the export: {', '.join(names)}" if names else ""
+
+
+def random_note(rows: Iterable[Mapping[str, object]]) -> str:
+    """Say which models were measured on made-up inputs.
+
+    Args:
+        rows: Of the summary frame.
+
+    Returns:
+        One line that names them, or "" when there are none.
+    """
+    names = sorted({str(row["variant"]) for row in rows if row["dataset"] == RANDOM})
+    return f"on random inputs, which show what a file computes and nothing of data: {', '.join(names)}" if names else ""
 
 
 def images_label(dataset: str, attack: str) -> str:

@@ -13,6 +13,8 @@ NO_REWRITES = "none"
 NO_ATTACK = "none"
 UPSTREAM = "upstream"
 """Value of `preprocess` where pictures are resized as the model's authors do it."""
+RANDOM = "random"
+"""The dataset of made-up inputs, which exercise a file and are no evidence on data."""
 REFERENCES = {"torch": "PyTorch", "reference": "reference"}
 """Backends of what files are compared with, PyTorch or a file, and what people read of each."""
 UNATTACKED = (NO_ATTACK, "")

@@ -24,7 +24,7 @@ from sealbench.reports.render.record import RunRecord
 from sealbench.reports.render.table import Table, verdict_cell
 from sealbench.reports.run.reader import ENVIRONMENT
 from sealbench.reports.run.worst_images import worst_images
-from sealbench.reports.schema.formatting import rewrites_note
+from sealbench.reports.schema.formatting import random_note, rewrites_note
 from sealbench.reports.schema.metrics import SEEDED
 
 PAGE = "report.html"
@@ -70,6 +70,7 @@ def page_html(
         "recommendations": recommend(rows, record.standings),
         "notes": notes,
         "seeded": any(row["weights"] == SEEDED for row in rows),
+        "random": random_note(rows),
         "rewrites": rewrites_note(row["rewrites"] for row in rows),
         "matrix": matrix(rows, record.standings),
         "summaries": summary_tables(rows, record),

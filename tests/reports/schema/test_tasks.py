@@ -27,4 +27,8 @@ def test_each_task_has_headings_of_its_own() -> None:
     assert "0.4 % score error" in page
     assert ["cosine" in line for line in tables] == [False, False, True]
     assert "my_network 32 (own)" in console
+    note = "on random inputs, which show what a file computes and nothing of data: my_network"
+    assert note in console
+    assert note.replace("_", "\\_") in page or note in page
+    assert "random inputs" not in console_summary(summary_frame(healthy_rows(), []))
     assert "| 98.50 % |" in page
