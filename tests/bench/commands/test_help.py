@@ -43,7 +43,7 @@ def test_help_of_every_command_loads_nothing_heavy(helps: dict[str, dict[str, ob
 @pytest.mark.main_job
 def test_help_says_the_same_words(helps: dict[str, dict[str, object]]) -> None:
     """An option of two words has a hyphen, and what is published under another name has the name of the rest here."""
-    old = re.compile(r"--(\w+_\w+|quantize|images|count|output)\b(?!-)")
+    old = re.compile(r"--(\w+_\w+|model(?! FILE\.py)|quantize|images|count|output)\b(?!-)")
     assert {
         name: old.findall(str(found["text"])) for name, found in helps.items() if old.search(str(found["text"]))
     } == {}
