@@ -15,11 +15,12 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (3, 40, 48, 3), dtype=np.uint
 
 def logits_of(images: np.ndarray, antialias: bool = True) -> np.ndarray:
     """What the publisher's code gives: resized in floating point, in one batch."""
+    detector = tiny_watermarker().detector  # shared by tests that export it: not made in inference mode
     pixels = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
     side = (TINY.image_size, TINY.image_size)
     with torch.inference_mode():
         small = functional.interpolate(pixels, side, mode="bilinear", align_corners=False, antialias=antialias)
-        return np.asarray(tiny_watermarker().detector(small).numpy())
+        return np.asarray(detector(small).numpy())
 
 
 def saved(path: Path, **arrays: np.ndarray) -> Path:
