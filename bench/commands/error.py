@@ -56,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
     if options.out is not None:
         writable_folder(options.out, "--out")
     weights = find_weights(variant, options.weights)
-    from sealbench.bench.analysis.error import files_of, run
+    from sealbench.bench.analysis.layers.error import files_of, run
 
     files = files_of(variant, weights, precisions, options.rewrite, options.threads)
     run(files, options.samples, options.out, options.run_dir)

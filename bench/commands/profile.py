@@ -50,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
     if options.out is not None:
         writable_folder(options.out, "--out")
     weights = find_weights(variant, options.weights)
-    from sealbench.bench.analysis.profile import run
+    from sealbench.bench.analysis.operations.profile import run
 
     run(variant, weights, precisions, rewrites, options.threads, options.rounds, options.out)
     return 0

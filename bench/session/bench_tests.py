@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from sealbench.bench.backends.registry import DEFAULT_BACKEND
+from sealbench.bench.measuring.context import Shown
 from sealbench.bench.options import Options
-from sealbench.bench.session.context import Shown
 from sealbench.bench.session.progress import Step
 from sealbench.bench.session.recorder import NO_DATASET
 from sealbench.bench.session.resume import PlannedTest

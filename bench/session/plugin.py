@@ -26,6 +26,7 @@ from sealbench.bench.matrix import (
     second_targets,
     upstream_targets,
 )
+from sealbench.bench.measuring.workbench import GroupBench, Workbench
 from sealbench.bench.options import read_options
 from sealbench.bench.session.baseline import conclude
 from sealbench.bench.session.bench_tests import (
@@ -48,7 +49,6 @@ from sealbench.bench.session.start import open_run
 from sealbench.bench.session.state import BenchRun
 from sealbench.bench.session.step_summary import append_step_summary
 from sealbench.bench.session.suite_modules import FOLDER, ONE_PROCESS, PACKAGE, suite_modules, suite_name, suite_of
-from sealbench.bench.session.workbench import GroupBench, Workbench
 from sealbench.bench.targets import Target, dataset_name, short_name
 from sealbench.bench.tasks.registry import task_of
 from sealbench.datasets.attacks import attack_seed
@@ -222,7 +222,7 @@ def pytest_xdist_node_collection_finished(node: Any, ids: Sequence[str]) -> None
 
 @pytest.fixture(scope="session")
 def workbench(request: pytest.FixtureRequest) -> Workbench:
-    """What all tests share; see `sealbench.bench.session.pictures` for the one pass over the pictures."""
+    """What all tests share; see `sealbench.bench.measuring.pictures` for the one pass over the pictures."""
     context = request.config.stash[STATE].context
     assert context is not None
     return Workbench(context)

@@ -4,8 +4,8 @@ import os
 
 from sealbench.bench.backends.names import REFERENCE_BACKEND, REFERENCE_FILE
 from sealbench.bench.matrix import upstream_targets
+from sealbench.bench.measuring.context import RunContext
 from sealbench.bench.session.baseline import check_baseline
-from sealbench.bench.session.context import RunContext
 from sealbench.bench.session.environment import describe_environment
 from sealbench.bench.session.fingerprints import preprocessing_fingerprint, recipe_fingerprint
 from sealbench.bench.session.resume import commits, resume

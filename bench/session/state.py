@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sealbench.bench.measuring.context import RunContext, Shown
 from sealbench.bench.options import Options
 from sealbench.bench.session.console import RunConsole
-from sealbench.bench.session.context import RunContext, Shown
 from sealbench.bench.session.progress import Progress
 from sealbench.bench.session.resume import PlannedTest, can_resume
 from sealbench.bench.targets import Target

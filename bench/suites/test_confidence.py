@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
+from sealbench.bench.measuring.workbench import GroupBench
 from sealbench.bench.session.recorder import Recorder
-from sealbench.bench.session.workbench import GroupBench
 from sealbench.bench.targets import Target
 from sealbench.bench.tasks.image_set import Outputs
 from sealbench.datasets.messages import random_messages

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from sealbench.bench.backends.registry import DEFAULT_BACKEND
+from sealbench.bench.measuring.workbench import GroupBench
 from sealbench.bench.session.recorder import Recorder
-from sealbench.bench.session.workbench import GroupBench
 from sealbench.bench.suites import recorded_bits
 from sealbench.bench.targets import Target
 from sealbench.reports.statistics import bits as metrics

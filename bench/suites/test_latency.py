@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from sealbench.bench.measuring.workbench import GroupBench
 from sealbench.bench.session.recorder import Recorder
-from sealbench.bench.session.workbench import GroupBench
 from sealbench.bench.targets import Target
 from sealbench.bench.timing.interim import INTERIM_CONFIDENCE
 from sealbench.reports.statistics.intervals import Interval

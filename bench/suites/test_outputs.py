@@ -2,8 +2,8 @@
 
 import pytest
 
+from sealbench.bench.measuring.workbench import GroupBench
 from sealbench.bench.session.recorder import Recorder
-from sealbench.bench.session.workbench import GroupBench
 from sealbench.bench.targets import Target
 from sealbench.reports.statistics import outputs as metrics
 from sealbench.reports.statistics.intervals import clustered_mean_interval

@@ -3,10 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sealbench.bench.analysis.graph_operations import GraphOperation, read_operations
-from sealbench.bench.analysis.litert_profiler import Event, Profile
-from sealbench.bench.analysis.operation_times import File, Round, attribute, measure, summarize
-from sealbench.bench.analysis.profile import draw, print_rows
+from sealbench.bench.analysis.operations.graph_operations import GraphOperation, read_operations
+from sealbench.bench.analysis.operations.litert_profiler import Event, Profile
+from sealbench.bench.analysis.operations.operation_times import File, Round, attribute, measure, summarize
+from sealbench.bench.analysis.operations.profile import draw, print_rows
 from sealbench.bench.commands import main as sealbench
 from sealbench.bench.errors import RunnerError
 from tests.bench.tiny import tiny_tflite

@@ -10,10 +10,10 @@ import pytest
 from sealbench.bench.backends.worker.session import OpenRequest, Start, Warm
 from sealbench.bench.backends.worker.timed_call import TimedCall
 from sealbench.bench.errors import RunnerError
-from sealbench.bench.session import timings
-from sealbench.bench.session.context import RunContext
-from sealbench.bench.session.files import GroupFiles
-from sealbench.bench.session.workbench import GroupBench
+from sealbench.bench.measuring import timings
+from sealbench.bench.measuring.context import RunContext
+from sealbench.bench.measuring.files import GroupFiles
+from sealbench.bench.measuring.workbench import GroupBench
 from sealbench.bench.targets import Group, Target
 from sealbench.converters.cards.image_size import ImageSize
 from sealbench.converters.errors import ConverterError

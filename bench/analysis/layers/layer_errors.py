@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sealbench.bench.analysis.isolated_layers import find_layers, isolated_model
-from sealbench.bench.analysis.reference_kernels import ReferenceKernels
+from sealbench.bench.analysis.layers.isolated_layers import find_layers, isolated_model
+from sealbench.bench.analysis.operations.reference_kernels import ReferenceKernels
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from sealbench.bench.analysis.graph_operations import KINDS, read_operations
-from sealbench.bench.analysis.isolated_layers import find_layers
-from sealbench.bench.analysis.layer_errors import Comparison, LayerError, LayerErrors
-from sealbench.bench.analysis.reference_kernels import ReferenceKernels
+from sealbench.bench.analysis.layers.isolated_layers import find_layers
+from sealbench.bench.analysis.layers.layer_errors import Comparison, LayerError, LayerErrors
+from sealbench.bench.analysis.operations.graph_operations import KINDS, read_operations
+from sealbench.bench.analysis.operations.reference_kernels import ReferenceKernels
 from sealbench.bench.backends.runners import FileRunner
 from sealbench.bench.errors import RunnerError
 from sealbench.converters.errors import ModelFileError

@@ -7,8 +7,8 @@ from typing import Self
 
 from sealbench.bench.backends.worker.session import OpenRequest, Start, Warm, WorkerSession, file_request
 from sealbench.bench.errors import RunnerError
-from sealbench.bench.session.context import RunContext
-from sealbench.bench.session.files import GroupFiles
+from sealbench.bench.measuring.context import RunContext
+from sealbench.bench.measuring.files import GroupFiles
 from sealbench.bench.targets import Group, Target
 from sealbench.bench.tasks.protocol import Arrays
 from sealbench.bench.timing.reference import reference_request

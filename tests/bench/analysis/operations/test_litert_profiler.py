@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sealbench.bench.analysis.graph_operations import read_operations
-from sealbench.bench.analysis.litert_profiler import ProfiledModel
+from sealbench.bench.analysis.operations.graph_operations import read_operations
+from sealbench.bench.analysis.operations.litert_profiler import ProfiledModel
 from sealbench.bench.backends.runners import FileRunner
 from sealbench.bench.errors import RunnerError
 from sealbench.converters.errors import ModelFileError

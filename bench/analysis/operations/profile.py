@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from sealbench.bench.analysis.graph_operations import read_operations
-from sealbench.bench.analysis.operation_times import LITERT, File, Row, measure, summarize
+from sealbench.bench.analysis.operations.graph_operations import read_operations
+from sealbench.bench.analysis.operations.operation_times import LITERT, File, Row, measure, summarize
 from sealbench.converters.cards.image_size import ImageSize
 from sealbench.converters.cards.watermark import Variant
 from sealbench.converters.checkpoints.weights import Weights

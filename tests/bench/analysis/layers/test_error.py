@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sealbench.bench.analysis.error import Analysis, analyse, node_data, print_analysis, write
-from sealbench.bench.analysis.layer_errors import LayerError
+from sealbench.bench.analysis.layers.error import Analysis, analyse, node_data, print_analysis, write
+from sealbench.bench.analysis.layers.layer_errors import LayerError
 from sealbench.bench.commands import main as sealbench
 from sealbench.bench.targets import Group, Target
 from sealbench.converters.cards.image_size import ImageSize

@@ -12,9 +12,9 @@ import pytest
 
 from sealbench.bench.backends.worker.session import OpenRequest, WorkerSession
 from sealbench.bench.errors import RunnerError, WorkerError
-from sealbench.bench.session import pictures
-from sealbench.bench.session.context import RunContext, Shown
-from sealbench.bench.session.workbench import GroupBench
+from sealbench.bench.measuring import pictures
+from sealbench.bench.measuring.context import RunContext, Shown
+from sealbench.bench.measuring.workbench import GroupBench
 from sealbench.bench.targets import Group, Target
 from sealbench.bench.tasks.protocol import Arrays
 from sealbench.bench.tasks.watermark import WatermarkTask
@@ -69,7 +69,7 @@ def detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def task(monkeypatch: pytest.MonkeyPatch) -> CountingTask:
     counting = CountingTask()
-    monkeypatch.setattr("sealbench.bench.session.workbench.task_of", lambda card: counting)
+    monkeypatch.setattr("sealbench.bench.measuring.workbench.task_of", lambda card: counting)
     return counting
 
 

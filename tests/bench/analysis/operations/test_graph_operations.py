@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from sealbench.bench.analysis.graph_operations import KINDS, GraphOperation, multiplying, read_operations
+from sealbench.bench.analysis.operations.graph_operations import KINDS, GraphOperation, multiplying, read_operations
 from sealbench.converters.errors import ModelFileError
 from tests.bench.tiny import SIZE, tiny_tflite, tiny_watermarker
 

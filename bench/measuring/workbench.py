@@ -8,10 +8,10 @@ import numpy as np
 
 from sealbench.bench.backends.worker.session import WorkerSession
 from sealbench.bench.matrix import upstream_targets
-from sealbench.bench.session.context import RunContext
-from sealbench.bench.session.files import GroupFiles
-from sealbench.bench.session.pictures import PicturePass
-from sealbench.bench.session.timings import GroupTimings, Timings
+from sealbench.bench.measuring.context import RunContext
+from sealbench.bench.measuring.files import GroupFiles
+from sealbench.bench.measuring.pictures import PicturePass
+from sealbench.bench.measuring.timings import GroupTimings, Timings
 from sealbench.bench.targets import Group, Target
 from sealbench.bench.tasks.registry import task_of
 from sealbench.converters.families import family_of
@@ -67,11 +67,11 @@ class GroupBench:
 
     @cached_property
     def timings(self) -> Timings:
-        """See `sealbench.bench.session.timings.GroupTimings.take`."""
+        """See `sealbench.bench.measuring.timings.GroupTimings.take`."""
         return self._timings.take()
 
     def speed_bases(self, target: Target) -> dict[str, str]:
-        """See `sealbench.bench.session.timings.GroupTimings.speed_bases`."""
+        """See `sealbench.bench.measuring.timings.GroupTimings.speed_bases`."""
         return self._timings.speed_bases(target)
 
     def open(self, target: Target) -> WorkerSession:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sealbench.bench.analysis.layer_errors import LayerError, LayerErrors
+from sealbench.bench.analysis.layers.layer_errors import LayerError, LayerErrors
 from sealbench.bench.backends.registry import DEFAULT_BACKEND
 from sealbench.bench.backends.runners import FileRunner, TorchRunner
 from sealbench.bench.targets import Group, Target

@@ -8,8 +8,8 @@ from typing import Any, Self
 
 from sealbench.bench.backends.protocol import Session
 from sealbench.bench.backends.worker.session import WorkerSession, file_request
-from sealbench.bench.session.context import RunContext
-from sealbench.bench.session.files import GroupFiles
+from sealbench.bench.measuring.context import RunContext
+from sealbench.bench.measuring.files import GroupFiles
 from sealbench.bench.targets import Group, Target
 from sealbench.bench.tasks.join import joined
 from sealbench.bench.tasks.protocol import Arrays, Inputs, Task

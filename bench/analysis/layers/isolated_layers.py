@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from sealbench.bench.analysis.graph_operations import KINDS, GraphOperation, read_operations
+from sealbench.bench.analysis.operations.graph_operations import KINDS, GraphOperation, read_operations
 from sealbench.converters.errors import ModelFileError
 from sealbench.converters.tflite.model_file import ModelReader, damage_as_model_file_error, mapped
 

@@ -15,8 +15,8 @@ from statistics import median
 
 import numpy as np
 
-from sealbench.bench.analysis.graph_operations import GraphOperation, multiplying
-from sealbench.bench.analysis.litert_profiler import Event, Profile, ProfiledModel
+from sealbench.bench.analysis.operations.graph_operations import GraphOperation, multiplying
+from sealbench.bench.analysis.operations.litert_profiler import Event, Profile, ProfiledModel
 from sealbench.bench.backends.runners import FileRunner
 from sealbench.bench.errors import RunnerError
 from sealbench.bench.timing.rounds import SETTLE_MS, round_orders

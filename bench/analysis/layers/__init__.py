@@ -1,0 +1,1 @@
+"""Where the error of a file arises, step by step and layer by layer."""
