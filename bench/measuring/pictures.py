@@ -1,8 +1,9 @@
 """One pass over the pictures: each is read, marked and attacked once, and shown to PyTorch and to every file once."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -97,10 +98,11 @@ class PicturePass:
         labels: list[Any] = []
         outputs: dict[tuple[Target, str], list[Any]] = {}
         failures: dict[Target, Exception] = {}
-        with OpenFiles(self._open, self._files.weight_bytes) as files:
+        with ExitStack() as stack, OpenFiles(self._open, self._files.weight_bytes) as files:
+            open_reference = cache(partial(self._open_reference, stack))
             for first in range(0, len(samples), size):
                 inputs = self._task.prepare(dataset, samples[first : first + size], self._group, self._model, first)
-                part = _Part(inputs, self._task, self._group, lambda: self._open_reference)
+                part = _Part(inputs, self._task, self._group, open_reference)
                 labels.append(inputs.labels)
                 for place, (target, attacks) in enumerate(wanted.items()):
                     for attack in attacks:
@@ -108,9 +110,6 @@ class PicturePass:
                             self._show_part(part, target, attack, files, outputs, failures)
                     if first + size >= len(samples) and target.upstream not in run[place + 1 :]:
                         files.close(target.upstream)
-        if isinstance(vars(self).get("_open_reference"), WorkerSession):
-            self._open_reference.close()
-            del self._open_reference  # a process of its own, which the next dataset starts again
         complete = {key: joined(found) for key, found in outputs.items() if len(found) == len(labels)}
         return Seen(joined(labels), complete, failures)
 
@@ -159,9 +158,10 @@ class PicturePass:
             self._task.append(self._context.run, case, labels, attack, kept, part.reference_outputs(attack))
         outputs.setdefault((target, attack), []).append(kept)
 
-    @cached_property
-    def _open_reference(self) -> Session:
-        return self._task.reference(self._group, self._model, self._reference.threads)
+    def _open_reference(self, stack: ExitStack) -> Session:
+        session = self._task.reference(self._group, self._model, self._reference.threads)
+        # A reference that is a file has a process of its own.
+        return stack.enter_context(session) if isinstance(session, WorkerSession) else session
 
     def _open(self, target: Target) -> WorkerSession:
         path = self._files.path(target)

@@ -176,7 +176,7 @@ def rewrites_note(rewrites: Iterable[str]) -> str:
     return f"{REWRITTEN_MARK} exactly rewritten before the export: {', '.join(names)}" if names else ""
 
 
-def random_note(rows: Iterable[Mapping[str, object]]) -> str:
+def random_note(rows: Iterable[Mapping[Any, Any]]) -> str:
     """Say which models were measured on made-up inputs.
 
     Args:
