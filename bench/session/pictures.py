@@ -108,9 +108,10 @@ class PicturePass:
                             self._show_part(part, target, attack, files, outputs, failures)
                     if first + size >= len(samples) and target.upstream not in run[place + 1 :]:
                         files.close(target.upstream)
-        if isinstance(vars(self).get("_open_reference"), WorkerSession):
-            self._open_reference.close()
-            del self._open_reference  # a process of its own, which the next dataset starts again
+        reference = vars(self).get("_open_reference")
+        if isinstance(reference, WorkerSession):  # a process of its own, which the next dataset starts again
+            reference.close()
+            del self._open_reference
         complete = {key: joined(found) for key, found in outputs.items() if len(found) == len(labels)}
         return Seen(joined(labels), complete, failures)
 

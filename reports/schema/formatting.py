@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from sealbench.reports.schema.metrics import METRICS
 from sealbench.reports.schema.records import NO_REWRITES, RANDOM, REFERENCES, UPSTREAM, Case, Measurement
@@ -176,7 +176,7 @@ def rewrites_note(rewrites: Iterable[str]) -> str:
     return f"{REWRITTEN_MARK} exactly rewritten before the export: {', '.join(names)}" if names else ""
 
 
-def random_note(rows: Iterable[Mapping[str, object]]) -> str:
+def random_note(rows: Iterable[dict]) -> str:
     """Say which models were measured on made-up inputs.
 
     Args:
