@@ -18,7 +18,7 @@ from sealbench.bench.backends.names import DEFAULT_BACKEND, REFERENCE_BACKEND, f
 from sealbench.bench.backends.registry import backend_of
 from sealbench.bench.errors import OptionError
 from sealbench.bench.targets import dataset_name
-from sealbench.bench.tasks.given import add_given
+from sealbench.bench.tasks.given import add_given, file_pair
 from sealbench.bench.tasks.reference_file import engine_of
 from sealbench.bench.tasks.registry import task_of
 from sealbench.converters.cards.card import Card
@@ -26,7 +26,6 @@ from sealbench.converters.cards.image_size import ImageSize
 from sealbench.converters.checkpoints.weights import Weights
 from sealbench.converters.export.precisions import Precision
 from sealbench.converters.families import family_of
-from sealbench.converters.families.file import file_card
 from sealbench.converters.families.registry import card_names, get_card
 from sealbench.converters.families.weight_sources import find_weights
 from sealbench.converters.rewrites import choose_rewrites
@@ -156,7 +155,7 @@ def _file_pair(config: pytest.Config) -> tuple[tuple[Card, ...], tuple[Precision
     for option in ("--variant", "--precision", "--model", "--card", "--artifact", "--weights"):
         if config.getoption(option):
             raise OptionError(f"--file {file}: is measured against --reference {reference} alone; leave {option} out")
-    card, precision = file_card(file, reference, python or "", engine_of(python or sys.executable))
+    card, precision = file_pair(file, reference, python or "", engine_of(python or sys.executable))
     return (card,), (precision,)
 
 

@@ -1,16 +1,19 @@
 """Models that a command line names by files instead of by names: factories of users' modules, and cards in TOML."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sealbench.bench.backends.worker.process import call_in_worker
 from sealbench.bench.tasks.registry import add_task
 from sealbench.converters.cards.card import Card
+from sealbench.converters.cards.file import FileCard
 from sealbench.converters.cards.image_size import ImageSize
-from sealbench.converters.cards.module import ModuleCard, module_card
+from sealbench.converters.cards.module import ModuleCard
+from sealbench.converters.export.precisions import Precision, get_precision
 from sealbench.converters.families import family_of
+from sealbench.converters.families.file import file_card
 from sealbench.converters.families.registry import add_card, get_card, read_card
 from sealbench.converters.tflite.model_file import read_model_file
 
@@ -36,9 +39,9 @@ def add_given(models: Sequence[str], cards: Sequence[str]) -> tuple[Card, ...]:
 
 def origin_of(card: Card) -> dict[str, Any]:
     """What `known_card` takes to know a card in another process, as JSON can hold it."""
-    if isinstance(card, ModuleCard):
-        return {"module": asdict(card)}
-    return {"file": _FILES[card.name]} if card.name in _FILES else {"name": card.name}
+    if isinstance(card, ModuleCard | FileCard):
+        return {card.family: asdict(card)}
+    return {"toml": _FILES[card.name]} if card.name in _FILES else {"name": card.name}
 
 
 def known_card(origin: Mapping[str, Any]) -> Card:
@@ -48,14 +51,38 @@ def known_card(origin: Mapping[str, Any]) -> Card:
         CardError, FactoryError, RegistryError, UnknownNameError: there is no such model any more.
     """
     match origin:
+        case {"file": values}:
+            return _card_of(FileCard, values)
         case {"module": values}:
-            card = module_card(values)
+            card = _card_of(ModuleCard, values)
             if card.task == card.name:  # no installed task
                 _add_model(card.source)
             return card
-        case {"file": path}:
+        case {"toml": path}:
             return read_card(Path(path))
     return get_card(origin["name"])
+
+
+def file_pair(path: Path, reference: Path, python: str, engine: str) -> tuple[FileCard, Precision]:
+    """The card of a file and its reference, and the precision of the file; both are read in a worker process.
+
+    Args:
+        path: of the file.
+        reference: of the file that it is compared with.
+        python, engine: see `FileCard`.
+
+    Raises:
+        WorkerError: see `sealbench.converters.families.file.file_card`; or the process died of a file.
+    """
+    arguments = {"path": str(path), "reference": str(reference), "python": python, "engine": engine}
+    found = call_in_worker(str(path), f"{__name__}:read_pair", **arguments)
+    return _card_of(FileCard, found["card"]), get_precision(found["precision"])
+
+
+def read_pair(path: str, reference: str, python: str, engine: str) -> dict[str, Any]:
+    """`file_pair` in a worker process: the fields of the card, and the name of the precision."""
+    card, precision = file_card(Path(path), Path(reference), python, engine)
+    return {"card": asdict(card), "precision": precision.name}
 
 
 def check_given_file(path: Path, card: Card, size: ImageSize) -> None:
@@ -65,17 +92,27 @@ def check_given_file(path: Path, card: Card, size: ImageSize) -> None:
         WorkerError: it does not, it is no model, or the process died of it.
     """
     function = f"{__name__}:check_signature"
-    call_in_worker(str(path), function, path=str(path), origin=origin_of(card), size=str(size))
+    sides = [size.height, size.width]
+    call_in_worker(str(path), function, path=str(path), origin=origin_of(card), size=sides)
 
 
-def check_signature(path: str, origin: Mapping[str, Any], size: str) -> None:
+def check_signature(path: str, origin: Mapping[str, Any], size: Sequence[int]) -> None:
     """`check_given_file` in a worker process; `origin` is of `origin_of`.
 
     Raises:
         ModelFileError: the file takes or gives other tensors, or is no model.
     """
     card = known_card(origin)
-    family_of(card).check_file(read_model_file(Path(path)), card, ImageSize.parse(size))
+    family_of(card).check_file(read_model_file(Path(path)), card, ImageSize(*size))
+
+
+Shaped = TypeVar("Shaped", ModuleCard, FileCard)
+
+
+def _card_of(kind: type[Shaped], values: Mapping[str, Any]) -> Shaped:
+    """A card from its fields by name, as JSON gives them back."""
+    made = {part.name: values[part.name] for part in fields(kind) if part.init}
+    return kind(**made | {side: tuple(map(tuple, made[side])) for side in ("inputs", "outputs")})
 
 
 def _add_card(path: str) -> Card:

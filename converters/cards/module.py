@@ -1,8 +1,6 @@
 """Cards of users' own modules, which a factory in a file of theirs makes."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -38,10 +36,3 @@ class ModuleCard:
     def family(self) -> str:
         """`module`."""
         return "module"
-
-
-def module_card(values: Mapping[str, Any]) -> ModuleCard:
-    """A card from its fields by name, as JSON gives them back."""
-    made = {part.name: values[part.name] for part in fields(ModuleCard) if part.init}
-    shapes = {side: tuple(map(tuple, made[side])) for side in ("inputs", "outputs")}
-    return ModuleCard(**made | shapes)

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from sealbench.reports.schema.metrics import METRICS
 from sealbench.reports.schema.records import NO_REWRITES, RANDOM, REFERENCES, UPSTREAM, Case, Measurement

@@ -8,6 +8,7 @@ import pytest
 from sealbench.bench.tasks import given
 from sealbench.bench.tasks.registry import task_of
 from sealbench.bench.tasks.tensor import TASK, TensorTask
+from sealbench.converters.cards.file import FileCard
 from sealbench.converters.errors import CardError, RegistryError
 from sealbench.converters.families import registry
 from sealbench.converters.families.registry import get_card
@@ -48,7 +49,8 @@ def test_they_are_known_by_name_and_in_another_process(models: Path, monkeypatch
     assert [get_card(card.name) for card in cards] == list(cards)
     monkeypatch.setattr(registry, "_ADDED", {})  # as the other process begins
     monkeypatch.chdir("/")
-    for card in (*cards, get_card("videoseal")):
+    pair = FileCard("new", "/old.tflite", "int8", "", "2.3", ((1, 4),), ((1, 2), (1, 3)), "0" * 64)
+    for card in (*cards, get_card("videoseal"), pair):
         origin = json.loads(json.dumps(given.origin_of(card)))
         assert given.known_card(origin) == card
 
