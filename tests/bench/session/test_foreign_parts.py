@@ -28,6 +28,15 @@ FAKE_BACKEND = """
             return backend_of("litert")
     BACKEND = FakeBackend()
 """
+# Its sessions end their process by a signal, as a native library does that meets a broken file.
+DIES = """
+    class Dies:
+        def __init__(self, session): self.inputs, self.outputs = session.inputs, session.outputs
+        def __call__(self, *arrays):
+            import os, signal
+            os.kill(os.getpid(), signal.SIGSEGV)
+    FakeBackend.open = lambda self, model, threads: Dies(self._litert().open(model, threads))
+"""
 ENTRY = {"sealbench.backends": "fake = fake_backend:BACKEND"}
 DEMO_TASK = """
     from dataclasses import dataclass
@@ -81,9 +90,9 @@ def rows(run_dir: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def install_backend(folder: Path, missing: object = None) -> Path:
-    source = dedent(FAKE_BACKEND).replace("MISSING", repr(missing))
-    make_distribution(folder, "fake-backend", ENTRY, {"fake_backend.py": source})
+def install_backend(folder: Path, missing: object = None, source: str = FAKE_BACKEND) -> Path:
+    modules = {"fake_backend.py": dedent(source).replace("MISSING", repr(missing))}
+    make_distribution(folder, "fake-backend", ENTRY, modules)
     return folder
 
 
@@ -102,6 +111,21 @@ def test_a_backend_of_another_package_runs_files(tmp_path: Path, detector: Path)
     assert (difference["backend"], difference["value"]) == ("fake", "0.0")
     environment = json.loads((run_dir / "environment.json").read_text())
     assert environment["backends"]["fake"] == {"fake-engine": "7.1"}
+
+
+def test_a_file_that_ends_its_process_costs_its_rows_and_the_run_goes_on(tmp_path: Path, detector: Path) -> None:
+    installed = install_backend(tmp_path / "installed", source=FAKE_BACKEND + DIES)
+    run_dir = tmp_path / "run"
+    found = bench(
+        run_dir, installed, "--precision", "float32", "--artifact", str(detector), "--backend", "fake,litert",
+        "--samples", "2", "-k", "test_bit_accuracy and not delta",
+    )  # fmt: skip
+    assert found.returncode == 1, found.stdout + found.stderr
+    assert "detector.tflite: the process that ran it was killed by SIGSEGV" in found.stdout
+    assert "1 failed, 3 passed" in found.stdout
+    assert {row["backend"] for row in rows(run_dir) if row["metric"] == "bit_accuracy"} == {"torch", "litert"}
+    assert (run_dir / "report.html").exists()
+    assert (run_dir / "summary.md").exists()
 
 
 def test_the_process_that_times_files_finds_it_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
