@@ -60,6 +60,7 @@ def test_every_row_says_its_attack_and_recomputes_from_the_bits(job: MainJob) ->
     assert torch["jpeg:90"] > torch["jpeg:60"] > torch["jpeg:30"]
 
 
+@pytest.mark.long
 @pytest.mark.convert
 @pytest.mark.main_job
 def test_losses_are_paired_with_pytorch_on_the_same_images(job: MainJob) -> None:
