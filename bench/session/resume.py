@@ -1,7 +1,7 @@
 """Resuming a run that was interrupted: what of it is kept, and what is measured again."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +9,8 @@ from sealbench.bench.errors import OptionError
 from sealbench.reports.run.comparability import MACHINE
 from sealbench.reports.run.directory import RunDirectory
 from sealbench.reports.run.reader import ENVIRONMENT, is_run, load_results
-from sealbench.reports.schema.records import NO_ATTACK, Expectation, Measurement
+from sealbench.reports.schema.columns import Cells, Table
+from sealbench.reports.schema.records import NO_ATTACK, REFERENCES, Expectation, Measurement
 from sealbench.reports.schema.tables import BITS, LATENCY, OUTPUTS, SAMPLE_CASE_COLUMNS, SCORES
 
 # What must be the same for the old rows and the new ones to be of one run.
@@ -101,11 +102,6 @@ def resume(run_dir: Path, planned: Sequence[PlannedTest], environment: Mapping[s
         )
     finished = finished_tests(planned, measured)
     kept = {expectation for test in planned if test.test in finished for expectation in test.expectations}
-    outputs = {
-        (*(getattr(expectation.case, name) for name in SAMPLE_CASE_COLUMNS), expectation.dataset, expectation.attack)
-        for expectation in kept
-        if expectation.dataset and expectation.metric not in IMAGE_METRICS
-    }
     timed = {
         (case.variant, case.image_size)
         for test in planned
@@ -114,11 +110,56 @@ def resume(run_dir: Path, planned: Sequence[PlannedTest], environment: Mapping[s
     }
     run = RunDirectory.resume(run_dir)
     run.keep_measurements(lambda row: row.expectation in kept)
-    run.keep_samples(BITS, lambda row: _place(row, row["attack"]) in outputs)
-    run.keep_samples(SCORES, lambda row: _place(row, NO_ATTACK) in outputs)  # `attack` is a step of its frames there
-    run.keep_samples(OUTPUTS, lambda row: _place(row, NO_ATTACK) in outputs)
-    run.keep_samples(LATENCY, lambda row: (row["variant"], row["image_size"]) in timed)
+    run.keep_samples(LATENCY, lambda number, row: (row["variant"], row["image_size"]) in timed)
+    _keep_outputs(run, BITS, lambda row: row["attack"], asked, kept)
+    _keep_outputs(run, SCORES, lambda row: NO_ATTACK, asked, kept)  # `attack` is a step of its frames there
+    _keep_outputs(run, OUTPUTS, lambda row: NO_ATTACK, asked, kept)
     return run
+
+
+def _keep_outputs(
+    run: RunDirectory,
+    table: Table,
+    attack_of: Callable[[Cells], str],
+    asked: Collection[Expectation],
+    finished: Collection[Expectation],
+) -> None:
+    """Keep the raw rows of what is asked for, whichever part of the pictures they are of.
+
+    Rows of one case are written together, a part of the pictures at a time, so that only those at the end of the table
+    may be half of what was to be written: they are dropped, unless all that rests on them is recorded.
+    """
+
+    def place(row: Cells) -> tuple[str, ...]:
+        return (*(row[name] for name in SAMPLE_CASE_COLUMNS), row["sample"].partition("/")[0], attack_of(row))
+
+    def pictures(row: Cells) -> tuple[str, ...]:
+        return (row["variant"], row["image_size"], row["sample"].partition("/")[0], attack_of(row))
+
+    last: tuple[str, ...] = ()
+    begins = 0
+    for number, row in table.read(run.path):
+        if (found := place(row)) != last:
+            last, begins = found, number
+    whole = last in set(map(_place, finished))
+    wanted = set(map(_place, asked))
+    # Every file is compared with the reference, whether or not a test measures the reference itself.
+    shown = {(one.case.variant, one.case.image_size, one.dataset, one.attack) for one in asked}
+    run.keep_samples(
+        table,
+        lambda number, row: (
+            (whole or number < begins)
+            and (place(row) in wanted or (row["backend"] in REFERENCES and pictures(row) in shown))
+        ),
+    )
+
+
+def _place(expectation: Expectation) -> tuple[str, ...]:
+    """Case, dataset and attack as the columns of raw rows have them; nothing of it for what rests on no outputs."""
+    if expectation.metric in IMAGE_METRICS:
+        return ()
+    case = expectation.case
+    return (*(str(getattr(case, name)) for name in SAMPLE_CASE_COLUMNS), expectation.dataset, expectation.attack)
 
 
 def _differing(then: object, now: object) -> tuple[object, object]:
@@ -143,11 +184,6 @@ def commits(run_dir: Path, now: str | None) -> str | None:
     """
     then = str(_read_environment(run_dir).get("git_commit") or "").split(", ")
     return ", ".join(dict.fromkeys(filter(None, [*then, now]))) or None
-
-
-def _place(row: Mapping[str, str], attack: str) -> tuple[str, ...]:
-    """Case, dataset and attack of a raw row."""
-    return (*(row[name] for name in SAMPLE_CASE_COLUMNS), row["sample"].partition("/")[0], attack)
 
 
 def can_resume(run_dir: Path) -> bool:

@@ -166,18 +166,18 @@ class RunDirectory:
         """
         RESULTS.write(self.path, [measurement_cells(row) for row in load_results(self.path) if stays(row)])
 
-    def keep_samples(self, table: Table, stays: Callable[[Cells], bool]) -> None:
+    def keep_samples(self, table: Table, stays: Callable[[int, Cells], bool]) -> None:
         """Drop from a table of samples of a resumed run what will be measured again.
 
         Args:
             table: Of samples; where the run has none, nothing is done.
-            stays: Whether a row, as text by column, is kept.
+            stays: Whether a row, by its number from 1 and as text by column, is kept.
 
         Raises:
             ReportError: The table is damaged or cannot be written.
         """
         if has_table(self.path / table):
-            table.write(self.path, [row for _, row in table.read(self.path) if stays(row)])
+            table.write(self.path, [row for number, row in table.read(self.path) if stays(number, row)])
 
     def append(self, measurements: Iterable[Measurement]) -> None:
         """Append rows to results.csv, each on disk before the next is asked for.

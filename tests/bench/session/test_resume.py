@@ -84,20 +84,60 @@ def test_all_commits_of_a_resumed_run_are_recorded(interrupted: Path) -> None:
     assert commits(interrupted, None) == "a" * 40
 
 
-def test_outputs_of_what_is_measured_again_are_dropped(interrupted: Path) -> None:
-    """Of two files of a user's model one is finished; the other's rows would stand there twice."""
-    cases = [replace(CASE, variant="net", precision=precision) for precision in ("float32", "int8")]
-    tests = [PlannedTest(c.precision, False, "g", (Expectation(c, "random", "none", "output_mae"),)) for c in cases]
+NET = [replace(CASE, variant="net", precision=precision) for precision in ("float32", "int8")]
+
+
+def net_outputs(run: RunDirectory, case: Case, *samples: str, dataset: str = "random") -> None:
+    run.append_rows(OUTPUTS, output_rows(case, dataset, samples, np.zeros((len(samples), 1, len(OUTPUT_SUMS)))))
+
+
+def planned_nets() -> list[PlannedTest]:
+    return [PlannedTest(c.precision, False, "g", (Expectation(c, "random", "none", "output_mae"),)) for c in NET]
+
+
+def kept_samples(folder: Path) -> list[tuple[str, str]]:
+    return [(row["precision"], row["sample"]) for _, row in OUTPUTS.read(folder)]
+
+
+@pytest.fixture
+def begun(interrupted: Path) -> RunDirectory:
+    """A run that has measured nothing yet."""
     run = RunDirectory.resume(interrupted)
     run.keep_measurements(lambda row: False)
-    run.append([measurement(run.run_id, cases[0], "random", "none", "output_mae", 0.0, 2, None)])
-    for case in cases:
-        run.append_rows(OUTPUTS, output_rows(case, "random", "ab", np.zeros((2, 1, len(OUTPUT_SUMS)))))
-    resume(interrupted, tests, ENVIRONMENT)
-    assert [(row["precision"], row["sample"]) for _, row in OUTPUTS.read(interrupted)] == [
-        ("float32", "random/a"),
-        ("float32", "random/b"),
-    ]
+    return run
+
+
+def test_outputs_are_kept_by_case_and_part_but_for_those_that_were_being_written(begun: RunDirectory) -> None:
+    """No test has finished: what was written of the first part stays, of the second what was before the last file."""
+    float32, int8 = NET
+    for samples in (("a", "b"), ("c", "d")):
+        net_outputs(begun, float32, *samples)
+        net_outputs(begun, int8, *samples[: 2 if samples[0] == "a" else 1])
+    resume(begun.path, planned_nets(), ENVIRONMENT)
+    assert kept_samples(begun.path) == [
+        ("float32", "random/a"), ("float32", "random/b"), ("int8", "random/a"), ("int8", "random/b"),
+        ("float32", "random/c"), ("float32", "random/d"),
+    ]  # fmt: skip
+
+
+def test_the_last_outputs_are_kept_where_their_test_has_finished(begun: RunDirectory) -> None:
+    for case in NET:
+        net_outputs(begun, case, "a")
+    begun.append([measurement(begun.run_id, NET[1], "random", "none", "output_mae", 0.0, 1, None)])
+    resume(begun.path, planned_nets(), ENVIRONMENT)
+    assert kept_samples(begun.path) == [("float32", "random/a"), ("int8", "random/a")]
+
+
+def test_outputs_that_nothing_asks_for_are_dropped_and_those_of_the_reference_kept(begun: RunDirectory) -> None:
+    torch = replace(NET[0], backend="torch")
+    for dataset in ("random", "other"):
+        net_outputs(begun, torch, "a", dataset=dataset)
+        net_outputs(begun, NET[1], "a", dataset=dataset)
+    net_outputs(begun, NET[0], "a")  # the last
+    resume(begun.path, planned_nets(), ENVIRONMENT)
+    assert [(row["backend"], row["sample"]) for _, row in OUTPUTS.read(begun.path)] == [
+        ("torch", "random/a"), (NET[1].backend, "random/a"),
+    ]  # fmt: skip
 
 
 def rows(path: Path) -> list[list[str]]:
@@ -109,7 +149,11 @@ def rows(path: Path) -> list[list[str]]:
 @pytest.mark.long
 @pytest.mark.convert
 @pytest.mark.main_job
-def test_a_killed_run_is_resumed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("table", "text"), [("results.csv", ",crop:0.9,"), ("samples/bits.csv", ",int8,")], ids=["tests", "pictures"]
+)
+def test_a_killed_run_is_resumed(tmp_path: Path, table: str, text: str) -> None:
+    """Killed while tests record, and while the pictures are shown."""
     whole = main_job(tmp_path / "whole", *OPTIONS)
     assert whole.code == 0, whole.output[-3000:]
 
@@ -117,7 +161,7 @@ def test_a_killed_run_is_resumed(tmp_path: Path) -> None:
     process = subprocess.Popen(
         bench_command(killed, *OPTIONS), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    wait_for(killed / "results.csv", ",crop:0.9,", process)
+    wait_for(killed / table, text, process)
     process.kill()
     process.wait()
     done = len(rows(killed / "results.csv"))

@@ -317,9 +317,9 @@ def test_a_resumed_run_drops_rows_and_keeps_the_digits_of_the_others(tmp_path: P
     run = open_run(tmp_path)
     run.append_rows(BITS, bit_rows(images=1))
     before = (run.path / BITS).read_text().splitlines()
-    run.keep_samples(BITS, lambda row: row["precision"] == "int8")
+    run.keep_samples(BITS, lambda number, row: row["precision"] == "int8")
     assert (run.path / BITS).read_text().splitlines() == [before[0], *(x for x in before if ",int8,litert," in x)]
-    run.keep_samples(SCORES, lambda row: False)  # a run without quality models has no such table
+    run.keep_samples(SCORES, lambda number, row: False)  # a run without quality models has no such table
     assert not (run.path / SCORES).exists()
     with pytest.raises(ReportError, match=r"scores\.csv: found 1 values, expected 16"):
         run.append_rows(SCORES, [("a",)])
