@@ -10,7 +10,7 @@ from sealbench.reports.gates.standings import Standing
 from sealbench.reports.render.tables import case_of, model_label, models_task, precision_label
 from sealbench.reports.schema.formatting import format_value
 from sealbench.reports.schema.metrics import METRICS, SEEDED
-from sealbench.reports.schema.records import REFERENCES, Case
+from sealbench.reports.schema.records import RANDOM, REFERENCES, Case
 
 Row = dict  # one row of the summary frame
 _MOST_METRICS = 3
@@ -23,6 +23,7 @@ class Recommendation:
     Attributes:
         model: See `model_label`.
         seeded: Whether its weights are untrained, so that nothing can be said of its accuracy.
+        random: Whether it was measured on made-up inputs, so that nothing can be said of its use.
         measured: Whether anything was measured of its files.
         ship: Label of the smallest file that passes, or None where none does.
         facts: Its headline facts, e.g. "72.9 % smaller than float32".
@@ -31,6 +32,7 @@ class Recommendation:
 
     model: str
     seeded: bool
+    random: bool
     measured: bool
     ship: str | None
     facts: tuple[str, ...]
@@ -136,6 +138,7 @@ def _recommendation(model: str, rows: Sequence[Row], standings: Mapping[Case, St
     return Recommendation(
         model,
         rows[0]["weights"] == SEEDED,
+        any(row["dataset"] == RANDOM for row in rows),
         any(is_measured(row) for row in rows),
         None if best is None else precision_label(best),
         () if best is None else headline_facts(best, rows),

@@ -102,6 +102,13 @@ def test_each_model_has_its_recommendation_and_untrained_ones_never_ship(tmp_pat
     assert "do not apply, which is no pass" in found.text("h1")[0]
 
 
+def test_what_was_measured_on_random_inputs_never_ships(tmp_path: Path) -> None:
+    rows = [replace(row, dataset="random") if row.dataset else row for row in NANO_ONLY]
+    (sentence,) = page_of(tmp_path, rows).text("h1")
+    assert sentence.startswith("Smallest that passes: int8, 72.0 % smaller")
+    assert sentence.endswith("measured on random inputs, which say nothing of data.")
+
+
 def test_no_file_is_recommended_where_none_passed(tmp_path: Path) -> None:
     found = page_of(tmp_path, [replace(row, value=math.nan) for row in NANO_ONLY])
     assert found.text("h1") == ["No file passed."]
