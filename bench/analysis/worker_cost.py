@@ -16,7 +16,7 @@ import numpy as np
 
 from sealbench.bench.analysis.aa import find_file
 from sealbench.bench.backends.registry import DEFAULT_BACKEND, backend_of
-from sealbench.bench.backends.worker.session import WorkerSession, file_request
+from sealbench.bench.backends.worker.session import WorkerSession, file_request, random_arrays
 from sealbench.bench.timing.rounds import interleaved
 from sealbench.converters.export.precisions import get_precision
 from sealbench.converters.families.registry import get_card
@@ -47,8 +47,7 @@ def cost(variant: str, precision: str, threads: int, rounds: int) -> np.ndarray:
     ratios = []
     for _ in range(rounds):
         here = backend_of(DEFAULT_BACKEND).open(path, threads)
-        shapes = [[abs(side) for side in tensor.shape] for tensor in here.inputs]
-        pictures = [tuple(rng.random(shape, dtype=np.float32) for shape in shapes) for _ in range(PICTURES)]
+        pictures = [random_arrays(here.inputs, rng) for _ in range(PICTURES)]
         with WorkerSession(file_request(DEFAULT_BACKEND, path, threads)) as worker:
             passes: dict[str, Callable[[], object]] = {
                 HERE: lambda here=here, pictures=pictures: [here(*arrays) for arrays in pictures],  # type: ignore[misc]

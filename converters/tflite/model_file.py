@@ -230,6 +230,17 @@ class ModelReader:
         for index in self._range(self.model.SubgraphsLength()):
             yield self.model.Subgraphs(index)
 
+    def main_graph(self) -> Any:
+        """The first graph, which an interpreter runs.
+
+        Raises:
+            ModelFileError: there is none.
+        """
+        graph = next(self.graphs(), None)
+        if graph is None:
+            raise ModelFileError(f"{self.path}: damaged; expected at least one graph, found none")
+        return graph
+
     def operations(self, graph: Any) -> Iterator[tuple[str, Any]]:
         """Kind, like `CONV_2D`, and entry of each operation of a graph."""
         names = _names(self._schema.BuiltinOperator)

@@ -167,9 +167,7 @@ def _read(path: Path) -> _Graph:
     """
     with mapped(path) as content, damage_as_model_file_error(path):
         reader = ModelReader(path, content)
-        graph = next(reader.graphs(), None)
-        if graph is None:
-            raise ModelFileError(f"{path}: damaged; expected at least one graph, found none")
+        graph = reader.main_graph()
         tensors = [graph.Tensors(index) for index in range(graph.TensorsLength())]
         buffers = [reader.model.Buffers(tensor.Buffer()) for tensor in tensors]
         constants = frozenset(

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sealbench.converters.errors import ModelFileError
 from sealbench.converters.tflite.model_file import ModelReader, damage_as_model_file_error, mapped
 
 Shape = tuple[int, ...]
@@ -39,9 +38,7 @@ def read_operations(path: Path) -> tuple[GraphOperation, ...]:
     """
     with mapped(path) as content, damage_as_model_file_error(path):
         reader = ModelReader(path, content)
-        graph = next(reader.graphs(), None)
-        if graph is None:
-            raise ModelFileError(f"{path}: damaged; expected at least one graph, found none")
+        graph = reader.main_graph()
         found = []
         for kind, operator in reader.operations(graph):
             if kind not in KINDS:

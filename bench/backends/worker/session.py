@@ -76,6 +76,12 @@ class Warm:
     peak_mb: float
 
 
+def random_arrays(inputs: Iterable[TensorSpec], rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+    """Float32 values in [0, 1) of the shapes of `inputs`, drawn one after the other."""
+    # A side that the file leaves free (-1) is the batch: one image.
+    return tuple(rng.random([abs(side) for side in one.shape], dtype=np.float32) for one in inputs)
+
+
 class WorkerSession:
     """A model in a process of its own; a `Session`, and what only a process can be asked.
 
@@ -131,9 +137,7 @@ class WorkerSession:
 
     def put_random(self) -> int:
         """Put values of the model's shapes that mean nothing: a latency does not depend on them."""
-        rng = np.random.default_rng(_SEED)
-        # A side that the file leaves free (-1) is the batch: one image.
-        return self.put(*(rng.random([abs(side) for side in one.shape], dtype=np.float32) for one in self.inputs))
+        return self.put(*random_arrays(self.inputs, np.random.default_rng(_SEED)))
 
     def forget(self, number: int) -> None:
         """Drop what was put under a number; it does not wait either."""
